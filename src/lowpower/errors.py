@@ -1,0 +1,157 @@
+"""The one exception tree. Each message is the one sentence a user reads.
+
+```
+LowpowerError
+├── SlideError               a slide file cannot serve
+│   ├── NotASlideError         missing, a folder, empty, or no known slide or image format
+│   ├── DamagedSlideError      a slide format, but pixels cannot be decoded (truncated, corrupt)
+│   ├── MissingMppError        no microns per pixel in the file, none given
+│   └── InvalidMppError        microns per pixel given or stored are not plausible
+├── RefusedError             the slide is readable, but a score would be a guess
+│   ├── NoTissueError          nothing but glass
+│   ├── UnexpectedStainError   does not look like the marker's stain (for instance H&E given as HER2)
+│   └── MppOutOfRangeError     the model was not made for this resolution
+├── CohortError              the manifest or folds cannot be used
+├── BundleError              a model bundle is incomplete, altered or unknown
+├── WeightsError             pretrained weights cannot be had (offline, gated, absent)
+├── ConfigError              a configuration file or option is wrong
+└── OutputError              results cannot be written (permission, full disk)
+```
+
+A sentence names the file, says what is wrong and what to do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+__all__ = [
+    "BundleError",
+    "CohortError",
+    "ConfigError",
+    "DamagedSlideError",
+    "InvalidMppError",
+    "LowpowerError",
+    "MissingMppError",
+    "MppOutOfRangeError",
+    "NoTissueError",
+    "NotASlideError",
+    "OutputError",
+    "RefusedError",
+    "SlideError",
+    "UnexpectedStainError",
+    "WeightsError",
+]
+
+
+class LowpowerError(Exception):
+    """Root of every error that lowpower raises on purpose.
+
+    Attributes:
+        code: Short machine-readable name, stable across versions (`no_tissue`, `missing_mpp`, ...).
+        state: What a slide's state becomes when this ends its processing.
+    """
+
+    code: ClassVar[str] = "error"
+    state: ClassVar[Literal["refused", "failed"]] = "failed"
+
+
+class SlideError(LowpowerError):
+    """A slide file cannot serve."""
+
+    code = "slide"
+
+    def __init__(self, path: str | Path, problem: str) -> None:
+        self.path = Path(path)
+        super().__init__(f"{self.path}: {problem}")
+
+
+class NotASlideError(SlideError):
+    """Missing, a folder, empty, or no known slide or image format."""
+
+    code = "not_a_slide"
+    state = "refused"
+
+
+class DamagedSlideError(SlideError):
+    """A slide format whose pixels cannot be decoded."""
+
+    code = "damaged"
+
+
+class MissingMppError(SlideError):
+    """No microns per pixel in the file, and none given."""
+
+    code = "missing_mpp"
+    state = "refused"
+
+    def __init__(self, path: str | Path, keys_tried: tuple[str, ...] = ()) -> None:
+        tried = f" (looked for {', '.join(keys_tried)})" if keys_tried else ""
+        super().__init__(
+            path,
+            f"has no microns per pixel{tried}; give it with --mpp, for instance --mpp 0.25, "
+            "or in the manifest's column mpp.",
+        )
+
+
+class InvalidMppError(SlideError):
+    """Microns per pixel, given or stored, are not plausible."""
+
+    code = "invalid_mpp"
+    state = "refused"
+
+
+class RefusedError(SlideError):
+    """The slide is readable, but a score would be a guess."""
+
+    code = "refused"
+    state = "refused"
+
+
+class NoTissueError(RefusedError):
+    """Nothing but glass."""
+
+    code = "no_tissue"
+
+
+class UnexpectedStainError(RefusedError):
+    """The slide does not look like the marker's stain."""
+
+    code = "unexpected_stain"
+
+
+class MppOutOfRangeError(RefusedError):
+    """The model was not made for this resolution."""
+
+    code = "mpp_out_of_range"
+
+
+class CohortError(LowpowerError):
+    """The manifest or the folds cannot be used."""
+
+    code = "cohort"
+
+
+class BundleError(LowpowerError):
+    """A model bundle is incomplete, altered or unknown."""
+
+    code = "bundle"
+
+
+class WeightsError(LowpowerError):
+    """Pretrained weights cannot be had."""
+
+    code = "weights"
+
+
+class ConfigError(LowpowerError):
+    """A configuration file or an option is wrong."""
+
+    code = "config"
+
+
+class OutputError(LowpowerError):
+    """Results cannot be written."""
+
+    code = "output"

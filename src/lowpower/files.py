@@ -1,0 +1,96 @@
+"""Writing so that a reader never sees half a file, and naming files by their content."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lowpower.errors import OutputError
+
+__all__ = ["atomic_path", "make_folder", "output_errors", "sha256_of", "write_bytes", "write_json", "write_text"]
+
+
+@contextlib.contextmanager
+def output_errors(path: str | Path) -> Iterator[None]:
+    """Turn an operating-system error while writing `path` into one sentence.
+
+    Raises:
+        OutputError: naming the file and the cure.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            cure = "the disk is full; free space or choose another folder with --out."
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            cure = "no permission to write there; choose another folder with --out."
+        else:
+            cure = f"could not be written ({error.strerror or error}); choose another folder with --out."
+        raise OutputError(f"{path}: {cure}") from error
+
+
+def make_folder(folder: str | Path) -> Path:
+    """Create `folder` with its parents.
+
+    Raises:
+        OutputError: if it cannot be created.
+    """
+    folder = Path(folder)
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path` to write to; fsynced and renamed over `path` on success, removed on error.
+
+    Raises:
+        OutputError: on any operating-system error, with nothing left behind.
+    """
+    path = Path(path)
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=f".part{path.suffix}", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            # mkstemp makes files private; give the mode an ordinary write would have given.
+            mask = os.umask(0)
+            os.umask(mask)
+            temporary.chmod(0o666 & ~mask)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write `data` to `path` atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` to `path` atomically as UTF-8 with Unix line ends."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` to `path` atomically as indented JSON, ending with a newline."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def sha256_of(path: str | Path) -> str:
+    """SHA-256 of a file's content, hexadecimal."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,35 @@
+"""Shared fixtures: where real slides lie, and when their absence is an error."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def _data_folder() -> Path:
+    return Path(os.environ.get("LOWPOWER_DATA", REPOSITORY.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real slides and cores; the test is skipped where it is absent."""
+    folder = _data_folder()
+    if not folder.is_dir():
+        pytest.skip(f"real slides are not on this machine ({folder}); set LOWPOWER_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_cores(real_data: Path) -> Path:
+    """The folder of real HER2 tissue-microarray cores."""
+    return real_data / "her2_cores"
+
+
+@pytest.fixture(scope="session")
+def real_slides(real_data: Path) -> Path:
+    """The folder of real slide files."""
+    return real_data / "slides"
