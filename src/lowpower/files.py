@@ -14,7 +14,15 @@ from typing import Any
 
 from lowpower.errors import OutputError
 
-__all__ = ["atomic_path", "make_folder", "output_errors", "sha256_of", "write_bytes", "write_json", "write_text"]
+__all__ = [
+    "atomic_path",
+    "make_folder",
+    "output_errors",
+    "sha256_of",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
 
 
 @contextlib.contextmanager
@@ -50,7 +58,7 @@ def make_folder(folder: str | Path) -> Path:
 
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; fsynced and renamed over `path` on success, removed on error.
+    """A temporary path beside `path`: fsynced and renamed over it on success, removed on error.
 
     Raises:
         OutputError: on any operating-system error, with nothing left behind.
@@ -58,7 +66,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=f".part{path.suffix}", dir=path.parent)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.stem}.", suffix=f".part{path.suffix}", dir=path.parent
+        )
         os.close(handle)
         temporary = Path(name)
         try:

@@ -1,0 +1,52 @@
+# Two commands: `make demo` and `make test`. Each sets up everything in .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO_OUT ?= demo
+
+.PHONY: help demo test test-fast lint bench model clean
+
+help:
+	@echo "make demo       set up and run the main job on simulated slides (offline after installation)"
+	@echo "make test       set up and pass every check and test"
+	@echo "make test-fast  the same without tests marked slow"
+	@echo "make lint       ruff, mypy, import rules"
+	@echo "make bench      timings as ratios, tissue and realism tables (minutes)"
+	@echo "make model      rebuild the bundled model her2-sim from simulated slides"
+
+.venv/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "lowpower needs Python >= 3.11; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.installed: .venv/.made pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/.installed-dev: .venv/.made pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@touch $@ .venv/.installed
+
+demo: .venv/.installed
+	$(BIN)/lowpower demo --out $(DEMO_OUT)
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+test-fast: .venv/.installed-dev
+	$(BIN)/python -m pytest -m "not slow"
+
+bench: .venv/.installed-dev
+	$(BIN)/python benchmarks/run_all.py
+
+model: .venv/.installed-dev
+	$(BIN)/python recipes/build_her2_sim.py
+
+clean:
+	rm -rf .venv demo runs

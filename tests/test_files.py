@@ -1,0 +1,61 @@
+import errno
+import json
+import os
+import stat
+
+import pytest
+
+from lowpower.errors import OutputError
+from lowpower.files import atomic_path, make_folder, output_errors, sha256_of, write_json, write_text
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    target = tmp_path / "result.json"
+    write_text(target, "old")
+
+    def write_half():
+        with atomic_path(target) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["result.json"]
+
+
+def test_written_files_have_the_mode_of_an_ordinary_write(tmp_path):
+    write_text(tmp_path / "ours.txt", "a")
+    (tmp_path / "plain.txt").write_text("a")
+    ours, plain = (stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ours.txt", "plain.txt"))
+    assert ours == plain
+
+
+def test_json_refuses_not_a_number(tmp_path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", {"auc": float("nan")})
+    assert os.listdir(tmp_path) == []
+    write_json(tmp_path / "a.json", {"µ": 1})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"µ": 1}
+
+
+@pytest.mark.parametrize(
+    ("number", "word"),
+    [(errno.ENOSPC, "disk is full"), (errno.EACCES, "no permission"), (errno.EIO, "could not be written")],
+)
+def test_an_operating_system_error_becomes_one_sentence(number, word):
+    with pytest.raises(OutputError, match=word) as caught, output_errors("out/result.json"):
+        raise OSError(number, os.strerror(number))
+    assert str(caught.value).startswith("out/result.json: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_below_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        make_folder(tmp_path / "file" / "below")
+
+
+def test_sha256(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert sha256_of(tmp_path / "a").startswith("ba7816bf")
