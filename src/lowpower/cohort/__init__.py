@@ -1,5 +1,8 @@
 """Who is in a study: the manifest, label schemes, patient-level folds, the leakage audit and `check`."""
 
+from lowpower.cohort._audit import Leak, audit_leakage
+from lowpower.cohort._folds import Fold, Folds, FoldSlide, Split, load_folds
+from lowpower.cohort._make_folds import make_folds
 from lowpower.cohort._manifest import read_cohort, write_manifest
 from lowpower.cohort._schemes import SCHEMES, Cutoff, Label, LabelScheme, scheme_of
 from lowpower.cohort._spelling import HER2_SCORES, ISH_SPELLINGS, MARKER_SPELLINGS, RECEPTOR_SCORES
@@ -14,9 +17,17 @@ __all__ = [
     "SCHEMES",
     "Cohort",
     "Cutoff",
+    "Fold",
+    "FoldSlide",
+    "Folds",
     "Label",
     "LabelScheme",
+    "Leak",
     "Problem",
+    "Split",
+    "audit_leakage",
+    "load_folds",
+    "make_folds",
     "read_cohort",
     "scheme_of",
     "write_manifest",
