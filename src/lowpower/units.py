@@ -41,7 +41,9 @@ class Box:
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1:
-            raise ValueError(f"a box needs a width and height of at least 1 px, got {self.width} x {self.height}")
+            raise ValueError(
+                f"a box needs a width and height of at least 1 px, got {self.width} x {self.height}"
+            )
 
     @property
     def right(self) -> int:
