@@ -12,6 +12,7 @@ LowpowerError
 │   ├── UnexpectedStainError   does not look like the marker's stain (for instance H&E given as HER2)
 │   └── MppOutOfRangeError     the model was not made for this resolution
 ├── CohortError              the manifest or folds cannot be used
+├── PredictionsError         a table of predictions or an evaluation cannot be used
 ├── BundleError              a model bundle is incomplete, altered or unknown
 ├── WeightsError             pretrained weights cannot be had (offline, gated, absent)
 ├── ConfigError              a configuration file or option is wrong
@@ -38,6 +39,7 @@ __all__ = [
     "NoTissueError",
     "NotASlideError",
     "OutputError",
+    "PredictionsError",
     "RefusedError",
     "SlideError",
     "UnexpectedStainError",
@@ -131,6 +133,12 @@ class CohortError(LowpowerError):
     """The manifest or the folds cannot be used."""
 
     code = "cohort"
+
+
+class PredictionsError(LowpowerError):
+    """A table of predictions or an evaluation cannot be used."""
+
+    code = "predictions"
 
 
 class BundleError(LowpowerError):
