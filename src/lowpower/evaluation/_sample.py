@@ -34,7 +34,7 @@ class Sample:
     @property
     def classes(self) -> int:
         """Number of classes."""
-        return self.probabilities.shape[1]
+        return int(self.probabilities.shape[1])
 
 
 def validated(labels: ArrayLike, probabilities: ArrayLike) -> Sample:
