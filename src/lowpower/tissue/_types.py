@@ -1,0 +1,124 @@
+"""What finding tissue returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lowpower.units import Box, Mpp
+
+__all__ = ["MaskNumbers", "MaskResult", "Piece", "QCFlag", "Tissue", "TissueQC", "WhitePointSource"]
+
+WhitePointSource = Literal["glass", "brightest tissue", "default"]
+"""Where the white point came from: the slide's own glass, or what stands in when no glass is in view."""
+
+
+@dataclass(frozen=True, slots=True)
+class QCFlag:
+    """One remark on a slide's quality.
+
+    Attributes:
+        code: Short machine-readable name, stable across versions (`pen`, `out_of_focus`, ...).
+        message: One sentence with the numbers behind it.
+        effect: `note` (nothing to do), `warn` (a person should look) or `refuse` (do not score).
+    """
+
+    code: str
+    message: str
+    effect: Literal["note", "warn", "refuse"]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskNumbers:
+    """The numbers a mask was decided by; optical densities (OD) are relative to the slide's glass.
+
+    Attributes:
+        glass_share: Share of the image that served to estimate the glass.
+        glass_noise: Standard deviation of one pixel's mean OD on the glass.
+        glass_texture: Median standard deviation of mean OD in a 28 um window on the glass.
+        texture_threshold: Standard deviation of mean OD above which a window holds tissue.
+        colour_threshold: Chromatic OD above which a window of even colour is tissue, not glass.
+        illumination_range: Largest difference of the glass's OD across the image, 0 where it is even.
+        padding_share: Share of the image that is scanner padding (exactly black or white).
+        pen_share: Share of the image covered by pen ink.
+        blurred_share: Share of the tissue that is out of focus.
+        tissue_share: Share of the image that is tissue.
+        tissue_od: Mean OD of the tissue.
+    """
+
+    glass_share: float
+    glass_noise: float
+    glass_texture: float
+    texture_threshold: float
+    colour_threshold: float
+    illumination_range: float
+    padding_share: float
+    pen_share: float
+    blurred_share: float
+    tissue_share: float
+    tissue_od: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskResult:
+    """Tissue in one image.
+
+    Attributes:
+        mask: (H, W) bool, True where tissue is, at `mpp`.
+        pen: (H, W) bool, True where pen ink is.
+        mpp: Effective um/px of the masks.
+        white_point: (3,) float32, the glass's RGB on the scale 0..255.
+        white_point_source: Where the white point came from.
+        numbers: What the decision rests on.
+    """
+
+    mask: NDArray[np.bool_]
+    pen: NDArray[np.bool_]
+    mpp: Mpp
+    white_point: NDArray[np.float32]
+    white_point_source: WhitePointSource
+    numbers: MaskNumbers
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One connected piece of tissue: its bounding box in base pixels and its area."""
+
+    box: Box
+    area_mm2: float
+
+
+@dataclass(frozen=True, slots=True)
+class TissueQC:
+    """Quality of a slide's tissue: the numbers of the mask and the flags raised from them."""
+
+    numbers: MaskNumbers
+    flags: tuple[QCFlag, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tissue:
+    """Where a slide's tissue is.
+
+    Attributes:
+        mask: (H, W) bool over the whole slide at `mpp`.
+        mpp: Effective um/px of the mask.
+        area_mm2: Area of the tissue.
+        pieces: Connected pieces, largest first.
+        white_point: (3,) float32, RGB of this slide's glass on the scale 0..255.
+        white_point_source: Where the white point came from.
+        qc: Numbers and flags.
+        box: Bounding box of all tissue, base pixels.
+    """
+
+    mask: NDArray[np.bool_]
+    mpp: Mpp
+    area_mm2: float
+    pieces: tuple[Piece, ...]
+    white_point: NDArray[np.float32]
+    white_point_source: WhitePointSource
+    qc: TissueQC
+    box: Box
