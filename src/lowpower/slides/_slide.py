@@ -1,0 +1,206 @@
+"""An open slide: levels, microns per pixel, and reading any box at any um/px."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lowpower.slides._axis import Axis
+from lowpower.slides._reader import Reader
+from lowpower.slides._strips import fill_grid
+from lowpower.units import Box, Mpp, scaled_size
+
+__all__ = ["Level", "Slide"]
+
+GLASS = 255
+_SAME = 1e-5  # relative; a scanner's calibration is no better, and whole factors average much faster
+_COARSER_ALLOWED = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One stored resolution of a slide.
+
+    Attributes:
+        width: Pixels, inside the scanner's bounds.
+        height: Pixels, inside the scanner's bounds.
+        downsample: Base pixels per pixel of this level.
+        mpp: Microns per pixel of this level.
+    """
+
+    width: int
+    height: int
+    downsample: float
+    mpp: Mpp
+
+
+class _Associated(Mapping[str, NDArray[np.uint8]]):
+    """Label, macro, thumbnail: decoded when asked for."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def __getitem__(self, name: str) -> NDArray[np.uint8]:
+        if name not in self._reader.stored.associated:
+            raise KeyError(name)
+        return self._reader.associated(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._reader.stored.associated)
+
+    def __len__(self) -> int:
+        return len(self._reader.stored.associated)
+
+
+class Slide:
+    """A slide open for reading; make one with `open_slide`. Reads may run in several threads at once.
+
+    Attributes:
+        path: The file or folder.
+        backend: "fastslide", "openslide", "wsidicom" or "image".
+        size: (width, height) in base pixels, inside the scanner's bounds.
+        mpp: Microns per base pixel.
+        mpp_source: "option", or the metadata key that gave mpp.
+        levels: Stored resolutions, finest first.
+        vendor: Who made the file, if it says so.
+        scanner: Which scanner, if it says so.
+        associated: Label, macro, thumbnail and the like by name, (H, W, 3) uint8, decoded when asked for.
+        icc_applied: Whether colours were converted to sRGB by the file's ICC profile.
+    """
+
+    def __init__(self, path: Path, reader: Reader, mpp: Mpp, mpp_source: str, threads: int) -> None:
+        self.path = path
+        self.mpp = mpp
+        self.mpp_source = mpp_source
+        self._reader = reader
+        self._bounds = reader.stored.bounds
+        self.backend = reader.backend
+        self.vendor = reader.stored.vendor
+        self.scanner = reader.stored.scanner
+        self.icc_applied = reader.stored.icc_applied
+        self.associated: Mapping[str, NDArray[np.uint8]] = _Associated(reader)
+        self.size = (self._bounds.width, self._bounds.height)
+        self.levels = tuple(self._level(index) for index in range(len(reader.stored.sizes)))
+        self._hash: str | None = None
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._executor: ThreadPoolExecutor | None = None
+
+    def _level(self, index: int) -> Level:
+        base_width, base_height = self._reader.stored.sizes[0]
+        width, height = self._reader.stored.sizes[index]
+        downsample = (base_width / width + base_height / height) / 2
+        # Levels are halved with a row cut off or filled up: 3001 -> 1500 is a factor of 2, not 2.0007.
+        whole = round(downsample)
+        if abs(base_width - whole * width) < whole and abs(base_height - whole * height) < whole:
+            downsample = float(whole)
+        return Level(
+            max(1, round(self._bounds.width / downsample)),
+            max(1, round(self._bounds.height / downsample)),
+            downsample,
+            Mpp(self.mpp * downsample),
+        )
+
+    def read(self, box: Box, mpp: float) -> NDArray[np.uint8]:
+        """The pixels of `box` at `mpp` um/px, averaged over area from the cheapest level that is fine enough.
+
+        Pixel (row, column) covers exactly mpp x mpp um, beginning at the box's upper left corner. Finer
+        than level 0 it is interpolated. Outside the slide, and where the scanner stored nothing, it is
+        glass (white). Memory is bounded by the output and a few bands of tiles.
+
+        Args:
+            box: Base pixels; may reach over the slide's edge.
+            mpp: Microns per pixel, above 0.
+
+        Returns:
+            (H, W, 3) uint8 RGB with W, H = scaled_size(box.width, box.height, self.mpp, mpp).
+
+        Raises:
+            ValueError: if mpp is not above 0.
+            DamagedSlideError: if the pixels cannot be decoded.
+        """
+        if not mpp > 0:
+            raise ValueError(f"mpp must be above 0 um/px, got {mpp}")
+        index = self._level_for(mpp)
+        width, height = scaled_size(box.width, box.height, self.mpp, mpp)
+        stored = self._reader.stored
+        factor = self.levels[index].downsample
+        step = mpp / (self.mpp * factor)
+        if abs(step - round(step)) <= _SAME * step:
+            step = float(round(step))
+        left, right = self._extent(self._bounds.x, self._bounds.right, factor, stored.sizes[index][0])
+        top, bottom = self._extent(self._bounds.y, self._bounds.bottom, factor, stored.sizes[index][1])
+        columns = Axis((self._bounds.x + box.x) / factor, step, width, left, right)
+        rows = Axis((self._bounds.y + box.y) / factor, step, height, top, bottom)
+        out = np.full((height, width, 3), GLASS, np.uint8)
+
+        def band(x: int, y: int, band_width: int, band_height: int) -> NDArray[np.uint8]:
+            return self._reader.read(index, x, y, band_width, band_height)
+
+        fill_grid(out, band, columns, rows, stored.rows[index], self._pool())
+        return out
+
+    def overview(self, mpp: float) -> NDArray[np.uint8]:
+        """The whole slide at `mpp` um/px, (H, W, 3) uint8 RGB; see `read`."""
+        return self.read(Box(0, 0, *self.size), mpp)
+
+    def content_hash(self) -> str:
+        """SHA-256 of the file's content (folder formats: of the data files in order of name), hexadecimal."""
+        if self._hash is None:
+            digest = hashlib.sha256()
+            files = (
+                [self.path] if self.path.is_file() else sorted(p for p in self.path.rglob("*") if p.is_file())
+            )
+            for file in files:
+                with file.open("rb") as stream:
+                    while chunk := stream.read(1 << 20):
+                        digest.update(chunk)
+            self._hash = digest.hexdigest()
+        return self._hash
+
+    def close(self) -> None:
+        """Release the file and the threads; calling it twice does no harm."""
+        with self._lock:
+            if self._executor is not None:
+                self._executor.shutdown()
+                self._executor = None
+        self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        width, height = self.size
+        return f"Slide({str(self.path)!r}, {width} x {height} px, {self.mpp:g} um/px, {self.backend})"
+
+    def _level_for(self, mpp: float) -> int:
+        fit = [i for i, level in enumerate(self.levels) if level.mpp <= mpp * (1 + _COARSER_ALLOWED)]
+        return max(fit, key=lambda i: self.levels[i].downsample) if fit else 0
+
+    @staticmethod
+    def _extent(begin: int, end: int, factor: float, limit: int) -> tuple[int, int]:
+        """The level pixels that hold base pixels [begin, end), at least one."""
+        low = min(int(begin / factor), limit - 1)
+        return low, max(low + 1, min(-int(-end // factor), limit))
+
+    def _pool(self) -> ThreadPoolExecutor | None:
+        if self._threads < 2:
+            return None
+        with self._lock:
+            if self._executor is None:
+                self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="lowpower-slide")
+            return self._executor
