@@ -1,6 +1,7 @@
 """Who is in a study: the manifest, label schemes, patient-level folds, the leakage audit and `check`."""
 
 from lowpower.cohort._audit import Leak, audit_leakage
+from lowpower.cohort._check import CohortCheck, check_cohort
 from lowpower.cohort._folds import Fold, Folds, FoldSlide, Split, load_folds
 from lowpower.cohort._make_folds import make_folds
 from lowpower.cohort._manifest import read_cohort, write_manifest
@@ -16,6 +17,7 @@ __all__ = [
     "RECEPTOR_SCORES",
     "SCHEMES",
     "Cohort",
+    "CohortCheck",
     "Cutoff",
     "Fold",
     "FoldSlide",
@@ -26,6 +28,7 @@ __all__ = [
     "Problem",
     "Split",
     "audit_leakage",
+    "check_cohort",
     "load_folds",
     "make_folds",
     "read_cohort",

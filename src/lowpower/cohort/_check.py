@@ -1,0 +1,228 @@
+"""`check`: every problem of a cohort at once, before hours of work."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lowpower.cohort._likeness import likeness, near_pairs
+from lowpower.cohort._manifest import parse_manifest
+from lowpower.cohort._table import Problem
+from lowpower.engine import map_items
+from lowpower.errors import SlideError
+
+__all__ = ["CohortCheck", "check_cohort"]
+
+Progress = Callable[[int, int], None]
+Row = dict[str, Any]
+
+_OVERVIEW_SIDE: Final = 512
+_SAME_TISSUE: Final = 0.7
+"""Correlation of likenesses from which two slides are called near-duplicates (docs/adr/0003)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CohortCheck:
+    """What `check_cohort` found.
+
+    Attributes:
+        slides: Rows of the manifest that name a slide and a patient.
+        patients: Different patients among them.
+        problems: Everything found, by row; empty means the cohort can be used.
+    """
+
+    slides: int
+    patients: int
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What one slide showed: an error, or its likeness."""
+
+    error: tuple[str, str] | None
+    likeness: NDArray[np.float32] | None
+
+
+def check_cohort(path: str | Path, *, workers: int = 1, progress: Progress | None = None) -> CohortCheck:
+    """Find everything wrong with a manifest and the slides it names.
+
+    Every slide is opened and seen whole at low resolution; files of equal size are hashed. Found are: what
+    `read_cohort` would refuse, unreadable slides, missing microns per pixel, missing masks, one patient with
+    two labels on one marker and block, patients spelled in two ways, slides of equal content, and slides that
+    look like copies of each other. Never raises for what it finds.
+
+    Args:
+        path: The manifest.
+        workers: Processes that look at slides.
+        progress: Called with (slides looked at, slides in all).
+    """
+    cohort, problems = parse_manifest(path)
+    if cohort is None:
+        return CohortCheck(0, 0, tuple(problems))
+    rows = list(cohort.table.iter_rows(named=True))
+    problems = problems + _missing_files(rows) + _two_labels(rows) + _two_spellings(rows)
+    # A slide listed twice is its own problem; looking at it once is enough.
+    there = list({row["slide"]: row for row in reversed(rows) if Path(row["slide"]).exists()}.values())[::-1]
+    looked = _look_at_all(there, workers, progress)
+    for row, seen in zip(there, looked, strict=True):
+        if seen.error is not None:
+            problems.append(Problem(row["manifest_row"], row["slide_name"], *seen.error))
+    copies, same = _equal_content(there, looked)
+    problems += copies + _near_duplicates(there, looked, same)
+    ordered = sorted(problems, key=lambda problem: (problem.row or 0, problem.kind))
+    return CohortCheck(len(rows), cohort.table["patient"].n_unique(), tuple(ordered))
+
+
+def _look_at_all(rows: Sequence[Row], workers: int, progress: Progress | None) -> list[_Looked]:
+    done = 0
+
+    def show(item: object, outcome: object) -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, len(rows))
+
+    return map_items(_look, [(row["slide"], row["mpp"]) for row in rows], workers=workers, on_done=show)
+
+
+def _look(item: tuple[str, float | None]) -> _Looked:
+    from lowpower.slides import open_slide
+
+    path, mpp = item
+    try:
+        with open_slide(path, mpp=mpp) as slide:
+            image = slide.overview(slide.mpp * max(1.0, max(slide.size) / _OVERVIEW_SIDE))
+    except SlideError as error:
+        return _Looked((error.code, _without_path(error)), None)
+    return _Looked(None, likeness(image))
+
+
+def _without_path(error: SlideError) -> str:
+    """The sentence alone: the slide has its own column."""
+    return str(error).removeprefix(f"{error.path}: ")
+
+
+def _missing_files(rows: Sequence[Row]) -> list[Problem]:
+    problems = []
+    for row in rows:
+        number, name = row["manifest_row"], row["slide_name"]
+        if not Path(row["slide"]).exists():
+            message = f"no such file ({row['slide']}); paths are relative to the manifest."
+            problems.append(Problem(number, name, "missing_slide", message))
+        mask = row["mask"]
+        if mask is not None and not Path(mask).is_file():
+            problems.append(Problem(number, name, "missing_mask", f"its mask {mask} does not exist."))
+        elif mask is not None and not cv2.haveImageReader(mask):
+            message = f"its mask {mask} is no image; give a PNG or TIFF, white where tissue is."
+            problems.append(Problem(number, name, "unreadable_mask", message))
+    return problems
+
+
+def _two_labels(rows: Sequence[Row]) -> list[Problem]:
+    """One patient, marker and block with different scores; different blocks may differ."""
+    groups: dict[tuple[str, str, str | None], dict[tuple[str, str], list[int]]] = defaultdict(dict)
+    names: dict[int, str] = {}
+    for row in rows:
+        if row["score"] is None or row["marker"] is None:
+            continue
+        # ISH only matters where it decides.
+        label = (row["score"], row["ish"] or "unknown") if row["score"] == "2+" else (row["score"], "")
+        place = (row["patient"], row["marker"], row["block"])
+        groups[place].setdefault(label, []).append(row["manifest_row"])
+        names[row["manifest_row"]] = row["slide_name"]
+    problems = []
+    for (patient, marker, block), labels in groups.items():
+        if len(labels) < 2:
+            continue
+        said = "; ".join(
+            f"{score}{f' (ISH {ish})' if ish else ''} in row {', '.join(map(str, numbers))}"
+            for (score, ish), numbers in labels.items()
+        )
+        where = f"block {block!r}" if block else "no block given"
+        message = (
+            f"patient {patient!r} has different {marker} labels ({where}): {said}. Correct them, or name the "
+            "blocks in the column block if the tissue differs."
+        )
+        first = min(number for numbers in labels.values() for number in numbers)
+        problems.append(Problem(first, names[first], "two_labels", message))
+    return problems
+
+
+def _two_spellings(rows: Sequence[Row]) -> list[Problem]:
+    """Patient identifiers that differ only in case, spaces or punctuation: one person might leak as two."""
+    spellings: dict[str, dict[str, Row]] = defaultdict(dict)
+    for row in rows:
+        plain = "".join(letter for letter in row["patient"].casefold() if letter.isalnum())
+        spellings[plain].setdefault(row["patient"], row)
+    problems = []
+    for same in spellings.values():
+        if len(same) > 1:
+            first = next(iter(same.values()))
+            said = " and ".join(f"{name!r} (row {row['manifest_row']})" for name, row in same.items())
+            message = f"patients {said} are spelled almost alike; spell one person one way."
+            problems.append(Problem(first["manifest_row"], first["slide_name"], "two_spellings", message))
+    return problems
+
+
+def _equal_content(
+    rows: Sequence[Row], looked: Sequence[_Looked]
+) -> tuple[list[Problem], set[tuple[int, int]]]:
+    """Slides of equal content, and their pairs of positions. Only files of equal size need hashing."""
+    from lowpower.slides import open_slide
+
+    by_size: dict[int, list[int]] = defaultdict(list)
+    for position, row in enumerate(rows):
+        if looked[position].error is None:
+            by_size[Path(row["slide"]).stat().st_size].append(position)
+    by_hash: dict[str, list[int]] = defaultdict(list)
+    for same_size in by_size.values():
+        for position in same_size if len(same_size) > 1 else ():
+            with open_slide(rows[position]["slide"], mpp=rows[position]["mpp"]) as slide:
+                by_hash[slide.content_hash()].append(position)
+    problems, pairs = [], set()
+    for positions in by_hash.values():
+        for second in positions[1:]:
+            pairs |= {(first, second) for first in positions if first < second}
+            problems.append(
+                _copy_problem(rows[positions[0]], rows[second], "duplicate", "has the content of")
+            )
+    return problems, pairs
+
+
+def _near_duplicates(
+    rows: Sequence[Row], looked: Sequence[_Looked], same: set[tuple[int, int]]
+) -> list[Problem]:
+    """Slides that look alike. Another marker of the same patient may: serial sections of one block do."""
+    positions = [position for position, seen in enumerate(looked) if seen.likeness is not None]
+    if len(positions) < 2:
+        return []
+    likenesses = np.stack([seen.likeness for seen in looked if seen.likeness is not None])
+    problems = []
+    for first, second, similarity in near_pairs(likenesses, _SAME_TISSUE):
+        pair = positions[first], positions[second]
+        one, other = rows[pair[0]], rows[pair[1]]
+        serial = one["patient"] == other["patient"] and one["marker"] != other["marker"]
+        if pair not in same and not serial:
+            looks = f"looks like (similarity {similarity:.2f})"
+            problems.append(_copy_problem(one, other, "near_duplicate", looks))
+    return problems
+
+
+def _copy_problem(first: Row, second: Row, kind: str, verb: str) -> Problem:
+    if first["patient"] == second["patient"]:
+        people = "of the same patient, and would count twice"
+    else:
+        people = f"of patient {first['patient']!r}, and would leak between parts as {second['patient']!r}"
+    message = (
+        f"{verb} row {first['manifest_row']} ({first['slide_name']}), {people}; "
+        "keep one, or correct the patient."
+    )
+    return Problem(second["manifest_row"], second["slide_name"], kind, message)
