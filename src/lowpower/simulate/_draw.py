@@ -1,0 +1,143 @@
+"""Drawing laboratories, scanners and slides: the ranges of domain randomisation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lowpower.simulate._score import PRESENT, Score
+from lowpower.simulate._spec import Artefact, Ish, Laboratory, Pattern, Rgb, Scanner, SlideSpec, Specimen
+
+__all__ = ["draw_laboratory", "draw_scanner", "draw_shares", "draw_slide"]
+
+_PATTERNS: tuple[Pattern, ...] = ("solid", "nests", "cords", "tubules", "glands", "ducts", "columnar")
+_ARTEFACTS: tuple[Artefact, ...] = ("pen", "fold", "bubble", "blur", "dust", "tear", "edge")
+
+
+def _unit(vector: np.ndarray) -> Rgb:
+    red, green, blue = (float(value) for value in vector / np.linalg.norm(vector))
+    return round(red, 4), round(green, 4), round(blue, 4)
+
+
+def _between(rng: np.random.Generator, low: float, high: float) -> float:
+    return round(float(rng.uniform(low, high)), 4)
+
+
+def _log_between(rng: np.random.Generator, low: float, high: float) -> float:
+    return round(float(np.exp(rng.uniform(np.log(low), np.log(high)))), 4)
+
+
+def draw_laboratory(seed: int, index: int = 0) -> Laboratory:
+    """The `index`-th laboratory of `seed`."""
+    rng = np.random.default_rng([seed, index, 0x1AB])
+    counterstain = _log_between(rng, 0.12, 0.7)
+    # Counterstain that is strong in nuclei is strong around them too, but laboratories differ.
+    haze = counterstain * _log_between(rng, 0.6, 1.6)
+    return Laboratory(
+        name=f"simulated-lab-{seed}-{index + 1:02d}",
+        hematoxylin=_unit(np.array([0.68, 0.62, 0.37]) + rng.normal(0, [0.05, 0.03, 0.09])),
+        dab=_unit(np.array([0.36, 0.57, 0.74]) + rng.normal(0, [0.06, 0.03, 0.04])),
+        counterstain=counterstain,
+        cytoplasm=round(haze * float(rng.uniform(0.14, 0.4)), 4),
+        matrix=round(haze * float(rng.uniform(0.1, 0.3)), 4),
+        dab_strength=_log_between(rng, 0.6, 1.6),
+        dab_background=_between(rng, 0.0, 0.02),
+        blush=_log_between(rng, 0.006, 0.08),
+        sharpness=_between(rng, 0.1, 1.0),
+    )
+
+
+def draw_scanner(seed: int, index: int = 0, mpp: tuple[float, float] = (0.25, 0.5)) -> Scanner:
+    """The `index`-th scanner of `seed`, of `mpp[0]` to `mpp[1]` um/px."""
+    rng = np.random.default_rng([seed, index, 0x5CA])
+    level = rng.uniform(228, 250)
+    white = np.minimum(level + rng.normal(0, [3.0, 2.0, 5.0]) + np.array([0.0, 0.0, 3.0]), 254.0)
+    red, green, blue = (round(float(value), 1) for value in white)
+    usual = rng.random() < 0.7
+    resolution = rng.choice([mpp[0], mpp[1]]) * rng.uniform(0.97, 1.03) if usual else rng.uniform(*mpp)
+    return Scanner(
+        name=f"simulated-scanner-{seed}-{index + 1:02d}",
+        mpp=round(float(np.clip(resolution, mpp[0], mpp[1])), 4),
+        white=(red, green, blue),
+        psf_um=_between(rng, 0.15, 0.4),
+        sharpen=_between(rng, 0.0, 1.3),
+        sharpen_um=_between(rng, 0.25, 0.6),
+        gamma=_between(rng, 0.85, 1.2),
+        saturation=_between(rng, 0.8, 1.2),
+        noise=_between(rng, 0.4, 2.2),
+        shading=_between(rng, 0.0, 0.012),
+        jpeg_quality=int(rng.integers(70, 93)),
+        subsampling="420" if rng.random() < 0.6 else "444",
+        level_step=4 if rng.random() < 0.5 else 2,
+    )
+
+
+def draw_shares(rng: np.random.Generator, score: Score) -> tuple[float, float, float, float]:
+    """Shares of tumour cells of membrane class 0..3 that mean `score`, spread over the whole definition."""
+    null = faint = moderate = intense = 0.0
+    if score == "0":
+        faint = 0.0 if rng.random() < 0.5 else float(rng.uniform(0.005, 0.085))
+    elif score == "1+":
+        faint = float(rng.uniform(0.13, 0.95))
+        moderate = float(rng.uniform(0.0, min(0.08, 1 - faint)))
+    elif score == "2+":
+        intense = 0.0 if rng.random() < 0.5 else float(rng.uniform(2 * PRESENT, 0.09))
+        low = 0.02 if intense and rng.random() < 0.15 else 0.14
+        moderate = float(rng.uniform(low, 0.85))
+        faint = float(rng.uniform(0.2, 0.9)) * (1 - moderate - intense)
+    else:
+        intense = float(0.15 + 0.83 * rng.beta(2.0, 1.0))
+        moderate = float(rng.uniform(0.2, 0.9)) * (1 - intense)
+        faint = float(rng.uniform(0.2, 0.9)) * (1 - intense - moderate)
+    faint, moderate, intense = round(faint, 4), round(moderate, 4), round(intense, 4)
+    null = round(1 - faint - moderate - intense, 4)
+    return null, faint, moderate, intense
+
+
+def draw_slide(
+    seed: int,
+    score: Score,
+    laboratory: Laboratory,
+    scanner: Scanner,
+    *,
+    specimen: Specimen = "disc",
+    ish: Ish | None = None,
+    control: bool = False,
+    artefacts: bool = False,
+) -> SlideSpec:
+    """A slide of the given score, everything else drawn from `seed`.
+
+    Args:
+        seed: Draws what is not given.
+        score: The slide's score.
+        laboratory: Who stained.
+        scanner: What pictured.
+        specimen: Shape and size.
+        ish: Given for 2+ only.
+        control: Whether control tissue lies on the slide.
+        artefacts: Whether something went wrong.
+    """
+    rng = np.random.default_rng([seed, 0x511DE])
+    patterns = tuple(rng.choice(_PATTERNS, size=1 if rng.random() < 0.6 else 2, replace=False).tolist())
+    wrong: tuple[Artefact, ...] = ()
+    if artefacts:
+        wrong = tuple(rng.choice(_ARTEFACTS, size=int(rng.integers(1, 4)), replace=False).tolist())
+    return SlideSpec(
+        seed=seed,
+        score=score,
+        ish=ish,
+        shares=draw_shares(rng, score),
+        laboratory=laboratory,
+        scanner=scanner,
+        specimen=specimen,
+        patterns=patterns,
+        tumour=_between(rng, 0.15, 0.75),
+        cellularity=_log_between(rng, 0.4, 2.0),
+        looseness=_between(rng, 0.1, 0.9),
+        clone_um=_log_between(rng, 80, 1500),
+        cell_noise=_between(rng, 0.1, 0.8),
+        patchiness=_between(rng, 0.0, 0.35),
+        blush=0.0 if rng.random() < 0.4 else _log_between(rng, 0.01, 0.2),
+        nucleus_um=_between(rng, 6.5, 11.0),
+        control=control,
+        artefacts=wrong,
+    )

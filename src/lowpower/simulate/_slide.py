@@ -1,0 +1,130 @@
+"""One slide from its spec: plan, cells, pixels, truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+
+from lowpower.simulate._architecture import build_architecture
+from lowpower.simulate._cells import place_cells
+from lowpower.simulate._layout import glass_size_um, lay_out
+from lowpower.simulate._membranes import CONTROL_SHARES, stain_membranes
+from lowpower.simulate._pyramid import TILE, padded, write_pyramid
+from lowpower.simulate._render import Piece, Stains
+from lowpower.simulate._scanner import MARGIN, glass, picture
+from lowpower.simulate._spec import SlideSpec
+from lowpower.simulate._truth import SlideTruth, write_truth
+
+__all__ = ["plan_slide", "render_block", "simulate_slide"]
+
+_BLOCK = 1024
+
+
+def plan_slide(spec: SlideSpec) -> tuple[list[Piece], tuple[int, int]]:
+    """The pieces of a slide, cells and staining decided, and the slide's (width, height) in pixels."""
+    places = lay_out(spec)
+    width_um, height_um = glass_size_um(spec, places)
+    pieces = []
+    for number, place in enumerate(places):
+        plan = build_architecture(spec, place, number)
+        rng = np.random.default_rng([spec.seed, 3, number])
+        cells = place_cells(rng, spec, plan)
+        stain_membranes(rng, spec, plan, cells, CONTROL_SHARES if place.control else spec.shares)
+        pieces.append(Piece(spec, plan, cells))
+    mpp = spec.scanner.mpp
+    return pieces, (round(width_um / mpp), round(height_um / mpp))
+
+
+def render_block(
+    spec: SlideSpec, pieces: list[Piece], left: int, top: int, width: int, height: int
+) -> NDArray[np.uint8] | None:
+    """(height, width, 3) RGB of these slide pixels, or None where only glass is."""
+    x, y, w, h = left - MARGIN, top - MARGIN, width + 2 * MARGIN, height + 2 * MARGIN
+    here = [piece for piece in pieces if piece.near(x, y, w, h)]
+    if not here:
+        return None
+    stains = here[0].render(x, y, w, h)
+    for piece in here[1:]:
+        more = piece.render(x, y, w, h)
+        stains = Stains(stains.hematoxylin + more.hematoxylin, stains.dab + more.dab, stains.grey + more.grey)
+    return picture(stains, spec.laboratory, spec.scanner, left, top)
+
+
+def _strips(
+    spec: SlideSpec, pieces: list[Piece], size: tuple[int, int]
+) -> Iterator[tuple[NDArray[np.uint8], list[bytes]]]:
+    """Rows of pixels with their encoded tiles; tiles of bare glass are encoded once per position."""
+    width, height = size
+    scanner = spec.scanner
+
+    def encode(tile: NDArray[np.uint8]) -> bytes:
+        return bytes(
+            imagecodecs.jpeg8_encode(
+                padded(tile), level=scanner.jpeg_quality, subsampling=scanner.subsampling
+            )
+        )
+
+    bare: dict[tuple[int, int], tuple[NDArray[np.uint8], bytes]] = {}
+
+    def bare_tile(left: int, top: int) -> tuple[NDArray[np.uint8], bytes]:
+        key = (left // TILE % 8, top // TILE % 8)
+        if key not in bare:
+            pixels = glass(scanner, key[0] * TILE, key[1] * TILE, TILE, TILE)
+            bare[key] = pixels, encode(pixels)
+        return bare[key]
+
+    for top in range(0, height, _BLOCK):
+        rows = min(_BLOCK, height - top)
+        strip = np.empty((rows, width, 3), np.uint8)
+        tiles: dict[tuple[int, int], bytes] = {}
+        for left in range(0, width, _BLOCK):
+            columns = min(_BLOCK, width - left)
+            block = render_block(spec, pieces, left, top, columns, rows)
+            if block is not None:
+                strip[:, left : left + columns] = block
+            for y in range(0, rows, TILE):
+                for x in range(left, left + columns, TILE):
+                    part = strip[y : y + TILE, x : x + TILE]
+                    if block is not None:
+                        tiles[y, x] = encode(part)
+                    else:
+                        pixels, tiles[y, x] = bare_tile(x, top + y)
+                        part[:] = pixels[: part.shape[0], : part.shape[1]]
+        yield strip, [tiles[key] for key in sorted(tiles)]
+
+
+def simulate_slide(spec: SlideSpec, path: str | Path) -> SlideTruth:
+    """Simulate a slide: `path` (a pyramidal TIFF) and its truth beside it.
+
+    Beside `NAME.tif` come `NAME.truth.json`, `NAME.cells.parquet`, `NAME.tissue.png` and, where there is
+    control tissue, `NAME.control.png`. The truth is written last, so its presence means the slide is whole.
+
+    Args:
+        spec: What to simulate.
+        path: Where to; ends in .tif or .tiff.
+
+    Returns:
+        The truth, as written.
+
+    Raises:
+        OutputError: if a file cannot be written.
+    """
+    path = Path(path)
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        pieces, size = plan_slide(spec)
+        scanner = spec.scanner
+        write_pyramid(
+            path, size, scanner.mpp, _strips(spec, pieces, size), step=scanner.level_step,
+            quality=scanner.jpeg_quality, subsampling=scanner.subsampling,
+            description=f"lowpower simulated HER2 IHC slide, not a real specimen; seed {spec.seed}",
+        )  # fmt: skip
+        return write_truth(spec, pieces, size, path)
+    finally:
+        cv2.setNumThreads(threads)

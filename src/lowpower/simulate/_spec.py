@@ -1,0 +1,220 @@
+"""What is simulated: laboratories, scanners, slides and cohorts as strict, YAML-able models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lowpower.errors import ConfigError
+from lowpower.files import write_text
+from lowpower.simulate._score import Score, score_from_shares
+
+__all__ = ["Artefact", "CohortSpec", "Ish", "Laboratory", "Pattern", "Scanner", "SlideSpec", "Specimen"]
+
+Ish = Literal["positive", "negative"]
+Specimen = Literal["disc", "fragment", "biopsy", "resection"]
+"""disc 1.3 mm; fragment 2 x 5 mm; biopsy 2 x 15 mm; resection 10 x 10 mm."""
+Pattern = Literal["solid", "nests", "cords", "tubules", "glands", "ducts", "columnar"]
+Artefact = Literal["pen", "fold", "bubble", "blur", "dust", "tear", "edge"]
+
+Unit = Annotated[float, Field(ge=0.0, le=1.0)]
+Rgb = tuple[float, float, float]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Laboratory(_Model):
+    """How one laboratory stains.
+
+    Attributes:
+        name: Its name in the manifest's column `site`; says "simulated".
+        hematoxylin: Optical density of haematoxylin, red, green, blue, unit length.
+        dab: Optical density of DAB, unit length.
+        counterstain: OD (length of the OD vector) of an ordinary tumour nucleus.
+        cytoplasm: Haematoxylin OD of tumour cytoplasm.
+        matrix: Haematoxylin OD of dense stroma.
+        dab_strength: OD of an intense membrane.
+        dab_background: DAB OD spread over all tissue.
+        blush: Usual DAB OD of cytoplasm, whatever the score.
+        sharpness: 0 = thick sections with smeared membranes, 1 = thin crisp ones.
+    """
+
+    name: str
+    hematoxylin: Rgb = (0.67, 0.62, 0.41)
+    dab: Rgb = (0.38, 0.57, 0.73)
+    counterstain: float = Field(0.28, gt=0.0, le=2.0)
+    cytoplasm: float = Field(0.06, ge=0.0, le=1.0)
+    matrix: float = Field(0.05, ge=0.0, le=1.0)
+    dab_strength: float = Field(0.9, gt=0.0, le=3.0)
+    dab_background: float = Field(0.005, ge=0.0, le=0.5)
+    blush: float = Field(0.03, ge=0.0, le=1.0)
+    sharpness: Unit = 0.6
+
+
+class Scanner(_Model):
+    """How one scanner pictures a slide.
+
+    Attributes:
+        name: Its name in the manifest's column `scanner`.
+        mpp: Microns per pixel of level 0.
+        white: Grey value of bare glass, red, green, blue, 0..255.
+        psf_um: Standard deviation of the point spread, microns.
+        sharpen: Strength of its unsharp mask, 0 = none.
+        sharpen_um: Radius (standard deviation) of that mask, microns.
+        gamma: Exponent on relative intensity (1 = linear).
+        saturation: Colour saturation, 1 = as is.
+        noise: Standard deviation of sensor noise at white, grey values.
+        shading: Relative fall of brightness across one camera field.
+        jpeg_quality: 1..100.
+        subsampling: Chroma subsampling.
+        level_step: Each pyramid level is this much smaller than the one before.
+    """
+
+    name: str
+    mpp: float = Field(0.25, ge=0.1, le=2.0)
+    white: Rgb = (236.0, 235.0, 244.0)
+    psf_um: float = Field(0.25, ge=0.0, le=3.0)
+    sharpen: float = Field(0.6, ge=0.0, le=3.0)
+    sharpen_um: float = Field(0.4, gt=0.0, le=3.0)
+    gamma: float = Field(1.0, gt=0.3, lt=3.0)
+    saturation: float = Field(1.0, ge=0.0, le=2.0)
+    noise: float = Field(1.0, ge=0.0, le=20.0)
+    shading: float = Field(0.005, ge=0.0, le=0.2)
+    jpeg_quality: int = Field(85, ge=20, le=100)
+    subsampling: Literal["444", "422", "420"] = "420"
+    level_step: Literal[2, 4] = 4
+
+
+class SlideSpec(_Model):
+    """One simulated HER2 slide, complete: the same spec gives the same bytes.
+
+    Attributes:
+        schema_version: Version of this model.
+        seed: Everything random comes from it.
+        score: The slide's score; `shares` must imply it by the rule of `score_from_cells`.
+        ish: In-situ hybridisation, given for 2+ only.
+        shares: Shares of tumour cells whose membrane is null, 1+, 2+, 3+; they sum to 1.
+        laboratory: Who stained.
+        scanner: What pictured.
+        specimen: Shape and size of the tissue.
+        patterns: How the tumour grows; up to two side by side.
+        tumour: Share of tissue taken by tumour epithelium, roughly.
+        cellularity: Density of stromal cells and lymphocytes, 1 = usual.
+        looseness: 0 = all dense collagen, 1 = loose and torn.
+        clone_um: Distance over which neighbouring cells stain alike.
+        cell_noise: 0 = staining follows clones alone, 1 = cells differ independently.
+        patchiness: Share of 1+ cells whose incomplete membrane is not faint but moderate.
+        blush: Cytoplasmic DAB OD of this slide, added to the laboratory's.
+        nucleus_um: Mean diameter of tumour nuclei.
+        control: Whether a known 3+ control lies near one end.
+        artefacts: What went wrong.
+    """
+
+    schema_version: Literal[1] = 1
+    seed: int = Field(ge=0)
+    score: Score
+    ish: Ish | None = None
+    shares: tuple[Unit, Unit, Unit, Unit]
+    laboratory: Laboratory
+    scanner: Scanner
+    specimen: Specimen = "disc"
+    patterns: tuple[Pattern, ...] = Field(("nests",), min_length=1, max_length=2)
+    tumour: float = Field(0.4, ge=0.05, le=0.95)
+    cellularity: float = Field(1.0, ge=0.0, le=4.0)
+    looseness: Unit = 0.4
+    clone_um: float = Field(400.0, ge=20.0, le=5000.0)
+    cell_noise: Unit = 0.4
+    patchiness: Unit = 0.15
+    blush: float = Field(0.0, ge=0.0, le=1.0)
+    nucleus_um: float = Field(8.5, ge=4.0, le=18.0)
+    control: bool = False
+    artefacts: tuple[Artefact, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if abs(sum(self.shares) - 1.0) > 1e-6:
+            raise ValueError(f"shares must sum to 1, they sum to {sum(self.shares):.6f}")
+        implied = score_from_shares(self.shares)
+        if implied != self.score:
+            raise ValueError(f"these shares mean score {implied}, not {self.score}")
+        if self.ish is not None and self.score != "2+":
+            raise ValueError("ish is given for score 2+ only")
+        return self
+
+
+class CohortSpec(_Model):
+    """A cohort of simulated slides, drawn from one seed.
+
+    Laboratories and scanners are drawn from `site_seed` and `scanner_seed`, so that a second cohort
+    with other seeds comes from laboratories never seen before.
+
+    Attributes:
+        schema_version: Version of this model.
+        name: Prefix of file and patient names.
+        seed: Draws patients and slides.
+        patients: How many patients.
+        second_slide: Share of patients with a second slide, of another block and the same score.
+        scores: Relative numbers of patients per score.
+        sites: How many laboratories.
+        site_seed: Draws the laboratories.
+        scanners: How many scanners; each laboratory uses one or two of them.
+        scanner_seed: Draws the scanners.
+        mpp: Lowest and highest um/px of a scanner.
+        specimens: Relative numbers per specimen.
+        controls: Share of slides with on-slide control tissue.
+        artefacts: Share of slides with at least one artefact.
+        ish_positive: Share of 2+ patients whose in-situ hybridisation is positive.
+    """
+
+    schema_version: Literal[1] = 1
+    name: str = Field("simulated", pattern=r"^[A-Za-z0-9_-]*simulated[A-Za-z0-9_-]*$")
+    seed: int = Field(0, ge=0)
+    patients: int = Field(16, ge=1, le=100_000)
+    second_slide: Unit = 0.15
+    scores: dict[Score, Annotated[float, Field(ge=0.0)]] = {"0": 1.0, "1+": 1.0, "2+": 1.0, "3+": 1.0}
+    sites: int = Field(4, ge=1, le=1000)
+    site_seed: int = Field(0, ge=0)
+    scanners: int = Field(3, ge=1, le=1000)
+    scanner_seed: int = Field(0, ge=0)
+    mpp: tuple[Annotated[float, Field(ge=0.1, le=2.0)], Annotated[float, Field(ge=0.1, le=2.0)]] = (0.25, 0.5)
+    specimens: dict[Specimen, Annotated[float, Field(ge=0.0)]] = {"disc": 1.0}
+    controls: Unit = 0.1
+    artefacts: Unit = 0.3
+    ish_positive: Unit = 0.25
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.mpp[0] > self.mpp[1]:
+            raise ValueError("mpp must be given lowest first")
+        if not sum(self.scores.values()) > 0 or not sum(self.specimens.values()) > 0:
+            raise ValueError("scores and specimens each need a number above 0")
+        return self
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> Self:
+        """Read a cohort spec.
+
+        Raises:
+            ConfigError: if the file is missing, is no YAML, or says something unknown or impossible.
+        """
+        try:
+            return cls.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
+        except OSError as error:
+            raise ConfigError(
+                f"{path}: cannot be read ({error.strerror}); give a cohort YAML file."
+            ) from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: is not YAML ({error}); correct the file.") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "top level"
+            raise ConfigError(f"{path}: {where}: {first['msg']}; correct the cohort spec.") from error
+
+    def to_yaml(self, path: str | Path) -> None:
+        """Write the spec as YAML, atomically."""
+        write_text(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
