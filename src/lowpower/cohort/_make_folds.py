@@ -63,21 +63,14 @@ def make_folds(
         tests, names = _by_value(cohort, labels, groups, leave_out)
     folds = []
     for number, name in enumerate(names):
-        test = tests == number
-        rest = ~test
-        left = _patients_of(classes[rest], groups[rest], len(scheme.classes))
-        for label, count in enumerate(left):
-            if count < 2:
-                raise CohortError(
-                    f"{cohort.path}: outside the test part of {name}, class {scheme.classes[label]!r} has "
-                    f"{count} patient{'' if count == 1 else 's'}; training and validation need one each."
-                )
-        validation = np.zeros(rows.size, bool)
         rng = np.random.default_rng([seed, 1, number])
-        validation[rest] = draw_share(classes[rest], groups[rest], validation_share, rng)
-        parts = (rest & ~validation, validation, test)
-        train_rows, validation_rows, test_rows = (rows[part].tolist() for part in parts)
-        folds.append(Fold(name=name, train=train_rows, validation=validation_rows, test=test_rows))
+        try:
+            parts = _divide(classes, groups, tests == number, validation_share, scheme, rng)
+            if leave_out is None:
+                _check_classes("test", classes[parts["test"]], scheme)
+        except ValueError as error:
+            raise CohortError(f"{cohort.path}: {name}: {error}.") from error
+        folds.append(Fold(name=name, **{part: rows[held].tolist() for part, held in parts.items()}))
     made = Folds(
         scheme=scheme.name,
         classes=list(scheme.classes),
@@ -90,6 +83,44 @@ def make_folds(
     )
     refuse_leaks(cohort, made, str(cohort.path), content_hashes, shared_blocks)
     return made
+
+
+def _divide(
+    classes: NDArray[Any],
+    groups: NDArray[Any],
+    test: NDArray[np.bool_],
+    share: float,
+    scheme: LabelScheme,
+    rng: np.random.Generator,
+) -> dict[str, NDArray[np.bool_]]:
+    """Mark the rows of one fold's parts; ValueError with a sentence where a class cannot be in both others."""
+    rest = ~test
+    for label, count in enumerate(_patients_of(classes[rest], groups[rest], len(scheme.classes))):
+        if count < 2:
+            raise ValueError(
+                f"outside the test part class {scheme.classes[label]!r} has {_number(count)}; training and "
+                "validation need one each"
+            )
+    validation = np.zeros(test.size, bool)
+    validation[rest] = draw_share(classes[rest], groups[rest], share, rng)
+    parts = {"train": rest & ~validation, "validation": validation, "test": test}
+    for part in ("train", "validation"):
+        _check_classes(part, classes[parts[part]], scheme)
+    return parts
+
+
+def _check_classes(part: str, classes: NDArray[Any], scheme: LabelScheme) -> None:
+    """Patients with slides of several classes are dealt by the rarest; a common class may then miss out."""
+    missing = set(range(len(scheme.classes))) - set(classes.tolist())
+    if missing:
+        raise ValueError(
+            f"the {part} part would have no slide of class {scheme.classes[min(missing)]!r}, whose patients also "
+            "have rarer classes; try another seed or fewer folds"
+        )
+
+
+def _number(patients: int) -> str:
+    return f"{patients} patient{'' if patients == 1 else 's'}"
 
 
 def _patients_of(classes: NDArray[Any], groups: NDArray[Any], n_classes: int) -> list[int]:
@@ -108,7 +139,7 @@ def _check_enough(path: Path, scheme: LabelScheme, counts: list[int], outer: int
 
     if enough(outer):
         return
-    name, patients = scheme.classes[fewest], f"{counts[fewest]} patient{'' if counts[fewest] == 1 else 's'}"
+    name, patients = scheme.classes[fewest], _number(counts[fewest])
     possible = [folds for folds in range(2, outer) if enough(folds)]
     if possible:
         cure = f"ask for {possible[-1]} folds"

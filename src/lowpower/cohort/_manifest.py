@@ -93,7 +93,7 @@ def _read_table(path: Path) -> pl.DataFrame:
         if path.suffix.lower() == ".parquet":
             return pl.read_parquet(path).with_columns(pl.all().cast(pl.String))
         data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-        header = data.split(b"\n", 1)[0].decode()
+        header = data.decode().split("\n", 1)[0]
         for mark, name in ((";", "semicolons"), ("\t", "tabs")):
             if mark in header and "," not in header:
                 raise CohortError(f"{path}: columns are separated by {name}; save it with commas.")
