@@ -1,0 +1,35 @@
+"""`lowpower demo`: the main job on simulated slides, from nothing to a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["command"]
+
+
+def command(
+    out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("demo"),
+    patients: Annotated[int, typer.Option(min=16, help="Simulated patients; fewer are quicker.")] = 72,
+    epochs: Annotated[int, typer.Option(min=1, help="Training epochs at most.")] = 40,
+    seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
+) -> None:
+    """Simulate a HER2 cohort, train, evaluate on unseen patients, score slides, write a report. Offline."""
+    from rich.progress import TaskID
+
+    from lowpower.cli._progress import progress_bar
+    from lowpower.study import DemoSize, run_demo
+
+    with progress_bar() as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total)
+            bar.update(tasks[stage], completed=done, total=total)
+
+        report = run_demo(out, DemoSize(patients, epochs, seed), progress=show)
+    typer.echo("All slides of this demo are simulated. Research use only.")
+    typer.echo(f"report: {report.resolve()}")

@@ -1,0 +1,104 @@
+"""`lowpower doctor`: what this installation can do, or what one slide file says of itself."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["command"]
+
+
+def command(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[SLIDE]", help="Look at this slide instead of the installation.")
+    ] = None,
+    mpp: Annotated[float | None, typer.Option(help="Microns per pixel, if the file does not say.")] = None,
+) -> None:
+    """Show what this installation can do, or (with SLIDE) how a file is opened and what it contains."""
+    from rich.console import Console
+    from rich.table import Table
+
+    rows = _slide_facts(file, mpp) if file is not None else _installation_facts()
+    table = Table(show_header=False, box=None)
+    for name, value in rows:
+        table.add_row(name, value)
+    Console(highlight=False).print(table)
+
+
+def _slide_facts(file: Path, mpp: float | None) -> list[tuple[str, str]]:
+    from lowpower.slides import open_slide
+
+    with open_slide(file, mpp=mpp) as slide:
+        width, height = slide.size
+        rows = [
+            ("file", str(slide.path)),
+            ("opened by", slide.backend),
+            ("vendor, scanner", f"{slide.vendor or 'not said'}, {slide.scanner or 'not said'}"),
+            ("um/px", f"{slide.mpp:.6g} (from {slide.mpp_source})"),
+            ("size", f"{width:,} x {height:,} px"),
+            ("extent", f"{width * slide.mpp / 1000:.2f} x {height * slide.mpp / 1000:.2f} mm"),
+        ]
+        rows += [
+            (f"level {index}", f"{level.width:,} x {level.height:,} px at {level.mpp:.4g} um/px")
+            for index, level in enumerate(slide.levels)
+        ]
+        rows.append(("other images", ", ".join(sorted(slide.associated)) or "none"))
+        rows.append(("colour profile", "applied" if slide.icc_applied else "none"))
+        rows.append(("SHA-256", slide.content_hash()))
+    return rows
+
+
+def _installation_facts() -> list[tuple[str, str]]:
+    import torch
+
+    import lowpower
+    from lowpower.engine import default_workers
+    from lowpower.errors import LowpowerError
+    from lowpower.models import bundled_models, load_bundle
+
+    rows = [
+        ("lowpower", f"{lowpower.__version__}, research use only"),
+        ("python", f"{sys.version.split()[0]} on {platform.platform()}"),
+        ("processors", f"{default_workers()} usable; torch uses {torch.get_num_threads()} threads"),
+        (
+            "accelerator",
+            torch.cuda.get_device_name() if torch.cuda.is_available() else "none: everything runs on the CPU",
+        ),
+        ("precision", _precision()),
+        ("free disk here", f"{shutil.disk_usage('.').free / 2**30:.0f} GiB"),
+    ]
+    for package in (
+        "fastslide",
+        "openslide-python",
+        "openslide-bin",
+        "wsidicom",
+        "tifffile",
+        "timm",
+        "lightning",
+        "torch",
+    ):
+        try:
+            rows.append((package, metadata.version(package)))
+        except metadata.PackageNotFoundError:
+            rows.append((package, "MISSING: reinstall with pip install lowpower"))
+    for name in bundled_models():
+        try:
+            bundle = load_bundle(name)
+        except LowpowerError as error:
+            rows.append((f"model {name}", f"UNUSABLE: {error}"))
+        else:
+            rows.append((f"model {name}", f"sound; {bundle.spec.trained_on}"))
+    return rows
+
+
+def _precision() -> str:
+    from lowpower.training import resolve_precision
+
+    chosen = resolve_precision("auto", "auto")
+    return f"{chosen} (bf16 is used on GPUs and on CPUs with AMX; elsewhere it is slower than float32)"

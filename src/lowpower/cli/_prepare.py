@@ -1,0 +1,43 @@
+"""`lowpower prepare`: the views of a cohort, made ahead of training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["command"]
+
+
+def command(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="The training configuration.")],
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default every processor.")] = None,
+) -> None:
+    """Make the low-resolution views of every slide of a cohort; what is made already is kept.
+
+    Exit code 1 if a slide gave no view; the others are made all the same.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from lowpower.cli._progress import progress_bar, stderr
+    from lowpower.engine import default_workers
+    from lowpower.study import prepare_run
+
+    with progress_bar() as bar:
+        task = bar.add_task("preparing", total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        states = prepare_run(config, workers=workers or default_workers(), progress=show)
+    bad = [state for state in states if state.state != "ok"]
+    if bad:
+        table = Table("slide", "state", "reason")
+        for state in bad:
+            table.add_row(Path(state.slide).name, state.state, state.reason or "")
+        Console(highlight=False).print(table)
+    stderr.print(f"{len(states) - len(bad)} of {len(states)} views are ready.")
+    if bad:
+        raise typer.Exit(1)

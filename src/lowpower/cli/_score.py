@@ -1,0 +1,55 @@
+"""`lowpower score`: slides in, a table, overlays and result files out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["command"]
+
+
+def command(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Slides or fields of view.")],
+    mpp: Annotated[
+        float | None, typer.Option(help="Microns per pixel of every file; overrides what the files say.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="A bundled model's name, a bundle folder or hf://owner/name.")
+    ] = "her2-sim",
+    out: Annotated[Path, typer.Option(help="Folder for overlays and results.")] = Path("lowpower-results"),
+    json_lines: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line on standard output.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option(help="Go on when the stain does not look like the marker's.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option(help="Score again what OUT already holds.")] = False,
+) -> None:
+    """Score slides: a table to read, an overlay and a result.json per slide, and one report.html.
+
+    Exit code 1 if any slide was refused or failed; the others are scored all the same.
+    """
+    from lowpower.cli._progress import progress_bar, stderr
+    from lowpower.cli._tables import results_table
+    from lowpower.scoring import score_files
+
+    with progress_bar() as bar:
+        task = bar.add_task("scoring", total=len(files))
+
+        def show(result: object) -> None:
+            bar.advance(task)
+
+        results = score_files(files, model=model, mpp=mpp, out=out, force=force, fresh=fresh, on_result=show)
+    if json_lines:
+        for result in results:
+            typer.echo(result.model_dump_json())
+        stderr.print(results_table(results))
+    else:
+        from rich.console import Console
+
+        Console(highlight=False).print(results_table(results))
+    stderr.print(f"report: {out / 'report.html'}", soft_wrap=True)
+    if any(result.state != "ok" for result in results):
+        raise typer.Exit(1)

@@ -1,0 +1,37 @@
+"""`lowpower simulate`: a cohort of simulated slides with the truth beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["command"]
+
+
+def command(
+    spec: Annotated[
+        Path | None, typer.Argument(metavar="[SPEC.yaml]", help="What to simulate; see docs/simulator.md.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for slides, truth and cohort.csv.")] = Path("simulated"),
+    patients: Annotated[int | None, typer.Option(min=1, help="Over what SPEC says.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed, over what SPEC says.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default every processor.")] = None,
+) -> None:
+    """Simulate IHC slides with known truth. They are not real and say so."""
+    from lowpower.cli._progress import progress_bar
+    from lowpower.engine import default_workers
+    from lowpower.simulate import CohortSpec, simulate_cohort
+
+    wanted = CohortSpec.from_yaml(spec) if spec is not None else CohortSpec()
+    changes = {key: value for key, value in (("patients", patients), ("seed", seed)) if value is not None}
+    wanted = CohortSpec.model_validate({**wanted.model_dump(), **changes})
+    with progress_bar() as bar:
+        task = bar.add_task("simulating", total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        cohort = simulate_cohort(wanted, out, workers=workers or default_workers(), progress=show)
+    typer.echo(str(cohort))

@@ -1,0 +1,35 @@
+"""`lowpower train`: a configuration in, a calibrated model bundle out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["command"]
+
+
+def command(
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG.yaml", help="See docs/training.md for every key.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Run folder, over what CONFIG says.")] = None,
+    fresh: Annotated[bool, typer.Option(help="Forget an earlier run in the same folder.")] = False,
+) -> None:
+    """Train a slide network, calibrate it on validation, and write a model bundle.
+
+    The test fold is not opened. A killed run goes on with the same command.
+    """
+    from lowpower.cli._progress import progress_bar
+    from lowpower.study import train_run
+
+    with progress_bar() as bar:
+        task = bar.add_task("preparing", total=None)
+
+        def show(stage: str, done: int, total: int) -> None:
+            bar.update(task, description=stage, completed=done, total=total)
+
+        run = train_run(config, out=out, fresh=fresh, progress=show)
+    typer.echo(f"bundle: {run.bundle}")
+    typer.echo(f"next: lowpower evaluate {run.folder}")

@@ -1,0 +1,20 @@
+"""Scoring: one slide in, one result out, or many slides with a state each."""
+
+from lowpower.scoring._batch import score_files
+from lowpower.scoring._overlay import Explanation, draw_overlay
+from lowpower.scoring._page import page_environment
+from lowpower.scoring._result import NOTICE, ModelIdentity, QualityFlag, QualityRecord, Result
+from lowpower.scoring._score import score
+
+__all__ = [
+    "NOTICE",
+    "Explanation",
+    "ModelIdentity",
+    "QualityFlag",
+    "QualityRecord",
+    "Result",
+    "draw_overlay",
+    "page_environment",
+    "score",
+    "score_files",
+]

@@ -1,0 +1,148 @@
+"""Many slides: each one's failure becomes its recorded state, and the rest go on."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import polars as pl
+from pydantic import ValidationError
+
+import lowpower
+from lowpower.errors import LowpowerError, OutputError
+from lowpower.files import atomic_path, make_folder, sha256_of, write_text
+from lowpower.models import Bundle, load_bundle
+from lowpower.scoring._page import render_results
+from lowpower.scoring._result import Result
+from lowpower.scoring._score import model_identity, score
+
+__all__ = ["score_files"]
+
+
+def score_files(
+    files: Sequence[str | Path],
+    *,
+    model: str | Path | Bundle = "her2-sim",
+    mpp: float | None = None,
+    out: str | Path = "lowpower-results",
+    force: bool = False,
+    fresh: bool = False,
+    on_result: Callable[[Result], None] | None = None,
+) -> list[Result]:
+    """Score slides one after another, writing `<out>/<slide>/result.json` and `overlay.png` as each is done.
+
+    A killed run loses the slide in hand; the same command skips slides whose result was made from the same
+    bytes by the same model, um/px and software version, unless `fresh`.
+
+    Args:
+        files: Slides or fields of view.
+        model: A bundle, or what `load_bundle` takes.
+        mpp: um/px for every file, overriding what the files say.
+        out: Folder for results; also gets `results.csv` and `report.html`.
+        force: Go on where the stain does not look like the marker's.
+        fresh: Score again what `out` already holds.
+        on_result: Called after each slide.
+
+    Returns:
+        One result a file, in order; refused and failed ones say why.
+
+    Raises:
+        BundleError: the model cannot be loaded.
+        OutputError: results cannot be written; nothing more is tried then.
+    """
+    bundle = model if isinstance(model, Bundle) else load_bundle(model)
+    out = make_folder(out)
+    with atomic_path(out / "report.html") as probe:  # a folder that cannot be written is told before any work
+        probe.write_text("in progress")
+    results = []
+    for file, folder in zip(files, _folders(files, out), strict=True):
+        result = None if fresh else _finished(Path(file), folder, bundle, mpp, force)
+        if result is None:
+            result = _score_one(Path(file), folder, bundle, mpp, force)
+        results.append(result)
+        if on_result is not None:
+            on_result(result)
+    pl.DataFrame([r.summary_row() for r in results], infer_schema_length=None).pipe(
+        _write_csv, out / "results.csv"
+    )
+    write_text(out / "report.html", render_results(results, _folders(files, out), out, bundle))
+    return results
+
+
+def _write_csv(table: pl.DataFrame, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        table.write_csv(temporary)
+
+
+def _folders(files: Sequence[str | Path], out: Path) -> list[Path]:
+    """A folder a file, named by its stem; a stem that comes again gets a number."""
+    taken: dict[str, int] = {}
+    folders = []
+    for file in files:
+        stem = Path(file).stem or "slide"
+        taken[stem] = taken.get(stem, 0) + 1
+        folders.append(out / (stem if taken[stem] == 1 else f"{stem}-{taken[stem]}"))
+    return folders
+
+
+def _finished(file: Path, folder: Path, bundle: Bundle, mpp: float | None, force: bool) -> Result | None:
+    """The result that `folder` holds, if this slide's bytes, the model and the options are the same."""
+    try:
+        result = Result.model_validate_json((folder / "result.json").read_bytes())
+    except (OSError, ValidationError):
+        return None
+    same_request = (
+        result.state == "ok"
+        and result.model == model_identity(bundle)
+        and result.software_version == lowpower.__version__
+        and result.forced == force
+        and (result.mpp == mpp if mpp is not None else result.mpp_source != "option")
+        and (folder / "overlay.png").exists()
+    )
+    if not same_request or not file.is_file() or sha256_of(file) != result.slide_sha256:
+        return None
+    return result
+
+
+def _score_one(file: Path, folder: Path, bundle: Bundle, mpp: float | None, force: bool) -> Result:
+    started = time.perf_counter()
+    try:
+        result = score(file, model=bundle, mpp=mpp, force=force)
+    except OutputError:
+        raise
+    except LowpowerError as error:
+        result = _stopped(file, bundle, error.state, str(error), error.code, started)
+    except Exception as error:  # the batch boundary: one slide's surprise must not end the others
+        make_folder(folder)
+        write_text(folder / "error.txt", traceback.format_exc())
+        sentence = (
+            f"{file}: stopped by an unforeseen {type(error).__name__}; please report {folder / 'error.txt'}."
+        )
+        result = _stopped(file, bundle, "failed", sentence, "unforeseen", started)
+    make_folder(folder)
+    if result.state == "ok":
+        with atomic_path(folder / "overlay.png") as temporary:
+            result.overlay().save(temporary)
+    elif (folder / "overlay.png").exists():
+        os.remove(folder / "overlay.png")
+    write_text(folder / "result.json", result.model_dump_json(indent=2) + "\n")
+    return result
+
+
+def _stopped(file: Path, bundle: Bundle, state: str, sentence: str, code: str, started: float) -> Result:
+    return Result.model_validate(
+        {
+            "file": str(file),
+            "state": state,
+            "reason": sentence,
+            "reason_code": code,
+            "marker": bundle.scheme.marker,
+            "scheme": bundle.scheme.name,
+            "model": model_identity(bundle),
+            "seconds": time.perf_counter() - started,
+            "software_version": lowpower.__version__,
+        }
+    )

@@ -1,0 +1,140 @@
+"""The picture that goes with a result: the slide, and beside it where the network saw what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from lowpower.slides import Slide
+from lowpower.units import Box
+
+__all__ = ["Explanation", "draw_overlay"]
+
+_PANEL_PIXELS = 1200
+_MARGIN = 16
+_INK = (32, 32, 40)
+_CONTOUR = (20, 20, 20)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The network's map over a part of the slide.
+
+    Attributes:
+        scores: (h, w) float32, local expected class index, 0 to `top`.
+        mask: (H, W) bool, tissue in the view; the map is shown there only.
+        box: The part of the slide that both cover, base pixels.
+        classes: Class names, lowest first.
+    """
+
+    scores: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    box: Box
+    classes: tuple[str, ...]
+
+
+def draw_overlay(slide: Slide, explanation: Explanation, title: str, footer: str) -> Image.Image:
+    """Draw the slide (left) and the slide under the explanation map (right), to the same scale.
+
+    Args:
+        slide: The slide, still open.
+        explanation: The network's map.
+        title: What was decided.
+        footer: Model, um/px and the notice.
+
+    Returns:
+        An RGB picture at most about 2,450 px wide, with a scale bar and a colour key.
+    """
+    longest = max(slide.size) * slide.mpp
+    mpp = max(float(slide.mpp), longest / _PANEL_PIXELS)
+    plain = slide.overview(mpp)
+    if max(plain.shape[:2]) < _PANEL_PIXELS // 2:
+        factor = _PANEL_PIXELS / 2 / max(plain.shape[:2])
+        plain = np.asarray(
+            cv2.resize(plain, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC), np.uint8
+        )
+        mpp /= factor
+    tinted = _tint(plain, explanation, slide.mpp / mpp)
+    return _compose(plain, tinted, explanation.classes, mpp, title, footer)
+
+
+def _tint(plain: NDArray[np.uint8], explanation: Explanation, scale: float) -> NDArray[np.uint8]:
+    """Lay the map over the slide inside tissue; `scale` is panel pixels per base pixel."""
+    height, width = plain.shape[:2]
+    box = explanation.box
+    left, top = round(box.x * scale), round(box.y * scale)
+    right, bottom = max(left + 1, round(box.right * scale)), max(top + 1, round(box.bottom * scale))
+    size = (right - left, bottom - top)
+    scores = cv2.resize(explanation.scores, size, interpolation=cv2.INTER_LINEAR)
+    mask = cv2.resize(explanation.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    # The box may reach past the slide's edge by its margin.
+    inside = np.s_[max(0, -top) : height - top, max(0, -left) : width - left]
+    scores, mask = scores[inside], mask[inside]
+    tinted = plain.copy()
+    part = tinted[max(0, top) : bottom, max(0, left) : right]
+    part = part[: scores.shape[0], : scores.shape[1]]
+    levels = np.clip(scores / max(1, len(explanation.classes) - 1), 0, 1)
+    colours = cv2.applyColorMap((levels * 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS)[..., ::-1]
+    blended = cv2.addWeighted(part, 0.45, np.ascontiguousarray(colours), 0.55, 0)
+    part[mask > 0] = blended[mask > 0]
+    contours, _ = cv2.findContours(mask.copy(), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    outlined = np.ascontiguousarray(part)
+    cv2.drawContours(outlined, contours, -1, _CONTOUR, 1, cv2.LINE_AA)
+    part[...] = outlined
+    return tinted
+
+
+def _compose(
+    plain: NDArray[np.uint8],
+    tinted: NDArray[np.uint8],
+    classes: tuple[str, ...],
+    mpp: float,
+    title: str,
+    footer: str,
+) -> Image.Image:
+    height, width = plain.shape[:2]
+    head, foot = 56, 84
+    canvas = Image.new("RGB", (2 * width + 3 * _MARGIN, height + head + foot), "white")
+    canvas.paste(Image.fromarray(plain), (_MARGIN, head))
+    canvas.paste(Image.fromarray(tinted), (width + 2 * _MARGIN, head))
+    draw = ImageDraw.Draw(canvas)
+    _text(draw, (_MARGIN, 14), title, 24, canvas.width - 2 * _MARGIN)
+    _scale_bar(draw, _MARGIN, height + head + 12, width, mpp)
+    _colour_key(canvas, draw, width + 2 * _MARGIN, height + head + 12, min(width, 360), classes)
+    _text(draw, (_MARGIN, height + head + 56), footer, 15, canvas.width - 2 * _MARGIN)
+    return canvas
+
+
+def _text(draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, size: int, room: int) -> None:
+    """Write one line, smaller if it would not fit, down to 9 px."""
+    font = ImageFont.load_default(size)
+    while size > 9 and draw.textlength(text, font=font) > room:
+        size -= 1
+        font = ImageFont.load_default(size)
+    draw.text(at, text, fill=_INK, font=font)
+
+
+def _scale_bar(draw: ImageDraw.ImageDraw, x: int, y: int, room: int, mpp: float) -> None:
+    lengths = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000]
+    fitting = [length for length in lengths if length / mpp <= room / 3]
+    length = fitting[-1] if fitting else lengths[0]
+    label = f"{length} um" if length < 1000 else f"{length // 1000} mm"
+    draw.rectangle((x, y, x + round(length / mpp), y + 6), fill=_INK)
+    draw.text((x, y + 10), label, fill=_INK, font=ImageFont.load_default(15))
+
+
+def _colour_key(
+    canvas: Image.Image, draw: ImageDraw.ImageDraw, x: int, y: int, width: int, classes: tuple[str, ...]
+) -> None:
+    ramp = np.linspace(0, 255, width, dtype=np.uint8)[None].repeat(8, 0)
+    canvas.paste(Image.fromarray(cv2.applyColorMap(ramp, cv2.COLORMAP_VIRIDIS)[..., ::-1].copy()), (x, y))
+    font = ImageFont.load_default(15)
+    for index, name in enumerate(classes):
+        place = x + width * index / max(1, len(classes) - 1)
+        shift = draw.textlength(name, font=font) * index / max(1, len(classes) - 1)
+        draw.text((place - shift, y + 10), name, fill=_INK, font=font)
+    draw.text((x + width + 12, y - 4), "local score seen by the network", fill=_INK, font=font)

@@ -1,0 +1,182 @@
+"""One slide in, one result out: quality first, then the network, then what may be said."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import lowpower
+from lowpower.errors import MppOutOfRangeError, UnexpectedStainError
+from lowpower.models import Bundle, Prediction, load_bundle, predict
+from lowpower.scoring._decide import decide, prediction_set
+from lowpower.scoring._overlay import Explanation, draw_overlay
+from lowpower.scoring._result import NOTICE, ModelIdentity, QualityFlag, QualityRecord, Result
+from lowpower.slides import Slide, open_slide
+from lowpower.stain import StainLook, looks_like
+from lowpower.tissue import Tissue, find_tissue
+from lowpower.views import View, make_view
+
+__all__ = ["model_identity", "score"]
+
+
+class _Clock:
+    """Seconds per named step."""
+
+    def __init__(self) -> None:
+        self.started = self._last = time.perf_counter()
+        self.steps: dict[str, float] = {}
+
+    def lap(self, step: str) -> None:
+        now = time.perf_counter()
+        self.steps[step] = round(now - self._last, 4)
+        self._last = now
+
+    @property
+    def total(self) -> float:
+        return round(time.perf_counter() - self.started, 4)
+
+
+def score(
+    slide: Slide | str | Path,
+    model: str | Path | Bundle = "her2-sim",
+    *,
+    mpp: float | None = None,
+    force: bool = False,
+    overlay: bool = True,
+) -> Result:
+    """Score one slide.
+
+    Args:
+        slide: An open slide, or a file to open.
+        model: A loaded bundle, a bundled model's name, a folder or `hf://owner/name`.
+        mpp: um/px, when `slide` is a file that does not say it or says it wrongly.
+        force: Go on where the stain does not look like the marker's; the result says so.
+        overlay: Also draw the picture that `Result.overlay()` returns.
+
+    Returns:
+        A result whose state is "ok"; its decision may still be "refer".
+
+    Raises:
+        SlideError: the file cannot be read, or its um/px is missing or implausible.
+        NoTissueError: there is nothing to score.
+        UnexpectedStainError: it does not look like the marker's stain, and `force` is not set.
+        MppOutOfRangeError: the bundle was not made for slides of this resolution.
+        BundleError: the model cannot be loaded.
+    """
+    bundle = model if isinstance(model, Bundle) else load_bundle(model)
+    if isinstance(slide, Slide):
+        return _score_open(slide, bundle, _Clock(), force=force, overlay=overlay)
+    clock = _Clock()
+    with open_slide(slide, mpp=mpp) as opened:
+        clock.lap("open")
+        return _score_open(opened, bundle, clock, force=force, overlay=overlay)
+
+
+def _score_open(slide: Slide, bundle: Bundle, clock: _Clock, *, force: bool, overlay: bool) -> Result:
+    _check_mpp(slide, bundle)
+    # Hashing waits on the disk and releases the GIL, so it runs beside the decoding.
+    with ThreadPoolExecutor(1) as pool:
+        digest = pool.submit(slide.content_hash)
+        tissue = find_tissue(slide)
+        clock.lap("tissue")
+        view = make_view(slide, tissue, bundle.recipe)
+        clock.lap("view")
+        look = looks_like(view.image, view.mask, view.white_point)
+        _check_stain(slide, bundle, look, force)
+        clock.lap("stain")
+        prediction = predict(bundle, [view])[0]
+        clock.lap("network")
+        slide_sha256 = digest.result()
+        clock.lap("hash")
+    decision, reason = decide(bundle, prediction)
+    quality = _quality(tissue, look)
+    warnings = [flag.message for flag in quality.flags if flag.effect == "warn"]
+    picture = None
+    if overlay:
+        picture = _draw(slide, bundle, view, prediction, decision)
+        clock.lap("overlay")
+    classes = bundle.scheme.classes
+    result = Result(
+        file=str(slide.path),
+        state="ok",
+        reason=" ".join([*([reason] if reason else []), *warnings]) or None,
+        reason_code="refer" if reason else ("warning" if warnings else None),
+        marker=bundle.scheme.marker,
+        scheme=bundle.scheme.name,
+        decision=decision,
+        probabilities={name: float(p) for name, p in zip(classes, prediction.probabilities, strict=True)},
+        expected_score=float(prediction.probabilities @ np.arange(len(classes))),
+        prediction_set=prediction_set(bundle, prediction.probabilities),
+        qc=quality,
+        model=model_identity(bundle),
+        mpp=float(slide.mpp),
+        mpp_source=slide.mpp_source,
+        view_mpp=float(view.mpp),
+        backend=slide.backend,
+        slide_sha256=slide_sha256,
+        seconds=clock.total,
+        timings=clock.steps,
+        forced=force,
+        software_version=lowpower.__version__,
+    )
+    return result if picture is None else result.with_picture(picture)
+
+
+def model_identity(bundle: Bundle) -> ModelIdentity:
+    """How a result names its model."""
+    spec = bundle.spec
+    return ModelIdentity(
+        name=bundle.name, version=spec.version, sha256=spec.weights_sha256, trained_on=spec.trained_on
+    )
+
+
+def _check_mpp(slide: Slide, bundle: Bundle) -> None:
+    low, high = bundle.spec.slide_mpp_range
+    if not low <= slide.mpp <= high:
+        raise MppOutOfRangeError(
+            slide.path,
+            f"has {slide.mpp:g} um/px (from {slide.mpp_source}), and the model {bundle.name} was made for "
+            f"slides of {low:g} to {high:g} um/px; if the number is wrong give the right one with --mpp.",
+        )
+
+
+def _check_stain(slide: Slide, bundle: Bundle, look: StainLook, force: bool) -> None:
+    if look.kind == "h-e" and not force:
+        raise UnexpectedStainError(
+            slide.path,
+            f"looks like H&E, not like {bundle.scheme.marker} immunohistochemistry ({look.why}); "
+            "check the file, or go on with --force.",
+        )
+
+
+def _quality(tissue: Tissue, look: StainLook) -> QualityRecord:
+    flags = [QualityFlag(code=f.code, message=f.message, effect=f.effect) for f in tissue.qc.flags]
+    if look.kind == "h-e":
+        message = f"Looks like H&E, scored by force ({look.why})."
+        flags.append(QualityFlag(code="unexpected_stain", message=message, effect="warn"))
+    red, green, blue = (round(float(value), 1) for value in tissue.white_point)
+    return QualityRecord(
+        area_mm2=round(tissue.area_mm2, 4),
+        pieces=len(tissue.pieces),
+        white_point=(red, green, blue),
+        white_point_source=tissue.white_point_source,
+        stain=f"{look.kind} ({look.why})",
+        flags=tuple(flags),
+    )
+
+
+def _draw(slide: Slide, bundle: Bundle, view: View, prediction: Prediction, decision: str) -> Image.Image:
+    classes = bundle.scheme.classes
+    shares = "  ".join(f"{name}: {p:.2f}" for name, p in zip(classes, prediction.probabilities, strict=True))
+    title = f"{bundle.scheme.marker} {decision}   ({shares})   {slide.path.name}"
+    footer = (
+        f"{NOTICE} Model {bundle.name} {bundle.spec.version}, seen at {view.mpp:.3g} um/px; "
+        f"slide {slide.mpp:.4g} um/px ({slide.mpp_source}). {bundle.spec.trained_on}"
+    )
+    return draw_overlay(
+        slide, Explanation(prediction.local_scores, view.mask, view.box, classes), title, footer
+    )

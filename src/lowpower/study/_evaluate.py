@@ -1,0 +1,138 @@
+"""The one look at a run's test fold: predictions, metrics with intervals, figures, report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from pydantic import ValidationError
+
+from lowpower.cohort import Cohort, load_folds, read_cohort
+from lowpower.engine import default_workers
+from lowpower.errors import CohortError, ConfigError
+from lowpower.evaluation import Calibration, Evaluation, evaluate_predictions
+from lowpower.files import atomic_path, make_folder
+from lowpower.models import Bundle, Metric, Prediction, load_bundle, predict, save_bundle
+from lowpower.study._report import write_report
+from lowpower.study._train import BUNDLE, CALIBRATION, FOLDS
+from lowpower.training import TrainConfig
+from lowpower.views import PreparedView, open_prepared, prepare_views
+
+__all__ = ["TestOutcome", "evaluate_run"]
+
+
+@dataclass(frozen=True, eq=False)
+class TestOutcome:
+    """What the test fold said.
+
+    Attributes:
+        evaluation: Metrics with intervals.
+        predictions: One row a test slide: row, slide, patient, label, p_0 ...; as the network gave them,
+            before the temperature.
+        left_out: Test slides that gave no view, with the reason; they are in no metric.
+        report: report.html.
+    """
+
+    __test__ = False  # its name does not make it a test for pytest
+
+    evaluation: Evaluation
+    predictions: pl.DataFrame
+    left_out: tuple[PreparedView, ...]
+    report: Path
+
+
+def evaluate_run(
+    folder: str | Path,
+    *,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    resamples: int = 2000,
+) -> TestOutcome:
+    """Predict a run's test slides once and measure; write `<folder>/test/` and the metrics into the bundle.
+
+    Args:
+        folder: A run folder written by `train_run`.
+        workers: Processes that make views; by default every processor.
+        progress: Called with (done, total) while views are made and slides predicted.
+        resamples: Bootstrap resamples of patients.
+
+    Raises:
+        ConfigError: `folder` is no finished run.
+        CohortError: the cohort changed since training, or the folds leak.
+        BundleError: the bundle is incomplete or altered.
+    """
+    folder = Path(folder)
+    config, calibration = _records(folder)
+    bundle = load_bundle(folder / BUNDLE)
+    cohort = read_cohort(config.cohort)
+    if cohort.fingerprint != bundle.spec.cohort_fingerprint:
+        raise CohortError(f"{cohort.path}: has changed since {folder} was trained on it; train again.")
+    split = load_folds(folder / FOLDS, cohort).split(config.folds.fold)
+    prepared = prepare_views(
+        cohort,
+        config.view,
+        config.view_folder,
+        rows=split.test.tolist(),
+        workers=workers or default_workers(),
+        progress=progress,
+    )
+    usable = [record for record in prepared if record.state == "ok"]
+    left_out = tuple(record for record in prepared if record.state != "ok")
+    if not usable:
+        raise CohortError(f"{cohort.path}: no test slide gave a view (first: {left_out[0].reason})")
+    # The bare network: the calibration's temperature is applied once, by the evaluation.
+    views = (open_prepared(cohort, record.row, config.view, config.view_folder) for record in usable)
+    table = _table(cohort, config.scheme, usable, predict(bundle.network, views))
+    evaluation = evaluate_predictions(table, config.scheme, calibration=calibration, resamples=resamples)
+    test = make_folder(folder / "test")
+    with atomic_path(test / "predictions.csv") as temporary:
+        table.write_csv(temporary)
+    evaluation.save(test / "evaluation.json")
+    _note_metrics(bundle, evaluation)
+    report = write_report(folder, config, bundle, evaluation, left_out)
+    return TestOutcome(evaluation, table, left_out, report)
+
+
+def _records(folder: Path) -> tuple[TrainConfig, Calibration]:
+    try:
+        config = TrainConfig.model_validate_json((folder / "config.json").read_bytes())
+        calibration = Calibration.model_validate_json((folder / CALIBRATION).read_bytes())
+    except OSError as error:
+        missing = Path(error.filename).name
+        raise ConfigError(
+            f"{folder}: is not a finished run ({missing} is missing); make one with lowpower train."
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"{folder}: its records were altered ({first['msg']}); train again.") from error
+    return config.model_copy(update={"out": folder}), calibration
+
+
+def _table(
+    cohort: Cohort, scheme: str, records: Sequence[PreparedView], predictions: Sequence[Prediction]
+) -> pl.DataFrame:
+    labels = {row["row"]: row for row in cohort.labels(scheme).iter_rows(named=True)}
+    return pl.DataFrame(
+        [
+            {
+                "row": record.row,
+                "slide": cohort.table["slide_name"][record.row],
+                "patient": labels[record.row]["patient"],
+                "label": labels[record.row]["label"],
+            }
+            | {f"p_{index}": float(p) for index, p in enumerate(prediction.probabilities)}
+            for record, prediction in zip(records, predictions, strict=True)
+        ]
+    )
+
+
+def _note_metrics(bundle: Bundle, evaluation: Evaluation) -> None:
+    """Write the test metrics into the bundle and its card."""
+    metrics = {
+        name: Metric(value=metric.value, low=metric.low, high=metric.high, n=metric.n)
+        for name, metric in evaluation.metrics.items()
+        if metric.value is not None
+    }
+    save_bundle(bundle.folder, bundle.network, bundle.spec.model_copy(update={"metrics": metrics}))

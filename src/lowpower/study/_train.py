@@ -1,0 +1,171 @@
+"""From a configuration to a calibrated bundle: folds, training, thresholds. No test slide is opened."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lowpower.cohort import Cohort, Folds, load_folds, make_folds, read_cohort, scheme_of
+from lowpower.engine import default_workers
+from lowpower.errors import CohortError, ConfigError
+from lowpower.evaluation import Calibration, fit_calibration
+from lowpower.files import write_json
+from lowpower.models import Abstention, Bundle, BundleSpec, save_bundle, software_versions
+from lowpower.training import TrainConfig, TrainingRun, read_config, train
+from lowpower.views import PreparedView, prepare_views
+
+__all__ = ["FinishedRun", "prepare_run", "train_run"]
+
+FOLDS, CALIBRATION, BUNDLE = "folds.json", "calibration.json", "bundle"
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedRun:
+    """A trained and calibrated run.
+
+    Attributes:
+        folder: The run folder.
+        bundle: The bundle's folder within it.
+        training: What training did, with the slides it left out.
+        calibration: Temperature, conformal rule and operating points from the validation slides.
+    """
+
+    folder: Path
+    bundle: Path
+    training: TrainingRun
+    calibration: Calibration
+
+
+def prepare_run(
+    config_path: str | Path, *, workers: int = 1, progress: Callable[[int, int], None] | None = None
+) -> list[PreparedView]:
+    """Make the view of every labelled slide of a configuration's cohort, ahead of training.
+
+    Views do not depend on labels or folds, so test slides are prepared too; nothing is learnt from them.
+    """
+    config = read_config(config_path)
+    cohort = read_cohort(config.cohort)
+    rows = cohort.labels(config.scheme)["row"].to_list()
+    return prepare_views(
+        cohort, config.view, config.view_folder, rows=rows, workers=workers, progress=progress
+    )
+
+
+def train_run(
+    config_path: str | Path,
+    *,
+    out: str | Path | None = None,
+    fresh: bool = False,
+    workers: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> FinishedRun:
+    """Train as configured and write a calibrated bundle; a killed run goes on where it stopped.
+
+    Args:
+        config_path: The YAML configuration.
+        out: Run folder, over what the configuration says.
+        fresh: Forget an earlier run in the same folder.
+        workers: Processes that make views; by default every processor.
+        progress: Called with (stage, done, total).
+
+    Returns:
+        The run.
+
+    Raises:
+        ConfigError: the configuration is wrong, or the folder holds another configuration's run.
+        CohortError: the manifest or folds cannot be used.
+        WeightsError: pretrained weights cannot be had.
+        OutputError: the folder cannot be written.
+    """
+    config = read_config(config_path)
+    if out is not None:
+        config = config.model_copy(update={"out": Path(out)})
+    config = config.model_copy(update={"cohort": config.cohort.resolve(), "out": config.run_folder.resolve()})
+    if fresh:
+        _forget(config.run_folder)
+    cohort = read_cohort(config.cohort)
+    folds = folds_of(config, cohort)
+    split = folds.split(config.folds.fold)
+    training = train(
+        config,
+        cohort,
+        train_rows=split.train.tolist(),
+        validation_rows=split.validation.tolist(),
+        workers=workers or default_workers(),
+        progress=progress,
+    )
+    folds.save(training.folder / FOLDS)
+    calibration = fit_calibration(training.validation, config.scheme, coverage=config.bundle.coverage)
+    write_json(training.folder / CALIBRATION, calibration.model_dump(mode="json"))
+    bundle = _write_bundle(config, cohort, training, calibration)
+    return FinishedRun(training.folder, bundle.folder, training, calibration)
+
+
+def folds_of(config: TrainConfig, cohort: Cohort) -> Folds:
+    """The configuration's folds: from its file, or made (the same for the same cohort and seed).
+
+    Raises:
+        CohortError: they do not fit the cohort, leak, or cannot be made.
+    """
+    options = config.folds
+    if options.file is not None:
+        folds = load_folds(options.file, cohort)
+        if folds.scheme != config.scheme:
+            raise CohortError(
+                f"{options.file}: these folds are stratified for {folds.scheme}, not {config.scheme}; "
+                "make new folds."
+            )
+        return folds
+    return make_folds(
+        cohort,
+        config.scheme,
+        outer=options.outer,
+        seed=options.seed,
+        validation_share=options.validation_share,
+        leave_out=options.leave_out,
+    )
+
+
+def _forget(folder: Path) -> None:
+    """Remove an earlier run, and only a run: a folder that holds something else stays."""
+    if not folder.exists():
+        return
+    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / "config.json").is_file()):
+        raise ConfigError(f"{folder}: is not a run folder (no config.json), so it is not removed.")
+    for path in folder.iterdir():
+        if path.name == "views":  # remade only where the recipe or the slide changed
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _write_bundle(
+    config: TrainConfig, cohort: Cohort, training: TrainingRun, calibration: Calibration
+) -> Bundle:
+    scheme, options, rule = scheme_of(config.scheme), config.bundle, calibration.conformal
+    trained_on = (
+        options.trained_on or f"{config.cohort.name}: {len(cohort)} slides, fold {config.folds.fold}."
+    )
+    spec = BundleSpec(
+        name=config.name,
+        version=options.version,
+        description=options.description,
+        trained_on=trained_on,
+        licence=options.licence,
+        architecture=training.network.spec,
+        scheme=scheme.name,
+        marker=scheme.marker,
+        classes=scheme.classes,
+        recipe=config.view,
+        slide_mpp_range=options.slide_mpp_range,
+        temperature=calibration.temperature,
+        abstention=Abstention.model_validate(rule.model_dump()),
+        cohort_fingerprint=cohort.fingerprint,
+        seed=config.seed,
+        software=software_versions(),
+    )
+    return save_bundle(training.folder / BUNDLE, training.network, spec)
