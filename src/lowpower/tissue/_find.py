@@ -41,7 +41,7 @@ def find_tissue(slide: Slide, *, mask: NDArray[np.bool_] | None = None) -> Tissu
         chosen = _drawn(mask, found.mask.shape)
         extra = (QCFlag("own_mask", "tissue is where the given mask says; it was not searched for.", "note"),)
     if not chosen.any():
-        raise NoTissueError(_nothing(slide, found, drawn=mask is not None))
+        raise NoTissueError(slide.path, _nothing(found, drawn=mask is not None))
     pieces = _pieces(chosen, slide.size, found.mpp)
     qc = TissueQC(found.numbers, extra + flags_of(found))
     return Tissue(
@@ -63,13 +63,13 @@ def _drawn(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]
     return resized.reshape(shape).astype(bool)
 
 
-def _nothing(slide: Slide, found: MaskResult, *, drawn: bool) -> str:
+def _nothing(found: MaskResult, *, drawn: bool) -> str:
     if drawn:
-        return f"{slide.path}: no tissue found: the given mask marks nothing."
+        return "no tissue found: the given mask marks nothing."
     numbers = found.numbers
     glass = "RGB ({:.0f}, {:.0f}, {:.0f})".format(*found.white_point)
     return (
-        f"{slide.path}: no tissue found: at {found.mpp:.2g} um/px nothing larger than a speck differs from the glass "
+        f"no tissue found: at {found.mpp:.2g} um/px nothing larger than a speck differs from the glass "
         f"({glass}; texture of the glass {numbers.glass_texture:.4f} OD, of tissue above "
         f"{numbers.texture_threshold:.4f}; colour of tissue above {numbers.colour_threshold:.4f} OD); "
         "if there is tissue, give its mask."
