@@ -70,7 +70,8 @@ def check_cohort(path: str | Path, *, workers: int = 1, progress: Progress | Non
     rows = list(cohort.table.iter_rows(named=True))
     problems = problems + _missing_files(rows) + _two_labels(rows) + _two_spellings(rows)
     # A slide listed twice is its own problem; looking at it once is enough.
-    there = list({row["slide"]: row for row in reversed(rows) if Path(row["slide"]).exists()}.values())[::-1]
+    first = {row["slide"]: number for number, row in reversed(list(enumerate(rows)))}
+    there = [rows[number] for number in sorted(first.values()) if Path(rows[number]["slide"]).exists()]
     looked = _look_at_all(there, workers, progress)
     for row, seen in zip(there, looked, strict=True):
         if seen.error is not None:

@@ -44,12 +44,20 @@ def likeness(image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
     top, bottom = _frame(density.sum(1))
     left, right = _frame(density.sum(0))
     framed = density[top : bottom + 1, left : right + 1]
-    side = LIKENESS_SIDE
-    small = cv2.resize(framed, (side, side), interpolation=cv2.INTER_AREA)
-    pattern = cv2.GaussianBlur(small, (0, 0), _FINE) - cv2.GaussianBlur(small, (0, 0), _COARSE)
+    size = (LIKENESS_SIDE, LIKENESS_SIDE)
+    small = cv2.resize(framed, size, interpolation=cv2.INTER_AREA)
+    held = cv2.resize((framed > 0).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    # Local means over tissue only: the outline, which two pieces of tissue may share, leaves no edge.
+    fine, coarse = (_local_mean(small, held, sigma) for sigma in (_FINE, _COARSE))
+    pattern = (fine - coarse) * held
     vector = pattern.ravel() - pattern.mean()
     length = float(np.linalg.norm(vector))
     return (vector / length).astype(np.float32) if length > 1e-6 else None
+
+
+def _local_mean(density: NDArray[Any], held: NDArray[Any], sigma: float) -> NDArray[Any]:
+    weight = cv2.GaussianBlur(held, (0, 0), sigma)
+    return np.asarray(cv2.GaussianBlur(density, (0, 0), sigma) / np.maximum(weight, 1e-3))
 
 
 def _frame(profile: NDArray[Any]) -> tuple[int, int]:

@@ -93,7 +93,7 @@ def _divide(
     scheme: LabelScheme,
     rng: np.random.Generator,
 ) -> dict[str, NDArray[np.bool_]]:
-    """Mark the rows of one fold's parts; ValueError with a sentence where a class cannot be in both others."""
+    """Mark the rows of one fold's parts; ValueError with a sentence where a class cannot be in all."""
     rest = ~test
     for label, count in enumerate(_patients_of(classes[rest], groups[rest], len(scheme.classes))):
         if count < 2:
@@ -114,8 +114,8 @@ def _check_classes(part: str, classes: NDArray[Any], scheme: LabelScheme) -> Non
     missing = set(range(len(scheme.classes))) - set(classes.tolist())
     if missing:
         raise ValueError(
-            f"the {part} part would have no slide of class {scheme.classes[min(missing)]!r}, whose patients also "
-            "have rarer classes; try another seed or fewer folds"
+            f"the {part} part would have no slide of class {scheme.classes[min(missing)]!r}, whose patients "
+            "also have rarer classes; try another seed or fewer folds"
         )
 
 

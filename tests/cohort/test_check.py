@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lowpower.cohort import CohortCheck, Problem, check_cohort, write_manifest
+
+
+def tissue(seed: int, height: int = 300, width: int = 400, brown: float = 0.5) -> NDArray[np.uint8]:
+    """A piece of textured tissue on tinted glass, RGB: blurred noise inside an ellipse."""
+    rng = np.random.default_rng(seed)
+    texture = cv2.GaussianBlur(rng.random((height, width)).astype(np.float32), (0, 0), 6)
+    texture = (texture - texture.min()) / np.ptp(texture)
+    y, x = np.mgrid[:height, :width]
+    inside = ((x / width - 0.5) / 0.42) ** 2 + ((y / height - 0.5) / 0.4) ** 2 < 1
+    amount = np.where(inside, 0.1 + 0.5 * texture, 0)[..., None]
+    stain = (1 - brown) * np.array([0.65, 0.70, 0.29]) + brown * np.array([0.27, 0.57, 0.78])
+    noise = rng.normal(0, 1.5, (height, width, 3))
+    return np.clip(np.array([235, 234, 244]) * 10 ** (-amount * stain) + noise, 0, 255).astype(np.uint8)
+
+
+def save(path: Path, image: NDArray[np.uint8]) -> None:
+    assert cv2.imwrite(str(path), image[..., ::-1])
+
+
+Check = Callable[..., CohortCheck]
+
+
+@pytest.fixture
+def check(tmp_path: Path) -> Check:
+    """Check rows written as a manifest; mpp and marker are filled in where a row leaves them out."""
+
+    def run(rows: Sequence[Mapping[str, object]], **options: object) -> CohortCheck:
+        full = [{"marker": "HER2", "score": "0", "mpp": "8"} | dict(row) for row in rows]
+        return check_cohort(write_manifest(tmp_path / "cohort.csv", full), **options)
+
+    return run
+
+
+def kinds(found: CohortCheck) -> list[tuple[int | None, str]]:
+    return [(problem.row, problem.kind) for problem in found.problems]
+
+
+def test_a_sound_cohort_has_no_problem(tmp_path: Path, check: Check) -> None:
+    for number in range(6):
+        save(tmp_path / f"{number}.png", tissue(number))
+    seen: list[tuple[int, int]] = []
+
+    found = check(
+        [{"slide": f"{number}.png", "patient": f"P{number // 2}"} for number in range(6)],
+        progress=lambda done, total: seen.append((done, total)),
+    )
+
+    assert found == CohortCheck(6, 3, ())
+    assert seen == [(done, 6) for done in range(1, 7)]
+
+
+def test_everything_is_found_at_once(tmp_path: Path, check: Check) -> None:
+    for number in range(5):
+        save(tmp_path / f"{number}.png", tissue(number))
+    shutil.copy(tmp_path / "0.png", tmp_path / "copy.png")
+    save(tmp_path / "again.png", tissue(1, brown=0.5)[5:, :-7])
+    (tmp_path / "text.svs").write_text("not a slide")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "0.png").read_bytes()[:5000])
+    (tmp_path / "mask.png").write_text("not an image")
+
+    found = check(
+        [
+            {"slide": "0.png", "patient": "A", "score": "0"},
+            {"slide": "1.png", "patient": "B", "score": "3+"},
+            {"slide": "2.png", "patient": "C", "mpp": None},
+            {"slide": "3.png", "patient": "D", "mask": "none.png"},
+            {"slide": "4.png", "patient": "D", "score": "1+", "mask": "mask.png"},
+            {"slide": "copy.png", "patient": "E"},
+            {"slide": "again.png", "patient": "F"},
+            {"slide": "text.svs", "patient": "G"},
+            {"slide": "cut.png", "patient": "H"},
+            {"slide": "gone.png", "patient": "I"},
+            {"slide": "0.png", "patient": "J", "score": "4+"},
+        ]
+    )
+
+    assert {kind for row, kind in kinds(found) if row == 8} < {"not_a_slide", "damaged"}
+    assert [(row, kind) for row, kind in kinds(found) if row != 8] == [
+        (1, "repeated_slide"),
+        (3, "missing_mpp"),
+        (4, "missing_mask"),
+        (4, "two_labels"),
+        (5, "unreadable_mask"),
+        (6, "duplicate"),
+        (7, "near_duplicate"),
+        (9, "damaged"),
+        (10, "missing_slide"),
+        (11, "unknown_score"),
+    ]
+    by_row = {(problem.row, problem.kind): problem.message for problem in found.problems}
+    assert "row 1 (0.png), of patient 'A', and would leak between parts as 'E'" in by_row[6, "duplicate"]
+    assert "row 2 (1.png)" in by_row[7, "near_duplicate"]
+    assert "0 in row 4; 1+ in row 5" in by_row[4, "two_labels"]
+    assert (found.slides, found.patients) == (11, 10)
+
+
+@pytest.mark.parametrize("change", ["jpeg", "half", "tint", "restain", "turned", "shifted", "darker"])
+def test_a_near_duplicate_is_found_however_it_was_made(tmp_path: Path, check: Check, change: str) -> None:
+    original = tissue(1)
+    changed = {
+        "jpeg": lambda: cv2.imdecode(cv2.imencode(".jpg", original, [cv2.IMWRITE_JPEG_QUALITY, 40])[1], 1),
+        "half": lambda: cv2.resize(original, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA),
+        "tint": lambda: (original * np.array([0.9, 1.0, 0.85])).astype(np.uint8),
+        "restain": lambda: tissue(1, brown=0.0),
+        "turned": lambda: original[::-1, ::-1],
+        "shifted": lambda: np.pad(original, ((40, 0), (0, 60), (0, 0)), mode="edge"),
+        "darker": lambda: (255 * (original / 255) ** 1.4).astype(np.uint8),
+    }[change]()
+    save(tmp_path / "a.png", original)
+    save(tmp_path / "b.png", changed)
+    save(tmp_path / "c.png", tissue(2))
+
+    found = check([{"slide": f"{name}.png", "patient": name} for name in "abc"])
+
+    assert kinds(found) == [(2, "near_duplicate")]
+
+
+def test_other_tissue_of_the_same_shape_is_no_duplicate(tmp_path: Path, check: Check) -> None:
+    for number in range(40):
+        save(tmp_path / f"{number}.png", tissue(number, 150, 300))
+
+    assert check([{"slide": f"{n}.png", "patient": f"P{n}"} for n in range(40)]).problems == ()
+
+
+def test_serial_sections_of_one_patient_may_look_alike(tmp_path: Path, check: Check) -> None:
+    save(tmp_path / "her2.png", tissue(1))
+    save(tmp_path / "er.png", tissue(1, brown=0.2))
+    rows = [{"slide": "her2.png", "patient": "A"}, {"slide": "er.png", "patient": "A", "marker": "ER"}]
+
+    assert check(rows).problems == ()
+    assert kinds(check([rows[0], rows[1] | {"patient": "B"}])) == [(2, "near_duplicate")]
+
+
+def test_two_labels_are_allowed_on_two_blocks_and_markers(tmp_path: Path, check: Check) -> None:
+    for number in range(3):
+        save(tmp_path / f"{number}.png", tissue(number))
+    same = {"patient": "A", "marker": "HER2"}
+
+    blocks = check(
+        [
+            {"slide": "0.png", "score": "0", "block": "1"} | same,
+            {"slide": "1.png", "score": "3+", "block": "2"} | same,
+            {"slide": "2.png", "patient": "A", "marker": "ER", "score": "90"},
+        ]
+    )
+
+    assert blocks.problems == ()
+
+
+@pytest.mark.parametrize(("score", "expected"), [("2+", ["two_labels"]), ("3+", [])])
+def test_ish_makes_two_labels_only_where_it_decides(
+    tmp_path: Path, check: Check, score: str, expected: list[str]
+) -> None:
+    for number in range(2):
+        save(tmp_path / f"{number}.png", tissue(number))
+    rows = [
+        {"slide": f"{n}.png", "patient": "A", "score": score, "ish": ish}
+        for n, ish in enumerate(("pos", "neg"))
+    ]
+
+    assert [problem.kind for problem in check(rows).problems] == expected
+
+
+def test_two_spellings_of_one_patient_are_told(tmp_path: Path, check: Check) -> None:
+    for number in range(2):
+        save(tmp_path / f"{number}.png", tissue(number))
+
+    found = check([{"slide": "0.png", "patient": "P-01"}, {"slide": "1.png", "patient": "p01"}])
+
+    assert kinds(found) == [(1, "two_spellings")]
+    assert "'P-01' (row 1) and 'p01' (row 2)" in found.problems[0].message
+
+
+def test_slides_without_tissue_are_no_duplicates_of_each_other(tmp_path: Path, check: Check) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        save(tmp_path / f"{number}.png", rng.normal(240, 2, (200, 300, 3)).astype(np.uint8))
+    save(tmp_path / "flat.png", np.full((200, 300, 3), 240, np.uint8))
+
+    rows = [{"slide": f"{name}.png", "patient": f"P{name}"} for name in (0, 1, 2, "flat")]
+
+    assert check(rows).problems == ()
+
+
+def test_a_manifest_that_cannot_serve_is_one_problem(tmp_path: Path) -> None:
+    found = check_cohort(tmp_path / "none.csv")
+
+    assert kinds(found) == [(None, "unreadable_manifest")]
+    assert found.problems[0].message.startswith("no such file")
+
+
+def test_workers_change_nothing(tmp_path: Path, check: Check) -> None:
+    for number in range(3):
+        save(tmp_path / f"{number}.png", tissue(number % 2))
+    rows = [{"slide": f"{number}.png", "patient": f"P{number}"} for number in range(3)]
+
+    assert check(rows, workers=2) == check(rows)
+
+
+def test_a_problem_reads_as_a_sentence() -> None:
+    assert str(Problem(3, "a.svs", "k", "is wrong.")) == "row 3, a.svs: is wrong."
+    assert str(Problem(None, None, "k", "is wrong.")) == "is wrong."
+
+
+def test_real_cores_are_told_apart(real_cores: Path, tmp_path: Path, check: Check) -> None:
+    cores = sorted(real_cores.glob("*.jp*g"))[:2]
+    again = cv2.imread(str(cores[0]))
+    cv2.imwrite(str(tmp_path / "again.jpg"), cv2.resize(again, None, fx=0.3, fy=0.3), [1, 60])
+    rows = [{"slide": str(core), "patient": f"P{n}"} for n, core in enumerate(cores)]
+
+    found = check([*rows, {"slide": "again.jpg", "patient": "P9"}])
+
+    assert kinds(found) == [(3, "near_duplicate")]
