@@ -28,4 +28,5 @@ def progress_bar() -> Progress:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=stderr,
+        disable=not stderr.is_terminal,
     )

@@ -31,8 +31,10 @@ def command(
 
     Exit code 1 if any slide was refused or failed; the others are scored all the same.
     """
+    from rich.console import Console
+
     from lowpower.cli._progress import progress_bar, stderr
-    from lowpower.cli._tables import results_table
+    from lowpower.cli._tables import print_results
     from lowpower.scoring import score_files
 
     with progress_bar() as bar:
@@ -45,11 +47,7 @@ def command(
     if json_lines:
         for result in results:
             typer.echo(result.model_dump_json())
-        stderr.print(results_table(results))
-    else:
-        from rich.console import Console
-
-        Console(highlight=False).print(results_table(results))
+    print_results(stderr if json_lines else Console(highlight=False), results)
     stderr.print(f"report: {out / 'report.html'}", soft_wrap=True)
     if any(result.state != "ok" for result in results):
         raise typer.Exit(1)

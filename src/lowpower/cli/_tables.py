@@ -6,19 +6,33 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Group, RenderableType
+from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 if TYPE_CHECKING:
     from lowpower.evaluation import Evaluation
     from lowpower.scoring import Result
 
-__all__ = ["metrics_table", "results_table"]
+__all__ = ["metrics_table", "print_results"]
 
 
-def results_table(results: Sequence[Result]) -> RenderableType:
-    """One row a slide, then what is to be said of single slides, then the counts."""
+def print_results(console: Console, results: Sequence[Result]) -> None:
+    """One row a slide, then what is to be said of single slides, one line each, then the counts."""
+    console.print(_results_table(results))
+    for result in results:
+        if result.reason:
+            known = result.file in result.reason
+            console.print(
+                result.reason if known else f"{result.file}: {result.reason}", soft_wrap=True, markup=False
+            )
+    states = [result.state for result in results]
+    counts = ", ".join(
+        f"{states.count(state)} {state}" for state in ("ok", "refused", "failed") if state in states
+    )
+    console.print(f"{len(results)} slide{'' if len(results) == 1 else 's'}: {counts}")
+
+
+def _results_table(results: Sequence[Result]) -> Table:
     table = Table(title="Research use only: not a medical device.", title_justify="left")
     table.add_column("slide", overflow="fold", ratio=1)
     for name in ("state", "decision", "expected", "probabilities", "um/px", "tissue mm2"):
@@ -34,25 +48,7 @@ def results_table(results: Sequence[Result]) -> RenderableType:
             f"{result.mpp:.4g}" if result.mpp else "",
             f"{result.qc.area_mm2:.2f}" if result.qc else "",
         )
-    reasons = [
-        Text(_sentence(result), style="dim" if result.state == "ok" else "")
-        for result in results
-        if result.reason
-    ]
-    return Group(table, *reasons, Text(_counts(results)))
-
-
-def _sentence(result: Result) -> str:
-    reason = result.reason or ""
-    return reason if result.file in reason else f"{result.file}: {reason}"
-
-
-def _counts(results: Sequence[Result]) -> str:
-    states = [result.state for result in results]
-    counts = ", ".join(
-        f"{states.count(state)} {state}" for state in ("ok", "refused", "failed") if state in states
-    )
-    return f"{len(results)} slide{'' if len(results) == 1 else 's'}: {counts}"
+    return table
 
 
 def metrics_table(evaluation: Evaluation) -> Table:

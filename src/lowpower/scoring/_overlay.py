@@ -70,7 +70,9 @@ def _tint(plain: NDArray[np.uint8], explanation: Explanation, scale: float) -> N
     right, bottom = max(left + 1, round(box.right * scale)), max(top + 1, round(box.bottom * scale))
     size = (right - left, bottom - top)
     scores = cv2.resize(explanation.scores, size, interpolation=cv2.INTER_LINEAR)
-    mask = cv2.resize(explanation.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    # Smoothed, so that the outline does not show the view's coarse pixels as steps.
+    smooth = cv2.GaussianBlur(explanation.mask.astype(np.float32), (0, 0), 0.8)
+    mask = (cv2.resize(smooth, size, interpolation=cv2.INTER_LINEAR) > 0.5).astype(np.uint8)
     # The box may reach past the slide's edge by its margin.
     inside = np.s_[max(0, -top) : height - top, max(0, -left) : width - left]
     scores, mask = scores[inside], mask[inside]
