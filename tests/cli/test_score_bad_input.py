@@ -1,4 +1,4 @@
-"""Each of a user's mistakes: one sentence that names the file, a state, exit code 1, and the batch goes on."""
+"""A user's mistakes: one sentence that names the file, a state, exit code 1; the batch goes on."""
 
 from __future__ import annotations
 

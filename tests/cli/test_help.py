@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+VERBS = ("demo", "doctor", "check", "prepare", "train", "evaluate", "simulate", "score")
+
+
+def test_help_names_every_verb_and_the_notice(lowpower):
+    finished = lowpower("--help")
+    assert finished.code == 0
+    for verb in VERBS:
+        assert verb in finished.out
+    assert "esearch use only" in finished.out
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_explains_itself(lowpower, verb):
+    finished = lowpower(verb, "--help")
+    assert finished.code == 0
+    assert "Usage" in finished.out
+
+
+def test_wrong_usage_is_exit_code_two(lowpower):
+    assert lowpower("score").code == 2
+    assert lowpower("scoer", "a.svs").code == 2
+
+
+def test_version(lowpower):
+    finished = lowpower("--version")
+    assert finished.code == 0
+    assert "lowpower 0." in finished.out
+
+
+@pytest.mark.parametrize("package", ["torch", "lightning", "matplotlib", "timm", "polars", "cv2"])
+def test_help_imports_nothing_heavy(package):
+    code = f"import sys, lowpower.cli; sys.exit({package!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_doctor_shows_versions_and_says_what_a_slide_is(lowpower, real_slides):
+    finished = lowpower("doctor")
+    assert finished.code == 0
+    assert "fastslide" in finished.out
+    finished = lowpower("doctor", real_slides / "cmu-1-small-region.svs")
+    assert finished.code == 0
+    assert "0.499" in finished.out
+    assert "aperio.MPP" in finished.out
+
+
+def test_doctor_names_the_cure_for_a_slide_without_mpp(lowpower, real_slides):
+    finished = lowpower("doctor", real_slides / "tcga-cr-7395-01a-01-ts1.svs")
+    assert finished.code == 1
+    assert "--mpp" in finished.err

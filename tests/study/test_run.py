@@ -1,0 +1,149 @@
+"""From a simulated cohort on disk to a tested bundle, and what happens when a step is wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+from lowpower.cohort import read_cohort
+from lowpower.errors import CohortError, ConfigError
+from lowpower.models import load_bundle
+from lowpower.simulate import CohortSpec, simulate_cohort
+from lowpower.study import DemoSize, evaluate_run, prepare_run, run_demo, train_run
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory) -> Path:
+    spec = CohortSpec(
+        name="simulated-study", patients=16, second_slide=0.0, mpp=(0.5, 0.5), controls=0.0, artefacts=0.0
+    )
+    return simulate_cohort(spec, tmp_path_factory.mktemp("cohort"), workers=2)
+
+
+def write_config(folder: Path, cohort: Path, **changes: object) -> Path:
+    config = {
+        "name": "small",
+        "cohort": str(cohort),
+        "out": "run",
+        "views": str(cohort.parent / "views"),
+        "folds": {"outer": 2, "validation_share": 0.5},
+        "model": {"backbone": "test_convnext"},
+        "view": {"mpp": 16.0},
+        "fitting": {"epochs": 2, "crop": 64},
+    } | changes
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, cohort):
+    config = write_config(tmp_path_factory.mktemp("study"), cohort)
+    return train_run(config), config
+
+
+def test_training_never_names_a_test_slide(finished, cohort):
+    run, _ = finished
+    folds = json.loads((run.folder / "folds.json").read_text())
+    test = {
+        folds["slides"][i]["slide"]
+        for i, s in enumerate(folds["slides"])
+        if s["row"] in folds["folds"][0]["test"]
+    }
+    assert test
+    used = pl.read_csv(run.folder / "slides.csv")["slide"].to_list()
+    assert not test & set(used)
+    validation = pl.read_csv(run.folder / "predictions_validation.csv")["slide"].to_list()
+    assert not test & set(validation)
+
+
+def test_the_bundle_is_calibrated_on_validation_and_names_its_cohort(finished, cohort):
+    run, _ = finished
+    bundle = load_bundle(run.bundle)
+    assert bundle.temperature == pytest.approx(run.calibration.temperature)
+    assert bundle.abstention is not None
+    assert bundle.spec.cohort_fingerprint == read_cohort(cohort).fingerprint
+    assert bundle.spec.software["lowpower"]
+
+
+def test_evaluating_measures_the_test_fold_once_and_writes_it_everywhere(finished):
+    run, _ = finished
+    outcome = evaluate_run(run.folder, resamples=200)
+    assert outcome.evaluation.slides == 8
+    assert outcome.predictions.height == 8
+    page = outcome.report.read_text()
+    assert "Research use only" in page
+    assert page.count("data:image/") >= 5
+    metrics = load_bundle(run.bundle).spec.metrics
+    assert metrics["accuracy"].value == pytest.approx(outcome.evaluation.metrics["accuracy"].value)
+    again = evaluate_run(run.folder, resamples=200)
+    assert again.evaluation == outcome.evaluation
+
+
+def test_the_same_command_again_trains_nothing_anew(finished):
+    run, config = finished
+    weights = (run.bundle / "model.safetensors").read_bytes()
+    again = train_run(config)
+    assert (again.bundle / "model.safetensors").read_bytes() == weights
+
+
+def test_another_configuration_in_the_same_folder_is_refused_or_fresh(tmp_path, finished, cohort):
+    run, _ = finished
+    shutil.copytree(run.folder, tmp_path / "run")
+    changed = write_config(tmp_path, cohort, seed=3)
+    with pytest.raises(ConfigError, match="--fresh"):
+        train_run(changed)
+    fresh = train_run(changed, fresh=True)
+    assert load_bundle(fresh.bundle).spec.seed == 3
+
+
+def test_fresh_does_not_remove_what_is_no_run(tmp_path, cohort):
+    precious = tmp_path / "run" / "precious.txt"
+    precious.parent.mkdir()
+    precious.write_text("mine")
+    with pytest.raises(ConfigError, match="not a run folder"):
+        train_run(write_config(tmp_path, cohort), fresh=True)
+    assert precious.read_text() == "mine"
+
+
+def test_a_cohort_changed_since_training_is_refused(tmp_path, finished, cohort):
+    run, _ = finished
+    shutil.copytree(run.folder, tmp_path / "run")
+    table = pl.read_csv(cohort, infer_schema_length=0)
+    changed = table.with_columns(slide=str(cohort.parent) + "/" + pl.col("slide"), score=pl.lit("0"))
+    changed.write_csv(tmp_path / "cohort.csv")
+    record = json.loads((tmp_path / "run" / "config.json").read_text())
+    record["cohort"] = str(tmp_path / "cohort.csv")
+    (tmp_path / "run" / "config.json").write_text(json.dumps(record))
+    with pytest.raises(CohortError, match="has changed"):
+        evaluate_run(tmp_path / "run")
+
+
+def test_a_folder_that_is_no_run_is_one_sentence(tmp_path):
+    with pytest.raises(ConfigError, match=r"config\.json is missing"):
+        evaluate_run(tmp_path)
+
+
+def test_prepare_makes_every_view_ahead(tmp_path, cohort):
+    states = prepare_run(write_config(tmp_path, cohort, views=str(tmp_path / "views")), workers=2)
+    assert len(states) == 16
+    assert {state.state for state in states} == {"ok"}
+
+
+def test_a_small_demo_from_nothing_to_a_report(tmp_path):
+    seen = set()
+    report = run_demo(
+        tmp_path, DemoSize(patients=16, epochs=1), progress=lambda stage, done, total: seen.add(stage)
+    )
+    assert {"simulating", "views", "training", "evaluating"} <= seen
+    page = report.read_text()
+    assert "All slides here are simulated" in page
+    assert "Slides it scored" in page
+    assert str(tmp_path) not in page
