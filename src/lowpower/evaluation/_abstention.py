@@ -146,7 +146,7 @@ def risk_coverage(labels: ArrayLike, probabilities: ArrayLike) -> RiskCoverage:
         ValueError: if the input is invalid.
     """
     sample = validated(labels, probabilities)
-    confidence, wrong = sample.probabilities.max(1), sample.predicted != sample.labels
+    confidence, wrong = sample.confidence, sample.predicted != sample.labels
     order = np.argsort(-confidence, kind="stable")
     ends = np.flatnonzero(np.r_[np.diff(confidence[order]) < 0, True])
     kept = ends + 1

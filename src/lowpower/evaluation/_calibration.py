@@ -147,7 +147,7 @@ def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins
         ValueError: if the input is invalid.
     """
     sample = validated(labels, probabilities)
-    confidence = sample.probabilities.max(1)
+    confidence = sample.confidence
     members = equal_mass_bins(confidence, bins)
     return float(ece(np.ones((1, sample.size)), members, confidence, sample.predicted == sample.labels)[0])
 
@@ -159,7 +159,7 @@ def reliability(labels: ArrayLike, probabilities: ArrayLike, bins: int = 10) -> 
         ValueError: if the input is invalid.
     """
     sample = validated(labels, probabilities)
-    confidence, right = sample.probabilities.max(1), sample.predicted == sample.labels
+    confidence, right = sample.confidence, sample.predicted == sample.labels
     members = equal_mass_bins(confidence, bins)
     return [
         ReliabilityBin(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lowpower.evaluation._weighted import TIE_DECIMALS
+
 __all__ = ["Sample", "validated"]
 
 _SUM_TOLERANCE = 1e-3
@@ -30,6 +32,11 @@ class Sample:
     def size(self) -> int:
         """Number of slides."""
         return int(self.labels.size)
+
+    @property
+    def confidence(self) -> NDArray[np.float64]:
+        """(N,) probability of the predicted class, rounded so that rescaling does not break ties."""
+        return np.asarray(np.round(self.probabilities.max(1), TIE_DECIMALS))
 
     @property
     def classes(self) -> int:

@@ -53,7 +53,7 @@ class Statistics:
     def __init__(self, table: Predictions, scheme: LabelScheme, calibration: Calibration | None) -> None:
         self._table, self._scheme, self._calibration = table, scheme, calibration
         sample = table.sample
-        self._confidence = sample.probabilities.max(1)
+        self._confidence = sample.confidence
         self._right = sample.labels == sample.predicted
         self._bins = equal_mass_bins(self._confidence, _BINS)
         self._present = np.eye(sample.classes)[sample.labels][:, np.unique(sample.labels)]

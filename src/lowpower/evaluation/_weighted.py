@@ -11,9 +11,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "auc", "aurc", "confusion", "ece", "equal_mass_bins", "from_confusion", "mean", "ratio"]
+__all__ = [
+    "TIE_DECIMALS",
+    "Array",
+    "auc",
+    "aurc",
+    "confusion",
+    "ece",
+    "equal_mass_bins",
+    "from_confusion",
+    "mean",
+    "ratio",
+]
 
 Array = NDArray[np.float64]
+
+TIE_DECIMALS = 12
+"""Scores equal to this many decimals are equal: rescaling and summing probabilities must not break ties."""
 
 
 def ratio(top: Array, bottom: Array) -> Array:
@@ -91,6 +105,7 @@ def _kappa(matrix: Array) -> Array:
 
 def auc(weights: Array, positive: NDArray[np.bool_], score: Array) -> Array:
     """(R,) area under the ROC curve: P(score of a positive > that of a negative) + half of P(equal)."""
+    score = np.round(score, TIE_DECIMALS)
     order = np.argsort(score, kind="stable")
     ordered, is_positive = weights[:, order], positive[order]
     starts = np.flatnonzero(np.r_[True, np.diff(score[order]) > 0])
