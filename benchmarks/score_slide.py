@@ -82,10 +82,9 @@ def decode_floor(path: Path, levels: list[int]) -> None:
             for offset, size in zip(page.dataoffsets, page.databytecounts, strict=True):
                 stream.seek(offset)
                 segments.append(stream.read(size))
-            outcolor = "RGB"
             for _ in pool.map(
                 lambda data, tables=tables: imagecodecs.jpeg8_decode(
-                    data, tables=tables, outcolorspace=outcolor
+                    data, tables=tables, outcolorspace="RGB"
                 ),
                 segments,
             ):
@@ -117,6 +116,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--model", default="her2-sim")
     options = parser.parse_args()
+    if options.repeats == 0:
+        make_slide(options.slide)
+        return
     started = time.perf_counter()
     import torch
 
@@ -127,13 +129,10 @@ def main() -> None:
     bundle = load_bundle(options.model)
     import_seconds = time.perf_counter() - started
     torch.set_num_threads(THREADS)
-    path = options.slide or Path(tempfile.gettempdir()) / "lowpower-bench-24000x20000.tif"
+    path: Path = options.slide or Path(tempfile.gettempdir()) / "lowpower-bench-24000x20000.tif"
     if not path.exists():
         # In a process of its own, so that this one's peak memory is that of scoring.
         subprocess.run([sys.executable, __file__, "--slide", str(path), "--repeats", "0"], check=True)
-    if options.repeats == 0:
-        make_slide(path)
-        return
     with lp.open_slide(path) as slide:
         tissue = lp.find_tissue(slide)
         view = make_view(slide, tissue, bundle.recipe)
