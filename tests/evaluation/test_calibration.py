@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lowpower.evaluation import (
     apply_temperature,
     brier_score,
+    ece_if_perfect,
     expected_calibration_error,
     fit_temperature,
     log_loss,
@@ -57,6 +58,21 @@ def test_ece_of_true_probabilities_goes_to_zero() -> None:
 
     assert expected_calibration_error(labels, probabilities) < 0.01
     assert expected_calibration_error(labels, apply_temperature(probabilities, 0.5)) > 0.1
+
+
+def test_what_chance_shows_of_perfect_calibration() -> None:
+    """97.5 % of perfectly calibrated tables stay below the bound; an overconfident one does not."""
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet((1, 1, 1), 100)
+    bound = ece_if_perfect(probabilities)
+
+    def error(sharpened: np.ndarray) -> float:
+        labels = (rng.random(100)[:, None] > np.cumsum(probabilities, 1)).sum(1)
+        return expected_calibration_error(labels, sharpened)
+
+    assert np.mean([error(probabilities) <= bound for _ in range(300)]) == pytest.approx(0.975, abs=0.025)
+    sharp = apply_temperature(probabilities, 0.3)
+    assert np.mean([error(sharp) <= ece_if_perfect(sharp, draws=200) for _ in range(30)]) < 0.1
 
 
 @pytest.mark.parametrize("true", [0.4, 1.0, 2.5])

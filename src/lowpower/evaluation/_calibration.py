@@ -17,6 +17,7 @@ __all__ = [
     "TemperatureFit",
     "apply_temperature",
     "brier_score",
+    "ece_if_perfect",
     "expected_calibration_error",
     "fit_temperature",
     "log_loss",
@@ -150,6 +151,36 @@ def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins
     confidence = sample.confidence
     members = equal_mass_bins(confidence, bins)
     return float(ece(np.ones((1, sample.size)), members, confidence, sample.predicted == sample.labels)[0])
+
+
+def ece_if_perfect(
+    probabilities: ArrayLike, *, bins: int = 10, quantile: float = 0.975, draws: int = 1000, seed: int = 0
+) -> float:
+    """The calibration error that perfectly calibrated probabilities would still show, by chance alone.
+
+    Right and wrong are drawn with the stated confidence (consistency resampling, Broecker and Smith 2007). An
+    error below this says nothing against the probabilities.
+
+    Args:
+        probabilities: (N, K).
+        bins: As in `expected_calibration_error`.
+        quantile: Of the drawn errors.
+        draws: How often.
+        seed: Of the drawing.
+
+    Raises:
+        ValueError: if the input is invalid.
+    """
+    sample = validated(np.zeros(len(np.asarray(probabilities)), np.int64), probabilities)
+    confidence = sample.confidence
+    members = equal_mass_bins(confidence, bins)
+    held = np.eye(int(members.max()) + 1)[members]
+    rng = np.random.default_rng(seed)
+    errors = [
+        np.abs(((rng.random(sample.size) < confidence) - confidence) @ held).sum() / sample.size
+        for _ in range(draws)
+    ]
+    return float(np.quantile(errors, quantile))
 
 
 def reliability(labels: ArrayLike, probabilities: ArrayLike, bins: int = 10) -> list[ReliabilityBin]:

@@ -13,7 +13,7 @@ from lowpower.cohort import LabelScheme, scheme_of
 from lowpower.errors import PredictionsError
 from lowpower.evaluation._abstention import risk_coverage
 from lowpower.evaluation._bootstrap import MIN_PATIENTS, interval_of, resampled
-from lowpower.evaluation._calibration import apply_temperature, reliability
+from lowpower.evaluation._calibration import apply_temperature, ece_if_perfect, reliability
 from lowpower.evaluation._evaluation import (
     Abstention,
     CutoffMetrics,
@@ -86,6 +86,7 @@ def evaluate_predictions(
     statistics = Statistics(table, scheme, calibration)
     found = _measure(statistics, table.patients, seed, resamples, confidence)
     sample = table.sample
+    found["ece"] = _corrected_ece(found["ece"], sample.probabilities, confidence, seed)
     counts = np.bincount(sample.labels, minlength=sample.classes).tolist()
     patients = len(np.unique(table.patients))
     if patients < MIN_PATIENTS:
@@ -178,6 +179,24 @@ def _metric(
         reflect=reflect,
     )
     return Metric(value=value, low=interval.low, high=interval.high, n=basis.slides, note=interval.note)
+
+
+def _corrected_ece(
+    metric: Metric, probabilities: NDArray[np.float64], confidence: float, seed: int
+) -> Metric:
+    """Say what chance alone would show; an error below that cannot exclude perfect calibration."""
+    chance = ece_if_perfect(probabilities, quantile=(1 + confidence) / 2, seed=seed)
+    note = f"perfectly calibrated probabilities would show up to {chance:.3f} with these slides"
+    value, low, high = metric.value, metric.low, metric.high
+    if value is not None and low is not None and high is not None:
+        low, high = (0.0 if value <= chance else min(value, low)), max(value, high)
+    return Metric(
+        value=value,
+        low=low,
+        high=high,
+        n=metric.n,
+        note="; ".join(part for part in (metric.note, note) if part),
+    )
 
 
 def _cutoffs(
