@@ -1,0 +1,188 @@
+"""Reading the patches of a grid: every stored tile decoded once, batches in a stream, memory bounded.
+
+The plane at the grid's um/px is cut into chunks that coincide with the codec's tiles. A chunk is read once
+and pasted into every patch it serves; a batch is given out when the last of its chunks is pasted. Columns
+are worked through in bands of limited width, so that the batches waiting for their lower rows stay few
+however wide the slide is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lowpower.units import Box
+from lowpower.views._patches import PatchGrid
+
+if TYPE_CHECKING:
+    from lowpower.slides import Slide
+
+__all__ = ["PatchBatch", "read_patches"]
+
+_TILE = 256  # what nearly every scanner writes; another size costs some tiles decoded twice, no more
+_CHUNK_TILES = 8
+_BAND = 8192
+_AHEAD = 128  # patches being read beyond the batch in hand
+
+
+@dataclass(frozen=True, eq=False)
+class PatchBatch:
+    """Some patches of a grid.
+
+    Attributes:
+        images: (B, size, size, 3) uint8 RGB.
+        index: (B,) int64, which patches of the grid they are.
+    """
+
+    images: NDArray[np.uint8]
+    index: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """Chunks of one band in the order they are read, and whom each serves.
+
+    Attributes:
+        boxes: (M, 4) left, top, right, bottom of the part of each chunk that is needed.
+        starts: (M + 1,) where each chunk's patches begin in `patches`.
+        patches: Patches of the band that each chunk serves.
+        first: (M,) first batch that needs the chunk.
+        last: (number of batches,) last chunk that the batch waits for.
+    """
+
+    boxes: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    patches: NDArray[np.int64]
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+
+def read_patches(slide: Slide, grid: PatchGrid, *, batch: int = 64, threads: int = 2) -> Iterator[PatchBatch]:
+    """Stream the pixels of a grid's patches.
+
+    Patches equal `slide.read(grid.box(i), grid.mpp)` where the um/px is a whole multiple of the slide's;
+    otherwise they may lie up to one base pixel beside it. Which patches share a batch depends on the grid
+    and `batch` alone, and every patch comes exactly once.
+
+    Args:
+        slide: The open slide that the grid was planned on.
+        grid: Which patches.
+        batch: Patches in a batch, at most.
+        threads: Threads that read.
+
+    Raises:
+        ValueError: if `batch` or `threads` is below 1.
+        DamagedSlideError: if pixels cannot be decoded.
+    """
+    if batch < 1 or threads < 1:
+        raise ValueError(f"batch and threads must be at least 1, not {batch} and {threads}")
+    return _stream(slide, grid, batch, threads)
+
+
+def _stream(slide: Slide, grid: PatchGrid, batch: int, threads: int) -> Iterator[PatchBatch]:
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="lowpower-patches")
+    try:
+        chunk = _chunk_size(slide, grid.mpp)
+        width = max(chunk[0], _BAND // chunk[0] * chunk[0])
+        bands = grid.positions[:, 0] // width
+        for band in np.unique(bands):
+            yield from _stream_band(slide, grid, np.flatnonzero(bands == band), chunk, batch, pool)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _stream_band(
+    slide: Slide,
+    grid: PatchGrid,
+    members: NDArray[np.int64],
+    chunk: tuple[int, int],
+    batch: int,
+    pool: ThreadPoolExecutor,
+) -> Iterator[PatchBatch]:
+    positions = grid.positions[members]
+    plan = _plan(positions, grid.size, chunk, batch)
+    buffers: dict[int, NDArray[np.uint8]] = {}
+    futures: deque[Future[None]] = deque()
+    factor = grid.mpp / slide.mpp
+
+    def paste(index: int) -> None:
+        left, top, right, bottom = plan.boxes[index].tolist()
+        base = Box(
+            round(left * factor),
+            round(top * factor),
+            round((right - left) * factor),
+            round((bottom - top) * factor),
+        )
+        pixels = slide.read(base, grid.mpp)
+        for patch in plan.patches[plan.starts[index] : plan.starts[index + 1]].tolist():
+            x, y = positions[patch].tolist()
+            x0, x1 = max(x, left), min(x + grid.size, right)
+            y0, y1 = max(y, top), min(y + grid.size, bottom)
+            image = buffers[patch // batch][patch % batch]
+            image[y0 - y : y1 - y, x0 - x : x1 - x] = pixels[y0 - top : y1 - top, x0 - left : x1 - left]
+
+    ahead = max(2, math.ceil(_AHEAD / batch))
+    submitted = done = 0
+    for number, last in enumerate(plan.last.tolist()):
+        while submitted < len(plan.first) and plan.first[submitted] <= number + ahead:
+            served = plan.patches[plan.starts[submitted] : plan.starts[submitted + 1]] // batch
+            for needed in np.unique(served).tolist():
+                if needed not in buffers:
+                    count = min(batch, len(members) - needed * batch)
+                    buffers[needed] = np.empty((count, grid.size, grid.size, 3), np.uint8)
+            futures.append(pool.submit(paste, submitted))
+            submitted += 1
+        while done <= last:
+            futures.popleft().result()
+            done += 1
+        yield PatchBatch(buffers.pop(number), members[number * batch : (number + 1) * batch])
+
+
+def _plan(positions: NDArray[np.int64], size: int, chunk: tuple[int, int], batch: int) -> _Plan:
+    """Chunks of (width, height) `chunk` that `positions` (N, 2) need."""
+    first_column, first_row = (positions // chunk).T
+    last_column, last_row = ((positions + size - 1) // chunk).T
+    pairs = []
+    for down in range(int((last_row - first_row).max()) + 1):
+        for across in range(int((last_column - first_column).max()) + 1):
+            inside = np.flatnonzero((first_row + down <= last_row) & (first_column + across <= last_column))
+            pairs.append(np.stack([first_row[inside] + down, first_column[inside] + across, inside]))
+    row, column, patch = np.concatenate(pairs, axis=1)
+    order = np.lexsort((patch, column, row))
+    row, column, patch = row[order], column[order], patch[order]
+    new = np.concatenate([[True], (np.diff(row) != 0) | (np.diff(column) != 0)])
+    starts = np.flatnonzero(new)
+    stops = np.append(starts[1:], len(row))
+    origin = np.stack([column * chunk[0], row * chunk[1]], axis=1)
+    unit = chunk[1]
+    begin = np.maximum(positions[patch], origin) - origin
+    end = np.minimum(positions[patch] + size, origin + chunk) - origin
+    begin = np.minimum.reduceat(begin // unit * unit, starts)
+    end = np.minimum(np.maximum.reduceat(-(-end // unit) * unit, starts), chunk)
+    boxes = np.concatenate([origin[starts] + begin, origin[starts] + end], axis=1)
+    first = np.minimum.reduceat(patch // batch, starts)
+    # In order of need: what the batch in hand waits for is always submitted before what later ones do.
+    turn = np.argsort(first, kind="stable")
+    last = np.zeros(-(-len(positions) // batch), np.int64)
+    counts = (stops - starts)[turn]
+    served = np.concatenate([patch[starts[i] : stops[i]] for i in turn])
+    np.maximum.at(last, served // batch, np.repeat(np.arange(len(turn)), counts))
+    return _Plan(boxes[turn], np.concatenate([[0], np.cumsum(counts)]), served, first[turn], last)
+
+
+def _chunk_size(slide: Slide, mpp: float) -> tuple[int, int]:
+    """Width and height of a chunk, pixels at `mpp`: a row of some tiles of the level that serves it."""
+    serving = [level.mpp for level in slide.levels if level.mpp <= mpp * 1.001]
+    step = mpp / max(serving, default=slide.mpp)
+    whole = round(step)
+    height = _TILE // math.gcd(_TILE, whole) if abs(step - whole) < 1e-3 else max(1, round(_TILE / step))
+    height *= -(-64 // height)
+    width = height * max(1, round(_TILE * _CHUNK_TILES / (height * step)))
+    return width, height
