@@ -65,11 +65,11 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise WeightsError(f"{path}: no such weight file; name a .safetensors, .pt or .pth file.")
+    if path.suffix not in (".safetensors", ".pt", ".pth", ".bin"):
+        raise WeightsError(f"{path}: weights must be .safetensors, .pt or .pth, not {path.suffix!r}.")
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
-        if path.suffix not in (".pt", ".pth", ".bin"):
-            raise WeightsError(f"{path}: weights must be .safetensors, .pt or .pth, not {path.suffix!r}.")
         stored: Any = torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         raise WeightsError(f"{path}: is damaged ({error}); get it again.") from error

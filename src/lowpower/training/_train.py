@@ -27,6 +27,7 @@ from lowpower.training._config import TrainConfig
 from lowpower.training._module import CropData, SlideModule
 from lowpower.training._outputs import history_of, prediction_table, write_examples
 from lowpower.training._precision import resolve_precision
+from lowpower.training._quiet import quiet_lightning
 from lowpower.training._store import Example
 from lowpower.views import PreparedView, prepare_views
 
@@ -54,7 +55,7 @@ class TrainingRun:
     """A finished training.
 
     Attributes:
-        folder: Holds run.json, slides.csv, checkpoints/, logs/, tensorboard/, history.csv,
+        folder: Holds config.json, run.json, slides.csv, checkpoints/, logs/, tensorboard/, history.csv,
             predictions_validation.csv and training.json.
         network: The network at its best validation loss, evaluation mode.
         validation: Columns row, slide, patient, label, p_0 .., logit_0 ..; one row a validation slide.
@@ -141,7 +142,7 @@ def _same_run(
     record = folder / "run.json"
     content = {
         "schema_version": 1,
-        "config": config.model_dump(mode="json", exclude={"out", "views"}),
+        "config": config.model_dump(mode="json", exclude={"cohort", "out", "views"}),
         "cohort_fingerprint": cohort.fingerprint,
         "train_rows": [int(row) for row in train_rows],
         "validation_rows": [int(row) for row in validation_rows],
@@ -156,6 +157,7 @@ def _same_run(
                 f"{folder}: holds a run of another configuration or cohort; name another run folder, or "
                 "start anew (--fresh)."
             )
+    write_json(folder / "config.json", config.model_dump(mode="json"))
     write_json(record, content)
 
 
@@ -214,30 +216,33 @@ def _fit(
     callbacks = [stopping, wait, checkpoint]
     if progress is not None:
         callbacks.append(Progress(lambda done, total: progress("training", done, total)))
-    options = config.trainer
-    trainer = L.Trainer(
-        accelerator=options.accelerator,
-        devices=options.devices,
-        num_nodes=options.num_nodes,
-        strategy=options.strategy,
-        precision=resolve_precision(options.precision, options.accelerator),
-        max_epochs=config.fitting.epochs,
-        gradient_clip_val=config.fitting.clip,
-        callbacks=callbacks,
-        logger=[CSVLogger(folder, "logs", ""), TensorBoardLogger(folder, "tensorboard", "")],
-        reload_dataloaders_every_n_epochs=1,
-        log_every_n_steps=1,
-        num_sanity_val_steps=0,
-        enable_checkpointing=True,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        default_root_dir=folder,
-    )
-    last = folder / "checkpoints" / LAST
-    # weights_only: a checkpoint holds tensors and plain values; nothing in it is executed.
-    started = time.perf_counter()
-    trainer.fit(module, datamodule=data, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
+    with quiet_lightning():
+        options = config.trainer
+        trainer = L.Trainer(
+            accelerator=options.accelerator,
+            devices=options.devices,
+            num_nodes=options.num_nodes,
+            strategy=options.strategy,
+            precision=resolve_precision(options.precision, options.accelerator),
+            max_epochs=config.fitting.epochs,
+            gradient_clip_val=config.fitting.clip,
+            callbacks=callbacks,
+            logger=[CSVLogger(folder, "logs", ""), TensorBoardLogger(folder, "tensorboard", "")],
+            reload_dataloaders_every_n_epochs=1,
+            log_every_n_steps=1,
+            num_sanity_val_steps=0,
+            enable_checkpointing=True,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            default_root_dir=folder,
+        )
+        last = folder / "checkpoints" / LAST
+        # weights_only: a checkpoint holds tensors and plain values; nothing in it is executed.
+        started = time.perf_counter()
+        trainer.fit(
+            module, datamodule=data, ckpt_path=str(last) if last.is_file() else None, weights_only=True
+        )
     if not math.isfinite(checkpoint.best_loss):
         raise ConfigError(
             f"{folder}: training diverged (the loss is no number); lower fitting.learning_rate."

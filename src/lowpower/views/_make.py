@@ -46,10 +46,11 @@ def make_view(slide: Slide, tissue: Tissue, recipe: LowResRecipe) -> View:
     mask = _mask_of(tissue, box, slide, image.shape[:2])
     if not mask.any():
         raise NoTissueError(slide.path, f"no tissue is left at {recipe.mpp:g} um/px.")
+    # Whole grey values: filled glass divided by the white point is then exactly 1.0 for every scanner.
+    white = np.clip(np.rint(tissue.white_point), 1, 255).astype(np.float32)
     effective = float(np.sqrt(box.width * box.height / (image.shape[0] * image.shape[1]))) * slide.mpp
     if recipe.glass == "white_point":
-        image = _fill_glass(image, mask, tissue.white_point, recipe.grow_mask_um / effective)
-    white = np.asarray(tissue.white_point, dtype=np.float32)
+        image = _fill_glass(image, mask, white, recipe.grow_mask_um / effective)
     return View(image, mask, box, Mpp(effective), white)
 
 
@@ -81,5 +82,5 @@ def _fill_glass(
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
         kept = cv2.dilate(kept, kernel)
     filled = image.copy()
-    filled[kept == 0] = np.clip(np.rint(white_point), 0, 255).astype(np.uint8)
+    filled[kept == 0] = white_point.astype(np.uint8)
     return filled

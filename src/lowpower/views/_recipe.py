@@ -57,7 +57,7 @@ class View:
         mask: (H, W) bool, tissue.
         box: The part of the slide that the image covers, base pixels.
         mpp: Effective um/px of the image.
-        white_point: (3,) float32, RGB of this slide's glass on the scale 0..255. Networks see
+        white_point: (3,) float32, RGB of this slide's glass, whole numbers 1..255. Networks see
             `image / white_point`, so that glass is 1.0 for every scanner.
     """
 
