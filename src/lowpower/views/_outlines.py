@@ -1,0 +1,115 @@
+"""From a mask to polygons along its pixels' edges, and back, without loss."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Polygon", "fill_polygons", "outlines"]
+
+Polygon = list[NDArray[np.float64]]
+"""An outer ring and its holes, each (N, 2) x, y."""
+
+
+def outlines(mask: NDArray[np.bool_]) -> list[Polygon]:
+    """Polygons of a mask's connected pieces (4-neighbours), in mask pixels.
+
+    Rings follow pixel edges, are closed (first point = last), the outer one first; ordered by where the
+    pieces begin, row by row.
+    """
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+    pieces: list[Polygon] = [[] for _ in range(count - 1)]
+    for ring, label in _rings(np.asarray(labels, np.int32)):
+        # Edges run with the tissue on the right (y down): outer rings have a positive area, holes a negative.
+        x, y = ring[:, 0], ring[:, 1]
+        outer = float((x[:-1] * y[1:] - x[1:] * y[:-1]).sum()) > 0
+        pieces[label - 1].insert(0 if outer else len(pieces[label - 1]), ring)
+    return pieces
+
+
+def fill_polygons(polygons: list[Polygon], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """The union of polygons as a mask: a pixel is inside where its centre is (even-odd within one polygon).
+
+    Args:
+        polygons: In pixels of the mask.
+        shape: (height, width) of the mask.
+    """
+    height, width = shape
+    mask = np.zeros(shape, bool)
+    for polygon in polygons:
+        rows, crossings = _crossings(polygon, height)
+        if rows.size == 0:
+            continue
+        top, bottom = int(rows.min()), int(rows.max()) + 1
+        flips = np.zeros((bottom - top, width + 1), np.int32)
+        columns = np.ceil(crossings - 0.5).clip(0, width).astype(np.int64)
+        np.add.at(flips, (rows - top, columns), 1)
+        mask[top:bottom] |= (flips.cumsum(axis=1)[:, :width] & 1).astype(bool)
+    return mask
+
+
+def _crossings(polygon: Polygon, height: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Where the polygon's edges cross the middles of the mask's rows: rows and x."""
+    starts = np.concatenate(polygon)
+    ends = np.concatenate([np.roll(ring, -1, axis=0) for ring in polygon])
+    low, high = np.minimum(starts[:, 1], ends[:, 1]), np.maximum(starts[:, 1], ends[:, 1])
+    first = np.ceil(low - 0.5).clip(0, height).astype(np.int64)
+    last = np.ceil(high - 0.5).clip(0, height).astype(np.int64)
+    counts = last - first
+    edge = np.repeat(np.arange(len(starts)), counts)
+    rows = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts) + first[edge]
+    slope = (ends[edge] - starts[edge])[:, 0] / (ends[edge] - starts[edge])[:, 1]
+    return rows, starts[edge, 0] + (rows + 0.5 - starts[edge, 1]) * slope
+
+
+def _rings(labels: NDArray[np.int32]) -> list[tuple[NDArray[np.float64], int]]:
+    """Closed rings of pixel edges with the label of the piece on their right side."""
+    padded = np.pad(labels, 1)
+    steps: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
+    # For each direction of travel: the pixels on the right and on the left, seen from the corner.
+    for (dx, dy), right, left in (
+        ((1, 0), (0, 0), (-1, 0)),
+        ((0, 1), (0, -1), (0, 0)),
+        ((-1, 0), (-1, -1), (0, -1)),
+        ((0, -1), (-1, 0), (-1, -1)),
+    ):
+        inside, outside = _shifted(padded, right), _shifted(padded, left)
+        rows, columns = np.nonzero((inside > 0) & (outside == 0))
+        pieces = inside[rows, columns]
+        for x, y, label in zip(columns.tolist(), rows.tolist(), pieces.tolist(), strict=True):
+            steps.setdefault((x, y), []).append((dx, dy, label))
+    rings = []
+    for start in sorted(steps, key=lambda corner: (corner[1], corner[0])):
+        while steps[start]:
+            rings.append(_walk(start, steps))
+    return rings
+
+
+def _walk(
+    start: tuple[int, int], steps: dict[tuple[int, int], list[tuple[int, int, int]]]
+) -> tuple[NDArray[np.float64], int]:
+    """Follow edges from `start` until the ring closes, taking them out; only the turns are kept."""
+    (x, y), points = start, [start]
+    dx, dy, label = steps[start].pop()
+    heading = (dx, dy)
+    while True:
+        x, y = x + dx, y + dy
+        if (x, y) == start:
+            points.append(start)
+            return np.array(points, np.float64), label
+        choices = steps[(x, y)]
+        # Where two diagonal pixels touch, turn right: it keeps pieces apart that only touch at a corner.
+        wanted = [(-heading[1], heading[0]), heading, (heading[1], -heading[0])]
+        best = min(range(len(choices)), key=lambda index: wanted.index(choices[index][:2]))
+        dx, dy, _ = choices.pop(best)
+        if (dx, dy) != heading:
+            points.append((x, y))
+            heading = (dx, dy)
+
+
+def _shifted(padded: NDArray[np.int32], offset: tuple[int, int]) -> NDArray[np.int32]:
+    """Label of the pixel at (row + offset[0], column + offset[1]) of every corner (row, column)."""
+    rows, columns = padded.shape[0] - 1, padded.shape[1] - 1
+    down, right = offset[0] + 1, offset[1] + 1
+    return padded[down : down + rows, right : right + columns]
