@@ -70,7 +70,8 @@ def _signed(mask: NDArray[np.bool_], limit: float, smooth: float = 0.8) -> Float
     distance = cv2.distanceTransform(inside, cv2.DIST_L2, 5) - cv2.distanceTransform(
         1 - inside, cv2.DIST_L2, 5
     )
-    return np.clip(cv2.GaussianBlur(distance * PLAN_UM, (0, 0), smooth), -limit, limit).astype(np.float32)
+    np.clip(distance, -limit / PLAN_UM - 2, limit / PLAN_UM + 2, out=distance)
+    return np.clip(cv2.GaussianBlur(distance * np.float32(PLAN_UM), (0, 0), smooth), -limit, limit)
 
 
 def _bytes(field: Floats) -> Bytes:
@@ -145,12 +146,12 @@ def build_architecture(spec: SlideSpec, place: Place, number: int) -> Architectu
     tissue = outline > 0
     flow = np.stack(
         [
-            130 * smooth_field(rng, shape, 420 / PLAN_UM, 3) + 14 * smooth_field(rng, shape, 70 / PLAN_UM, 2)
+            45 * smooth_field(rng, shape, 260 / PLAN_UM, 2) + 5 * smooth_field(rng, shape, 50 / PLAN_UM, 2)
             for _ in range(2)
         ],
         axis=-1,
     ).astype(np.float32)
-    tumour, normal_mask, region = grow(rng, spec, place, tissue, flow)
+    tumour, normal_mask, region = grow(rng, spec, place, tissue)
     epithelium_mask = (tumour | normal_mask) & tissue
     count, component, stats, _ = cv2.connectedComponentsWithStats(epithelium_mask.astype(np.uint8))
     small = stats[:, cv2.CC_STAT_AREA] < 260 / PLAN_UM**2
@@ -162,8 +163,8 @@ def build_architecture(spec: SlideSpec, place: Place, number: int) -> Architectu
     names: list[Pattern] = list(spec.patterns) if not place.control else ["nests"]
     patterns = [names[int(region.ravel()[pixel] > 0) % len(names)] for pixel in where]
     walled = _walls(rng, patterns, deepest, normal)
-    wall_map = walled[component]
-    lumen = np.where(wall_map > 0, epithelium - wall_map, SOLID).astype(np.float32)
+    wall_map = walled[component] * (1 + 0.18 * smooth_field(rng, shape, 60 / PLAN_UM, 2))
+    lumen = np.where(walled[component] > 0, epithelium - wall_map, SOLID).astype(np.float32)
     sieve = np.array([(p == "ducts" and rng.random() < 0.5) or p == "solid" for p in patterns])
     if sieve.any():
         holes = _cribriform(rng, shape, 0.5 if "ducts" in names else 0.08)
@@ -186,7 +187,8 @@ def build_architecture(spec: SlideSpec, place: Place, number: int) -> Architectu
     loose = smoothstep(soft["loose"] + 2.2 * (spec.looseness - 0.5), -1.0, 1.0)
     fat_bias = rng.uniform(1.2, 3.0)
     muscle_bias = rng.uniform(0.6, 2.6)
-    lymph = smoothstep(soft["lymph"] - rng.uniform(0.6, 2.2) + 0.25 * np.log(spec.cellularity + 0.1), 0, 0.9)
+    crowd = rng.uniform(0.9, 2.8) - 0.25 * np.log(spec.cellularity + 0.1)
+    lymph = 0.9 * smoothstep(soft["lymph"] - crowd, -0.4, 1.4)
     return Architecture(
         place=place,
         outline=outline.astype(np.float16),

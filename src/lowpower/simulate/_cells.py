@@ -172,7 +172,7 @@ def _columnar(rng: np.random.Generator, spec: SlideSpec, plan: Architecture, nor
 
 def _solid(rng: np.random.Generator, spec: SlideSpec, plan: Architecture) -> Cells:
     """Cells that fill solid structures."""
-    spacing = spec.nucleus_um * 1.12 + 2.2
+    spacing = spec.nucleus_um * spec.spacing
     xy = _lattice(rng, plan, spacing, 0.24)
     component = np.asarray(sample(plan.component, xy), np.int32)
     depth = np.asarray(sample(plan.epithelium, xy), np.float32)
@@ -211,7 +211,7 @@ def _stromal(rng: np.random.Generator, spec: SlideSpec, plan: Architecture) -> C
 
     lymph = _lattice(rng, plan, 7.6, 0.2)
     density = np.asarray(sample(plan.lymph, lymph), np.float32) / 255
-    few = 0.012 * spec.cellularity
+    few = (0.006 + 0.06 * rng.random() ** 2) * spec.cellularity
     lymph = lymph[free(lymph, 3.5) & (rng.random(len(lymph)) < 0.75 * density + few)]
     spindle = _lattice(rng, plan, 13.0, 0.4)
     spread = 0.42 * spec.cellularity * (1 - 0.45 * np.asarray(sample(plan.loose, spindle), np.float32) / 255)

@@ -138,6 +138,8 @@ def draw_slide(
         patchiness=_between(rng, 0.0, 0.35),
         blush=0.0 if rng.random() < 0.4 else _log_between(rng, 0.01, 0.2),
         nucleus_um=_between(rng, 6.5, 11.0),
+        spacing=_between(rng, 1.25, 1.9),
+        retraction=0.0 if rng.random() < 0.5 else _between(rng, 0.5, 4.0),
         control=control,
         artefacts=wrong,
     )

@@ -62,11 +62,11 @@ def _round_structures(
             mask, (int(x * 8), int(y * 8)), (int(radius * 8), int(radius * ratio * 8)),
             float(rng.uniform(0, 180)), 0, 360, 1, -1, shift=3,
         )  # fmt: skip
-    return _warped(mask, rng, 0.35 * low + 6, 2.0 * high)
+    return _warped(mask, rng, 0.4 * low + 8, 1.6 * high)
 
 
 def _level_set(
-    rng: np.random.Generator, shape: tuple[int, int], scale_um: float, share: float, bed: Mask, flow: Floats
+    rng: np.random.Generator, shape: tuple[int, int], scale_um: float, share: float, bed: Mask
 ) -> Mask:
     field = smooth_field(rng, shape, scale_um / PLAN_UM, 3, float(rng.uniform(0.7, 1.6)))
     level = float(np.quantile(field[bed][::7], 1 - share)) if bed.any() else 0.0
@@ -77,20 +77,23 @@ def _bands(
     rng: np.random.Generator, shape: tuple[int, int], scale_um: float, share: float, bed: Mask
 ) -> Mask:
     """Long branching bands: a field near 0."""
-    field = np.abs(smooth_field(rng, shape, scale_um / PLAN_UM, 2, float(rng.uniform(0.6, 2.0))))
+    field = np.abs(smooth_field(rng, shape, scale_um / PLAN_UM, 3, float(rng.uniform(0.6, 2.0))))
     level = float(np.quantile(field[bed][::7], share)) if bed.any() else 0.0
     return field < level
 
 
 def _pattern_mask(
-    rng: np.random.Generator, pattern: Pattern, shape: tuple[int, int], share: float, bed: Mask, flow: Floats
+    rng: np.random.Generator, pattern: Pattern, shape: tuple[int, int], share: float, bed: Mask
 ) -> Mask:
     if pattern == "solid":
-        return _level_set(rng, shape, float(rng.uniform(180, 420)), max(share, 0.5), bed, flow)
+        return _level_set(rng, shape, float(rng.uniform(180, 420)), max(share, 0.5), bed)
     if pattern == "nests":
-        return _level_set(rng, shape, float(rng.uniform(55, 130)), min(share, 0.7), bed, flow)
+        return _level_set(rng, shape, float(rng.uniform(55, 130)), min(share, 0.7), bed)
     if pattern == "cords":
         return _bands(rng, shape, float(rng.uniform(70, 120)), min(share, 0.45), bed)
+    if pattern == "tubules" and rng.random() < 0.6:
+        # Back to back: everything but thin septa.
+        return ~_bands(rng, shape, float(rng.uniform(110, 240)), float(rng.uniform(0.15, 0.4)), bed)
     if pattern == "tubules":
         return _bands(rng, shape, float(rng.uniform(220, 320)), min(share, 0.72), bed)
     if pattern == "columnar":
@@ -100,9 +103,7 @@ def _pattern_mask(
     return _round_structures(rng, shape, (22.0, float(rng.uniform(45, 80))), share, bed)
 
 
-def grow(
-    rng: np.random.Generator, spec: SlideSpec, place: Place, tissue: Mask, flow: Floats
-) -> tuple[Mask, Mask, Floats]:
+def grow(rng: np.random.Generator, spec: SlideSpec, place: Place, tissue: Mask) -> tuple[Mask, Mask, Floats]:
     """Masks of tumour and of normal epithelium, and the field whose sign says which pattern rules.
 
     Args:
@@ -110,7 +111,6 @@ def grow(
         spec: The slide.
         place: The piece; control tissue is full of tumour.
         tissue: Mask of the piece.
-        flow: Displacement of fibres, microns.
     """
     shape = (tissue.shape[0], tissue.shape[1])
     wanted = 0.6 if place.control else spec.tumour
@@ -121,8 +121,9 @@ def grow(
     region = smooth_field(rng, shape, 1100 / PLAN_UM, 2)
     region -= np.float32(np.median(region[tissue][::11]))
     names: tuple[Pattern, ...] = ("nests",) if place.control else spec.patterns
-    masks = [_pattern_mask(rng, name, shape, wanted / bed_share, bed, flow) for name in names]
+    masks = [_pattern_mask(rng, name, shape, wanted / bed_share, bed) for name in names]
     tumour = np.where(region > 0, masks[-1], masks[0]) if len(masks) > 1 else masks[0]
+    tumour = _warped(tumour.astype(np.uint8), rng, 5, 28)
     soft_bed = _warped(bed.astype(np.uint8), rng, 40, 120)
     tumour = tumour & soft_bed & tissue
     outside = cv2.dilate(tumour.astype(np.uint8), np.ones((13, 13), np.uint8)) == 0

@@ -93,7 +93,7 @@ def outline_field(rng: np.random.Generator, place: Place, specimen: Specimen, to
         inside = (0.93 - power) * um
         scale = 900.0 if specimen == "resection" else 500.0
         bend = smooth_field(rng, (rows, columns), scale / PLAN_UM, 3) * 0.12 * um
-    ragged = smooth_field(rng, (rows, columns), 25 / PLAN_UM, 2) * (2.0 + 7.0 * torn)
+    ragged = smooth_field(rng, (rows, columns), 45 / PLAN_UM, 3) * (1.5 + 6.0 * torn)
     field = inside + bend - 4.0 + ragged
     if torn > 0.25:
         cleft = np.abs(smooth_field(rng, (rows, columns), 320 / PLAN_UM, 3))

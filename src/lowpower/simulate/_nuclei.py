@@ -12,32 +12,34 @@ from lowpower.simulate._textures import Floats, smoothstep
 
 __all__ = ["KINDS", "NucleusLibrary", "nucleus_library"]
 
-KINDS = ("tumour", "normal", "stromal", "lymphocyte", "endothelial", "erythrocyte")
+KINDS = ("tumour", "normal", "stromal", "lymphocyte", "endothelial", "erythrocyte", "macrophage")
 _TURNS = 24
-_VARIANTS = {
-    "tumour": 24, "normal": 8, "stromal": 14, "lymphocyte": 14, "endothelial": 6, "erythrocyte": 6,
-}  # fmt: skip
+_OTHER_UM = 4.6
+"""Unit of radius of all nuclei but the tumour's."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    radius_um: tuple[float, float]
+    variants: int
+    radius: tuple[float, float]
     elongation: tuple[float, float]
     irregular: float
     rim: float
     chromatin: float
-    clump_um: float
     nucleoli: float
     fill: tuple[float, float]
+    ghosts: float = 0.0
 
 
 _LOOKS = {
-    "tumour": _Look((0.78, 1.25), (1.0, 1.75), 0.07, 0.45, 0.28, 0.9, 1.4, (0.55, 1.0)),
-    "normal": _Look((0.62, 0.8), (1.0, 1.5), 0.05, 0.3, 0.25, 0.7, 0.3, (0.8, 1.15)),
-    "stromal": _Look((0.4, 0.75), (1.6, 5.0), 0.14, 0.3, 0.25, 0.7, 0.1, (0.55, 1.15)),
-    "lymphocyte": _Look((0.62, 0.8), (1.0, 1.35), 0.06, 0.2, 0.4, 0.8, 0.0, (1.0, 1.6)),
-    "endothelial": _Look((0.4, 0.55), (2.5, 5.0), 0.08, 0.2, 0.2, 0.7, 0.0, (0.8, 1.3)),
-    "erythrocyte": _Look((0.5, 0.8), (1.0, 3.2), 0.06, 0.0, 0.0, 1.0, 0.0, (1.0, 1.0)),
+    "tumour": _Look(40, (0.74, 1.3), (1.0, 1.8), 0.08, 0.42, 0.3, 1.2, (0.6, 1.15), 0.16),
+    "columnar": _Look(32, (0.72, 1.1), (1.4, 2.7), 0.08, 0.42, 0.3, 0.9, (0.6, 1.15), 0.12),
+    "normal": _Look(10, (0.62, 0.8), (1.0, 1.6), 0.06, 0.25, 0.3, 0.4, (0.75, 1.15)),
+    "stromal": _Look(30, (0.38, 0.8), (1.3, 5.0), 0.2, 0.2, 0.3, 0.15, (0.4, 1.2), 0.25),
+    "lymphocyte": _Look(24, (0.56, 0.82), (1.0, 1.6), 0.1, 0.25, 0.45, 0.2, (0.75, 1.6), 0.05),
+    "endothelial": _Look(8, (0.4, 0.55), (2.5, 5.0), 0.1, 0.2, 0.25, 0.0, (0.6, 1.2)),
+    "erythrocyte": _Look(12, (0.48, 0.75), (1.0, 3.4), 0.08, 0.0, 0.0, 0.0, (0.5, 1.0)),
+    "macrophage": _Look(10, (0.6, 0.9), (1.0, 1.7), 0.12, 0.3, 0.3, 0.6, (0.5, 1.0)),
 }
 
 
@@ -46,7 +48,7 @@ class NucleusLibrary:
     """Stamps of every kind.
 
     Attributes:
-        stamps: Per kind, [variant][turn] -> (S, S) float32 relative OD (1 = the laboratory's counterstain).
+        stamps: Per kind, and for "columnar" tumour cells, [variant][turn] -> (S, S) float32 relative OD (1 = the laboratory's counterstain).
         turns: Number of orientations over half a turn.
     """
 
@@ -54,49 +56,66 @@ class NucleusLibrary:
     turns: int = _TURNS
 
 
-def _erythrocyte(distance: Floats, turn: float, xs: Floats, ys: Floats) -> Floats:
-    """Unstained and refractile: a dark outline, brighter on one side, a pale centre."""
-    rim = np.exp(-(((distance - 0.82) / 0.2) ** 2))
-    lit = 0.65 + 0.35 * np.sin(np.arctan2(ys, xs) + turn * 2)
-    return np.asarray((rim * lit + 0.28) * smoothstep(-distance, -1.1, -0.95), np.float32)
+def _erythrocyte(distance: Floats, side: Floats) -> Floats:
+    """Unstained and refractile: a dark outline, darker on one side, a pale centre."""
+    rim = np.exp(-(((distance - 0.84) / 0.17) ** 2))
+    body = (rim * (0.7 + 0.5 * side) + 0.16) * smoothstep(-distance, -1.1, -0.95)
+    return np.asarray(np.maximum(body, 0), np.float32)
 
 
-def _stamp(
-    rng: np.random.Generator, kind: str, look: _Look, turn: float, unit_um: float, mpp: float
-) -> Floats:
-    """One nucleus. `rng` gives the same nucleus for every `turn`."""
-    radius = unit_um * rng.uniform(*look.radius_um) / mpp
+def _chromatin(rng: np.random.Generator, side: int, mpp: float) -> Floats:
+    """Clumps of two sizes, unit variance."""
+    total = np.zeros((side, side), np.float32)
+    for size_um, weight in ((0.45, 0.7), (1.1, 0.7)):
+        clumps = rng.standard_normal((side, side), dtype=np.float32)
+        clumps = cv2.GaussianBlur(clumps, (0, 0), max(size_um / mpp, 0.5))
+        total += np.float32(weight / (clumps.std() + 1e-6)) * clumps
+    return total
+
+
+def _nucleus(rng: np.random.Generator, kind: str, look: _Look, unit_um: float, mpp: float) -> Floats:
+    """One nucleus, its long axis along x."""
+    radius = unit_um * rng.uniform(*look.radius) / mpp
     elongation = rng.uniform(*look.elongation)
     major, minor = radius * np.sqrt(elongation), radius / np.sqrt(elongation)
-    half = int(np.ceil(major * 1.25)) + 2
-    ys, xs = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float32)
-    u = xs * np.cos(turn) + ys * np.sin(turn)
-    v = -xs * np.sin(turn) + ys * np.cos(turn)
-    angle = np.arctan2(v / minor, u / major)
+    half = int(np.ceil(major * 1.3)) + 2
+    v, u = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float32)
+    # A bow, as spindle cells have it.
+    v = v + np.float32(rng.normal(0, 0.12)) * (u * u / np.float32(major) - np.float32(major / 3))
+    angle = np.arctan2(v / np.float32(minor), u / np.float32(major))
     wave = np.zeros_like(u)
-    for order in (2, 3, 4, 5):
-        wave += rng.normal(0, look.irregular / order) * np.cos(order * angle + rng.uniform(0, 2 * np.pi))
-    distance = (np.hypot(u / major, v / minor) / (1 + wave)).astype(np.float32)
-    edge = max(0.9 / minor, 0.06)
-    inside = smoothstep(-distance, -1 - edge, -1 + edge)
+    for order in (1, 2, 3, 4, 5):
+        wave += np.float32(rng.normal(0, look.irregular / max(order, 2))) * np.cos(
+            order * angle + np.float32(rng.uniform(0, 2 * np.pi))
+        )
+    distance = np.hypot(u / np.float32(major), v / np.float32(minor)) / (1 + wave)
     if kind == "erythrocyte":
-        return _erythrocyte(distance, turn, xs, ys)
-    fill = rng.uniform(*look.fill)
-    body = np.full_like(u, 1.0 - look.rim * 0.45)
-    body += look.rim * np.exp(-(((distance - 0.9) / 0.16) ** 2))
-    # Chromatin is drawn in the nucleus's own frame, so that a turned stamp is the same nucleus turned.
-    side = 2 * half + 1
-    clumps = rng.standard_normal((side, side)).astype(np.float32)
-    clumps = cv2.GaussianBlur(clumps, (0, 0), max(look.clump_um / mpp * 0.5, 0.5))
-    clumps /= clumps.std() + 1e-6
-    matrix = cv2.getRotationMatrix2D((half, half), -np.degrees(turn), 1.0)
-    body += look.chromatin * cv2.warpAffine(clumps, matrix, (side, side), borderMode=cv2.BORDER_REFLECT)
+        return np.float32(rng.uniform(*look.fill)) * _erythrocyte(distance, np.sin(angle + 0.7))
+    soft = max(0.45 / (minor * mpp), 0.5 / minor)
+    ghost = rng.random() < look.ghosts
+    if ghost:
+        soft *= 3.0
+    inside = smoothstep(-distance, -1 - soft, -1 + soft)
+    body = 1.0 - look.rim * 0.4 + look.rim * np.exp(-(((distance - 0.88) / 0.17) ** 2))
+    body = body + np.float32(look.chromatin * rng.uniform(0.6, 1.3)) * _chromatin(rng, 2 * half + 1, mpp)
     for _ in range(rng.poisson(look.nucleoli)):
         a, r = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.45)
         nu, nv = r * major * np.cos(a), r * minor * np.sin(a)
-        size = rng.uniform(0.5, 0.95) / mpp
-        body += rng.uniform(0.5, 1.1) * np.exp(-((u - nu) ** 2 + (v - nv) ** 2) / (2 * (size * 0.7) ** 2))
-    return np.asarray(fill * np.clip(body, 0.15, 2.2) * inside, np.float32)
+        size = rng.uniform(0.35, 0.75) / mpp
+        body = body + rng.uniform(0.5, 1.4) * np.exp(-((u - nu) ** 2 + (v - nv) ** 2) / (2 * size**2))
+    fill = rng.uniform(*look.fill) * (rng.uniform(0.35, 0.7) if ghost else 1.0)
+    stamp = np.asarray(fill * np.clip(body, 0.12, 2.4) * inside, np.float32)
+    return cv2.GaussianBlur(stamp, (0, 0), 0.7 / mpp) if ghost else stamp
+
+
+def _turned(stamp: Floats) -> list[Floats]:
+    """A stamp at each of the orientations over half a turn."""
+    side = stamp.shape[0]
+    turned = []
+    for number in range(_TURNS):
+        matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), -180 * number / _TURNS, 1.0)
+        turned.append(cv2.warpAffine(stamp, matrix, (side, side), flags=cv2.INTER_LINEAR))
+    return turned
 
 
 @lru_cache(maxsize=4)
@@ -109,16 +128,10 @@ def nucleus_library(nucleus_um: float, mpp: float, seed: int) -> NucleusLibrary:
         seed: Draws the variants.
     """
     stamps: dict[str, list[list[Floats]]] = {}
-    for number, kind in enumerate(KINDS):
-        unit = nucleus_um / 2 if kind == "tumour" else 4.6
+    for number, kind in enumerate(_LOOKS):
+        unit = nucleus_um / 2 if kind in ("tumour", "columnar") else _OTHER_UM
         stamps[kind] = [
-            [
-                _stamp(
-                    np.random.default_rng([seed, number, variant]), kind, _LOOKS[kind],
-                    np.pi * turn / _TURNS, unit, mpp,
-                )
-                for turn in range(_TURNS)
-            ]
-            for variant in range(_VARIANTS[kind])
-        ]  # fmt: skip
+            _turned(_nucleus(np.random.default_rng([seed, number, i]), kind, _LOOKS[kind], unit, mpp))
+            for i in range(_LOOKS[kind].variants)
+        ]
     return NucleusLibrary(stamps)

@@ -2,34 +2,63 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.simulate._artefacts import Flaws
 from lowpower.simulate._render import Stains
 from lowpower.simulate._spec import Laboratory, Scanner
-from lowpower.simulate._textures import BANK, Floats, noise_bank
+from lowpower.simulate._textures import BANK, Floats, wrapped
 
 __all__ = ["MARGIN", "glass", "picture"]
 
 MARGIN = 12
 """Pixels around a block that blur and sharpening look at."""
-_GREY = (0.56, 0.57, 0.60)
+_GREY = (0.58, 0.57, 0.58)
+"""OD of what refracts rather than stains: red cells, debris."""
 _FIELD = 2048
+_LN10 = float(np.log(10))
 
 
-def _shading(scanner: Scanner, left: int, top: int, width: int, height: int) -> Floats:
-    """(height, width) brightness within the camera's fields, 1 in their middle."""
+@lru_cache(maxsize=4)
+def _noise(deviation: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """What sensor noise adds and what it takes away, periodic, mostly common to the three channels."""
+    rng = np.random.default_rng(0x5E2502)
+    common = rng.standard_normal((BANK, BANK, 1), dtype=np.float32)
+    own = rng.standard_normal((BANK, BANK, 3), dtype=np.float32)
+    noise = np.rint((common * np.float32(0.75) + own * np.float32(0.66)) * np.float32(deviation))
+    padded = np.pad(noise.astype(np.int16), ((0, 800), (0, 800), (0, 0)), "wrap")
+    return np.maximum(padded, 0).astype(np.uint8), np.maximum(-padded, 0).astype(np.uint8)
+
+
+def _noisy(grey: NDArray[np.uint8], scanner: Scanner, left: int, top: int) -> NDArray[np.uint8]:
+    height, width = grey.shape[:2]
+    # Odd strides keep one period's noise from repeating in the next.
+    x, y = left + (top // BANK) * 641, top + (left // BANK) * 389
+    more, less = (wrapped(part, x, y, width, height) for part in _noise(scanner.noise))
+    return cv2.subtract(cv2.add(grey, more), less)
+
+
+def _log_shading(scanner: Scanner, left: int, top: int, width: int, height: int) -> Floats:
+    """(height, width) natural logarithm of brightness within the camera's fields, 0 in their middle."""
     x = ((np.arange(left, left + width) % _FIELD) / _FIELD - 0.5).astype(np.float32)
     y = ((np.arange(top, top + height) % _FIELD) / _FIELD - 0.5).astype(np.float32)
-    return 1 - np.float32(scanner.shading * 2) * (x[None] ** 2 + y[:, None] ** 2)
+    return np.float32(-2 * scanner.shading) * (x[None] ** 2 + y[:, None] ** 2)
 
 
-def _noise(left: int, top: int, width: int, height: int) -> Floats:
-    # Odd strides keep one block's noise from repeating in the next.
-    rows = (np.arange(top, top + height) + (left // BANK) * 389) % BANK
-    columns = (np.arange(left, left + width) + (top // BANK) * 641) % BANK
-    return noise_bank()[np.ix_(rows, columns)]
+def _colours(laboratory: Laboratory, scanner: Scanner) -> NDArray[np.float32]:
+    """(3, 5): natural logarithm of grey values from haematoxylin, DAB, grey, shading and 1.
+
+    The scanner's saturation pulls densities towards their mean over the channels, its gamma stretches them.
+    """
+    stains = np.array([laboratory.hematoxylin, laboratory.dab, _GREY]).T
+    mean = stains.mean(axis=0, keepdims=True)
+    stains = (mean + scanner.saturation * (stains - mean)) * -_LN10 * scanner.gamma
+    white = np.log(np.array(scanner.white))[:, None]
+    return np.concatenate([stains, np.ones((3, 1)), white], axis=1).astype(np.float32)
 
 
 def picture(
@@ -38,7 +67,7 @@ def picture(
     scanner: Scanner,
     left: int,
     top: int,
-    extra_blur: Floats | None = None,
+    flaws: Flaws | None = None,
 ) -> NDArray[np.uint8]:
     """Grey values of a rendered block.
 
@@ -48,39 +77,35 @@ def picture(
         scanner: Gives everything else.
         left: First column of the block on the slide, without the margin.
         top: First row of the block on the slide.
-        extra_blur: Share (0..1) of defocus at each pixel, margin included, or None.
+        flaws: Pen and defocus, margin included, or None.
 
     Returns:
         (height, width, 3) RGB without the margin.
     """
-    colours = np.array([laboratory.hematoxylin, laboratory.dab, _GREY], np.float32).T
-    amounts = cv2.merge([stains.hematoxylin, stains.dab, stains.grey])
-    density = cv2.transform(amounts, colours * np.float32(-np.log(10) * scanner.gamma))
-    light = cv2.exp(density)
+    height, width = stains.dab.shape
+    shading = _log_shading(scanner, left - MARGIN, top - MARGIN, width, height)
+    amounts = cv2.merge([stains.hematoxylin, stains.dab, stains.grey, shading])
+    light = cv2.transform(amounts, _colours(laboratory, scanner))
+    if flaws is not None and flaws.ink is not None:
+        light -= flaws.ink[..., None] * np.array(flaws.ink_colour, np.float32) * np.float32(_LN10)
+    cv2.exp(light, light)
+    grey = cv2.convertScaleAbs(light)
     sigma = scanner.psf_um / scanner.mpp
-    if sigma > 0.2:
-        light = cv2.GaussianBlur(light, (0, 0), sigma)
-    if extra_blur is not None and extra_blur.max() > 0:
-        soft = cv2.GaussianBlur(light, (0, 0), 2.2 / scanner.mpp)
-        light += extra_blur[..., None] * (soft - light)
+    if sigma > 0.25:
+        grey = cv2.GaussianBlur(grey, (0, 0), sigma)
+    if flaws is not None and flaws.defocus is not None:
+        soft = cv2.GaussianBlur(grey, (0, 0), min(2.5 / scanner.mpp, MARGIN / 2.5))
+        share = flaws.defocus[..., None]
+        grey = cv2.convertScaleAbs(grey * (1 - share) + soft * share)
     if scanner.sharpen > 0.02:
-        soft = cv2.GaussianBlur(light, (0, 0), scanner.sharpen_um / scanner.mpp)
-        light = cv2.addWeighted(light, 1 + scanner.sharpen, soft, -scanner.sharpen, 0)
-    light = light[MARGIN:-MARGIN, MARGIN:-MARGIN]
-    return _developed(light, scanner, left, top)
+        soft = cv2.GaussianBlur(grey, (0, 0), scanner.sharpen_um / scanner.mpp)
+        grey = cv2.addWeighted(grey, 1 + scanner.sharpen, soft, -scanner.sharpen, 0)
+    return _noisy(grey[MARGIN:-MARGIN, MARGIN:-MARGIN], scanner, left, top)
 
 
-def _developed(light: Floats, scanner: Scanner, left: int, top: int) -> NDArray[np.uint8]:
-    height, width = light.shape[:2]
-    if abs(scanner.saturation - 1) > 0.01:
-        mixed = np.full((3, 3), (1 - scanner.saturation) / 3, np.float32)
-        light = cv2.transform(light, mixed + np.eye(3, dtype=np.float32) * np.float32(scanner.saturation))
-    grey = light * np.array(scanner.white, np.float32)
-    grey *= _shading(scanner, left, top, width, height)[..., None]
-    grey += np.float32(scanner.noise) * _noise(left, top, width, height)
-    return cv2.convertScaleAbs(np.maximum(grey, 0))
-
-
-def glass(scanner: Scanner, left: int, top: int, width: int, height: int) -> NDArray[np.uint8]:
+def glass(
+    laboratory: Laboratory, scanner: Scanner, left: int, top: int, width: int, height: int
+) -> NDArray[np.uint8]:
     """(height, width, 3) of bare glass at the given slide pixels."""
-    return _developed(np.ones((height, width, 3), np.float32), scanner, left, top)
+    nothing = np.zeros((height + 2 * MARGIN, width + 2 * MARGIN), np.float32)
+    return picture(Stains(nothing, nothing, nothing), laboratory, scanner, left, top)

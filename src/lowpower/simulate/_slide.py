@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.simulate._architecture import build_architecture
+from lowpower.simulate._artefacts import Artefacts
 from lowpower.simulate._cells import place_cells
 from lowpower.simulate._layout import glass_size_um, lay_out
 from lowpower.simulate._membranes import CONTROL_SHARES, stain_membranes
@@ -22,11 +24,20 @@ from lowpower.simulate._truth import SlideTruth, write_truth
 
 __all__ = ["plan_slide", "render_block", "simulate_slide"]
 
-_BLOCK = 1024
+_BLOCK = 768
 
 
-def plan_slide(spec: SlideSpec) -> tuple[list[Piece], tuple[int, int]]:
-    """The pieces of a slide, cells and staining decided, and the slide's (width, height) in pixels."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything about a slide but its pixels: pieces with their cells, flaws, (width, height) in pixels."""
+
+    pieces: list[Piece]
+    artefacts: Artefacts
+    size: tuple[int, int]
+
+
+def plan_slide(spec: SlideSpec) -> Plan:
+    """Decide a slide: architecture, cells, staining, flaws."""
     places = lay_out(spec)
     width_um, height_um = glass_size_um(spec, places)
     pieces = []
@@ -37,29 +48,28 @@ def plan_slide(spec: SlideSpec) -> tuple[list[Piece], tuple[int, int]]:
         stain_membranes(rng, spec, plan, cells, CONTROL_SHARES if place.control else spec.shares)
         pieces.append(Piece(spec, plan, cells))
     mpp = spec.scanner.mpp
-    return pieces, (round(width_um / mpp), round(height_um / mpp))
+    size = (round(width_um / mpp), round(height_um / mpp))
+    return Plan(pieces, Artefacts(spec, size), size)
 
 
 def render_block(
-    spec: SlideSpec, pieces: list[Piece], left: int, top: int, width: int, height: int
+    spec: SlideSpec, plan: Plan, left: int, top: int, width: int, height: int
 ) -> NDArray[np.uint8] | None:
     """(height, width, 3) RGB of these slide pixels, or None where only glass is."""
-    x, y, w, h = left - MARGIN, top - MARGIN, width + 2 * MARGIN, height + 2 * MARGIN
-    here = [piece for piece in pieces if piece.near(x, y, w, h)]
-    if not here:
+    box = (left - MARGIN, top - MARGIN, width + 2 * MARGIN, height + 2 * MARGIN)
+    here = [piece for piece in plan.pieces if piece.near(*box)]
+    if not here and not plan.artefacts.touch(*box):
         return None
-    stains = here[0].render(x, y, w, h)
-    for piece in here[1:]:
-        more = piece.render(x, y, w, h)
-        stains = Stains(stains.hematoxylin + more.hematoxylin, stains.dab + more.dab, stains.grey + more.grey)
-    return picture(stains, spec.laboratory, spec.scanner, left, top)
+    stains = Stains.none(box[2], box[3])
+    for piece in here:
+        stains.add(piece.render(*box))
+    flaws = plan.artefacts.spoil(stains, box[0], box[1])
+    return picture(stains, spec.laboratory, spec.scanner, left, top, flaws)
 
 
-def _strips(
-    spec: SlideSpec, pieces: list[Piece], size: tuple[int, int]
-) -> Iterator[tuple[NDArray[np.uint8], list[bytes]]]:
+def _strips(spec: SlideSpec, plan: Plan) -> Iterator[tuple[NDArray[np.uint8], list[bytes]]]:
     """Rows of pixels with their encoded tiles; tiles of bare glass are encoded once per position."""
-    width, height = size
+    width, height = plan.size
     scanner = spec.scanner
 
     def encode(tile: NDArray[np.uint8]) -> bytes:
@@ -74,7 +84,7 @@ def _strips(
     def bare_tile(left: int, top: int) -> tuple[NDArray[np.uint8], bytes]:
         key = (left // TILE % 8, top // TILE % 8)
         if key not in bare:
-            pixels = glass(scanner, key[0] * TILE, key[1] * TILE, TILE, TILE)
+            pixels = glass(spec.laboratory, scanner, key[0] * TILE, key[1] * TILE, TILE, TILE)
             bare[key] = pixels, encode(pixels)
         return bare[key]
 
@@ -84,7 +94,7 @@ def _strips(
         tiles: dict[tuple[int, int], bytes] = {}
         for left in range(0, width, _BLOCK):
             columns = min(_BLOCK, width - left)
-            block = render_block(spec, pieces, left, top, columns, rows)
+            block = render_block(spec, plan, left, top, columns, rows)
             if block is not None:
                 strip[:, left : left + columns] = block
             for y in range(0, rows, TILE):
@@ -118,13 +128,13 @@ def simulate_slide(spec: SlideSpec, path: str | Path) -> SlideTruth:
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        pieces, size = plan_slide(spec)
+        plan = plan_slide(spec)
         scanner = spec.scanner
         write_pyramid(
-            path, size, scanner.mpp, _strips(spec, pieces, size), step=scanner.level_step,
+            path, plan.size, scanner.mpp, _strips(spec, plan), step=scanner.level_step,
             quality=scanner.jpeg_quality, subsampling=scanner.subsampling,
             description=f"lowpower simulated HER2 IHC slide, not a real specimen; seed {spec.seed}",
         )  # fmt: skip
-        return write_truth(spec, pieces, size, path)
+        return write_truth(spec, plan.pieces, plan.size, path)
     finally:
         cv2.setNumThreads(threads)

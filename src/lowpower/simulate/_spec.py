@@ -111,6 +111,8 @@ class SlideSpec(_Model):
         patchiness: Share of 1+ cells whose incomplete membrane is not faint but moderate.
         blush: Cytoplasmic DAB OD of this slide, added to the laboratory's.
         nucleus_um: Mean diameter of tumour nuclei.
+        spacing: Distance between tumour cells over `nucleus_um`.
+        retraction: Microns by which stroma has drawn back from epithelium.
         control: Whether a known 3+ control lies near one end.
         artefacts: What went wrong.
     """
@@ -132,6 +134,8 @@ class SlideSpec(_Model):
     patchiness: Unit = 0.15
     blush: float = Field(0.0, ge=0.0, le=1.0)
     nucleus_um: float = Field(8.5, ge=4.0, le=18.0)
+    spacing: float = Field(1.45, ge=1.1, le=3.0)
+    retraction: float = Field(0.0, ge=0.0, le=10.0)
     control: bool = False
     artefacts: tuple[Artefact, ...] = ()
 

@@ -6,14 +6,16 @@ does not show. Banks depend on nothing, so a process makes them once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import TypeAlias
 
 import cv2
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
-__all__ = ["BANK", "BANK_UM", "Floats", "bank", "noise_bank", "smooth_field", "smoothstep"]
+__all__ = ["BANK", "BANK_UM", "Floats", "bank", "ramp", "smooth_field", "smoothstep", "tile", "wrapped"]
 
 Floats: TypeAlias = NDArray[np.float32]
 
@@ -21,12 +23,25 @@ BANK = 1024
 """Side of a texture bank in its own pixels."""
 BANK_UM = 0.5
 """Microns per pixel of a texture bank."""
+_VIEW = 800
+"""Largest side of a tile that costs no copy."""
+
+
+def ramp(values: Floats, low: float, high: float) -> Floats:
+    """0 below `low`, 1 above `high`, straight between."""
+    t = values * np.float32(1.0 / (high - low))
+    t -= np.float32(low / (high - low))
+    return np.clip(t, 0.0, 1.0, out=t)
 
 
 def smoothstep(values: Floats, low: float, high: float) -> Floats:
-    """0 below `low`, 1 above `high`, smooth between; works in place of an `if` on fields."""
-    t = np.clip((values - low) * (1.0 / (high - low)), 0.0, 1.0, dtype=np.float32)
-    return t * t * (3.0 - 2.0 * t)
+    """0 below `low`, 1 above `high`, smooth between."""
+    t = ramp(values, low, high)
+    slope = t * np.float32(-2.0)
+    slope += np.float32(3.0)
+    t *= t
+    t *= slope
+    return t
 
 
 def smooth_field(
@@ -44,61 +59,79 @@ def smooth_field(
     total = np.zeros(shape, np.float32)
     weight, power = 1.0, 0.0
     for _ in range(octaves):
-        step_x, step_y = max(scale * np.sqrt(ratio) / 2, 1.0), max(scale / np.sqrt(ratio) / 2, 1.0)
-        rows, columns = int(shape[0] / step_y) + 8, int(shape[1] / step_x) + 8
+        step_x, step_y = max(scale * np.sqrt(ratio) / 3, 1.0), max(scale / np.sqrt(ratio) / 3, 1.0)
+        rows, columns = int(shape[0] / step_y) + 12, int(shape[1] / step_x) + 12
         grid = rng.standard_normal((rows, columns), dtype=np.float32)
-        grid = cv2.GaussianBlur(grid, (0, 0), 1.0) * 3.5
-        shift_x, shift_y = rng.uniform(2, 3, size=2)
+        # Blur and spline together leave about this share of the noise's deviation.
+        grid = cv2.GaussianBlur(grid, (0, 0), 1.5) * np.float32(3.85 * np.sqrt(np.pi))
+        shift_x, shift_y = rng.uniform(4, 5, size=2)
+        # Doubling by a spline before the last, linear step: linear steps alone show the grid as corners.
+        while min(step_x, step_y) > 4:
+            grid = cv2.pyrUp(grid)
+            step_x, step_y, shift_x, shift_y = step_x / 2, step_y / 2, shift_x * 2, shift_y * 2
         matrix = np.array([[1 / step_x, 0, shift_x], [0, 1 / step_y, shift_y]])
-        total += weight * cv2.warpAffine(
-            grid, matrix, (shape[1], shape[0]), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-        )
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        fine = cv2.warpAffine(grid, matrix, (shape[1], shape[0]), flags=flags)
+        total += np.float32(weight) * fine
         power += weight**2
         weight, scale = weight / 2, scale / 2
-    return (total / np.float32(np.sqrt(power))).astype(np.float32)
+    total /= np.float32(np.sqrt(power))
+    return total
 
 
 def _periodic(rng: np.random.Generator, along_um: float, across_um: float) -> Floats:
     """Periodic Gaussian noise of unit variance with correlation lengths along x and across it."""
-    spectrum = np.fft.rfft2(rng.standard_normal((BANK, BANK), dtype=np.float32))
-    fy = np.fft.fftfreq(BANK, BANK_UM)[:, None]
-    fx = np.fft.rfftfreq(BANK, BANK_UM)[None, :]
-    spectrum *= np.exp(-2 * np.pi**2 * ((fx * along_um) ** 2 + (fy * across_um) ** 2))
-    field = np.fft.irfft2(spectrum, s=(BANK, BANK))
-    return (field / field.std()).astype(np.float32)
+    spectrum = scipy.fft.rfft2(rng.standard_normal((BANK, BANK), dtype=np.float32))
+    fy = np.fft.fftfreq(BANK, BANK_UM)[:, None].astype(np.float32)
+    fx = np.fft.rfftfreq(BANK, BANK_UM)[None, :].astype(np.float32)
+    spectrum *= np.exp(np.float32(-2 * np.pi**2) * ((fx * along_um) ** 2 + (fy * across_um) ** 2))
+    field: Floats = scipy.fft.irfft2(spectrum, s=(BANK, BANK))
+    return field / field.std()
+
+
+def _bent(rng: np.random.Generator, image: Floats, amount_um: float, scale_um: float) -> Floats:
+    """A periodic image pushed about by periodic noise."""
+    ys, xs = np.mgrid[0:BANK, 0:BANK].astype(np.float32)
+    push = np.float32(amount_um / BANK_UM)
+    dx, dy = (_periodic(rng, scale_um, scale_um) * push for _ in range(2))
+    return cv2.remap(image, xs + dx, ys + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
 
 
 def _fibres(rng: np.random.Generator) -> Floats:
-    fine = _periodic(rng, 14.0, 0.55)
-    coarse = _periodic(rng, 30.0, 2.2)
-    bundles = _periodic(rng, 60.0, 6.0)
-    return 0.5 * fine + 0.6 * coarse + 0.5 * bundles + 0.25 * _periodic(rng, 0.9, 0.6)
+    """Collagen: wavy fibres of several widths, with slits between them (strongly negative)."""
+    body = (
+        0.75 * _periodic(rng, 8.0, 0.55) + 0.6 * _periodic(rng, 18.0, 1.1) + 0.4 * _periodic(rng, 40.0, 3.0)
+    )
+    slits = np.maximum(_periodic(rng, 7.0, 0.7) - 1.2, 0) * 2.6
+    where = ramp(_periodic(rng, 24.0, 9.0), -0.8, 1.2)
+    return _bent(rng, body - slits * where, 2.6, 7.0) + 0.25 * _periodic(rng, 0.6, 0.5)
 
 
 def _web(rng: np.random.Generator) -> Floats:
-    """Torn strands: ridges of smooth noise at several scales, 0 in gaps to 1 in strands."""
-    gaps = np.zeros((BANK, BANK), np.float32)
-    for scale, weight in ((7.0, 1.0), (3.5, 0.8), (1.6, 0.5)):
-        ridge = 1.0 - np.abs(_periodic(rng, scale * 1.5, scale)) * 1.4
-        gaps = np.maximum(gaps, weight * ridge)
-    ragged = gaps + 0.18 * _periodic(rng, 0.8, 0.8) + 0.25 * _periodic(rng, 5.0, 5.0)
-    return np.clip(ragged, 0.0, 1.4).astype(np.float32)
+    """Torn strands: crests of smooth noise at several scales, about 0 in gaps and 1 in strands."""
+    strands = np.zeros((BANK, BANK), np.float32)
+    for scale, weight in ((7.0, 1.0), (3.6, 1.0), (1.9, 0.85), (1.0, 0.6)):
+        crest = 1.0 - np.abs(_periodic(rng, scale * 1.4, scale)) * np.float32(3.2)
+        strands = np.maximum(strands, np.float32(weight) * crest * (0.8 + 0.4 * _periodic(rng, 5.0, 5.0)))
+    strands += 0.2 * _periodic(rng, 0.45, 0.45) + 0.18 * _periodic(rng, 9.0, 9.0)
+    return _bent(rng, strands, 1.4, 2.5)
 
 
 def _muscle(rng: np.random.Generator) -> Floats:
-    return 0.8 * _periodic(rng, 70.0, 2.6) + 0.4 * _periodic(rng, 40.0, 1.0) + 0.3 * _periodic(rng, 2.5, 0.8)
+    body = 0.8 * _periodic(rng, 70.0, 2.6) + 0.45 * _periodic(rng, 40.0, 1.0) + 0.3 * _periodic(rng, 2.5, 0.8)
+    return _bent(rng, body, 2.0, 18.0)
 
 
 def _debris(rng: np.random.Generator) -> Floats:
     """Grains and flakes, mostly 0."""
-    grains = np.clip(_periodic(rng, 0.7, 0.7) - 1.6, 0, None)
-    flakes = np.clip(_periodic(rng, 2.2, 2.2) - 1.9, 0, None) * 1.5
-    return ((grains + flakes) * smoothstep(_periodic(rng, 25.0, 25.0), -1.0, 1.0)).astype(np.float32)
+    grains = np.maximum(_periodic(rng, 0.6, 0.6) - 1.3, 0)
+    flakes = np.maximum(_periodic(rng, 1.8, 1.8) - 1.6, 0) * np.float32(1.4)
+    return (grains + flakes) * smoothstep(_periodic(rng, 22.0, 22.0), -0.9, 0.9)
 
 
 def _fat(rng: np.random.Generator) -> Floats:
     """Distance in microns to the nearest wall between fat cells (periodic Voronoi)."""
-    step, cells = 48.0 / BANK_UM, int(BANK * BANK_UM / 48.0)
+    cells = int(BANK * BANK_UM / 46.0)
     step = BANK / cells
     gx, gy = np.meshgrid(np.arange(cells), np.arange(cells))
     x = ((gx + 0.5 * (gy % 2) + rng.uniform(0.15, 0.85, gx.shape)) * step) % BANK
@@ -112,34 +145,45 @@ def _fat(rng: np.random.Generator) -> Floats:
     edges[:, 1:][labels[:, 1:] != labels[:, :-1]] = 0
     edges[1:][labels[1:] != labels[:-1]] = 0
     distance = cv2.distanceTransform(edges, cv2.DIST_L2, 5)[BANK : 2 * BANK, BANK : 2 * BANK]
-    return (distance * BANK_UM).astype(np.float32)
+    return distance * np.float32(BANK_UM)
+
+
+_MAKERS: dict[str, Callable[[np.random.Generator], Floats]] = {
+    "fibres": _fibres,
+    "web": _web,
+    "muscle": _muscle,
+    "grain": lambda rng: _periodic(rng, 0.5, 0.5),
+    "mottle": lambda rng: _periodic(rng, 1.6, 1.6),
+    "cloud": lambda rng: _periodic(rng, 8.0, 8.0),
+    "debris": _debris,
+    "fat": _fat,
+}
 
 
 @cache
 def bank(name: str) -> Floats:
     """The bank `name`: fibres, web, muscle, grain, mottle, cloud, debris or fat."""
-    makers = {
-        "fibres": _fibres,
-        "web": _web,
-        "muscle": _muscle,
-        "grain": lambda rng: _periodic(rng, 0.55, 0.55),
-        "mottle": lambda rng: _periodic(rng, 2.2, 2.2),
-        "cloud": lambda rng: _periodic(rng, 9.0, 9.0),
-        "debris": _debris,
-        "fat": _fat,
-    }
-    texture = makers[name](np.random.default_rng([0xBA2C, list(makers).index(name)]))
-    texture = np.ascontiguousarray(texture, dtype=np.float32)
+    rng = np.random.default_rng([0xBA2C, list(_MAKERS).index(name)])
+    texture = np.ascontiguousarray(_MAKERS[name](rng), dtype=np.float32)
     texture.flags.writeable = False
     return texture
 
 
 @cache
-def noise_bank() -> Floats:
-    """Sensor noise, unit variance, (1024, 1024, 3): mostly common to the three channels."""
-    rng = np.random.default_rng(0x5E2502)
-    common = rng.standard_normal((BANK, BANK, 1), dtype=np.float32)
-    own = rng.standard_normal((BANK, BANK, 3), dtype=np.float32)
-    noise = (0.75 * common + 0.66 * own).astype(np.float32)
-    noise.flags.writeable = False
-    return noise
+def _padded(name: str) -> Floats:
+    texture = np.pad(bank(name), ((0, _VIEW), (0, _VIEW)), "wrap")
+    texture.flags.writeable = False
+    return texture
+
+
+def wrapped(padded: NDArray[np.generic], left: int, top: int, width: int, height: int) -> NDArray[np.generic]:
+    """A view into a periodic image that was padded by `_VIEW` px, or a copy where that is too little."""
+    left, top = left % BANK, top % BANK
+    if width <= _VIEW and height <= _VIEW:
+        return padded[top : top + height, left : left + width]
+    return padded[np.ix_(np.arange(top, top + height) % BANK, np.arange(left, left + width) % BANK)]
+
+
+def tile(name: str, left: int, top: int, width: int, height: int, shift: int = 0) -> Floats:
+    """(height, width) of bank `name`, one bank pixel a pixel, aligned with the slide; do not write to it."""
+    return wrapped(_padded(name), left + shift * 577, top + shift * 331, width, height)  # type: ignore[return-value]

@@ -1,0 +1,67 @@
+"""Haematoxylin of what lies between the epithelial structures: collagen, loose stroma, muscle, fat, vessels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lowpower.simulate._architecture import Architecture
+from lowpower.simulate._frame import Frame
+from lowpower.simulate._textures import Floats, ramp, smoothstep
+
+__all__ = ["stroma"]
+
+_TEXTURE_UM = 0.36
+"""Pixels finer than this are filled in from every second one: fibres are coarser than that."""
+
+
+def stroma(frame: Frame, plan: Architecture) -> Floats:
+    """(height, width) relative haematoxylin, 1 = dense collagen, 0 in gaps and vessels."""
+    step = 2 if frame.mpp < _TEXTURE_UM else 1
+    maps = frame.bent(plan.flow, plan.turn, step)
+    fibres = frame.texture("fibres", maps)
+    loose = frame.coarse(plan.loose, step)
+    loose *= np.float32(1 / 255)
+    most, least = float(loose.max()), float(loose.min())
+    result = _dense(fibres) if least < 0.75 else np.zeros_like(fibres)
+    if most > 0.1:
+        web = frame.texture("web", maps, 0.85)
+        web -= np.float32(0.3) * loose
+        strands = ramp(web, 0.05, 0.75)
+        strands *= 1.35 + np.float32(0.3) * fibres
+        share = smoothstep(loose, 0.1, 0.7)
+        strands -= result
+        strands *= share
+        result += strands
+    _blend(frame, plan, maps, step, fibres, result)
+    vessel = frame.coarse(plan.vessel, step)
+    if vessel.max() > -14:
+        result *= 1 + np.exp(-(((vessel + np.float32(3.5)) * np.float32(0.3)) ** 2))
+        result *= ramp(-vessel, -0.4, 0.8)
+    np.maximum(result, 0, out=result)
+    return frame.fine(result, step)
+
+
+def _dense(fibres: Floats) -> Floats:
+    body = fibres * np.float32(0.5)
+    body += np.float32(1.0)
+    body *= ramp(fibres, -1.9, -1.0)
+    return body
+
+
+def _blend(
+    frame: Frame, plan: Architecture, maps: tuple[Floats, Floats], step: int, fibres: Floats, result: Floats
+) -> None:
+    """Put muscle and fat into `result` where the plan has them."""
+    for name, amount in (("muscle", plan.muscle), ("fat", plan.fat)):
+        share = frame.coarse(amount, step)
+        if share.max() < 1:
+            continue
+        share *= np.float32(1 / 255)
+        if name == "muscle":
+            texture = np.float32(1.6) + np.float32(0.3) * frame.texture("muscle", maps)
+            texture *= ramp(fibres, -2.6, -1.7)
+        else:
+            texture = np.float32(0.9) * ramp(-frame.texture("fat", maps, 0.8), -2.2, -0.8)
+        texture -= result
+        texture *= share
+        result += texture
