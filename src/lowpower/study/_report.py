@@ -50,7 +50,7 @@ def say(metric: Metric, digits: int = 2) -> str:
     if metric.value is None:
         return metric.note or "undefined"
     if metric.low is None or metric.high is None:
-        return f"{metric.value:.{digits}f} (no interval: {metric.note or 'too few patients'})"
+        return f"{metric.value:.{digits}f} ({metric.note or 'no interval'})"
     return f"{metric.value:.{digits}f} ({metric.low:.{digits}f} to {metric.high:.{digits}f})"
 
 
