@@ -27,6 +27,8 @@ from lowpower.evaluation._calibration import (
     log_loss,
     reliability,
 )
+from lowpower.evaluation._compare import compare_predictions
+from lowpower.evaluation._comparison import AucDifference, Comparison, Difference, Discordance
 from lowpower.evaluation._evaluate import evaluate_predictions
 from lowpower.evaluation._evaluation import (
     Abstention,
@@ -57,17 +59,24 @@ from lowpower.evaluation._operating import (
     choose_operating_point,
     fit_calibration,
 )
+from lowpower.evaluation._paired import DeLongTest, McNemarTest, delong, holm, mcnemar
 from lowpower.evaluation._predictions import read_predictions
 
 __all__ = [
     "FEW_PATIENTS",
     "MIN_PATIENTS",
     "Abstention",
+    "AucDifference",
     "Calibration",
+    "Comparison",
     "ConformalRule",
     "CutoffMetrics",
+    "DeLongTest",
+    "Difference",
+    "Discordance",
     "Evaluation",
     "Interval",
+    "McNemarTest",
     "Metric",
     "OperatingMetrics",
     "OperatingPoint",
@@ -85,9 +94,11 @@ __all__ = [
     "balanced_accuracy",
     "brier_score",
     "choose_operating_point",
+    "compare_predictions",
     "conformal_decisions",
     "conformal_sets",
     "confusion_matrix",
+    "delong",
     "ece_if_perfect",
     "evaluate_predictions",
     "expected_calibration_error",
@@ -97,9 +108,11 @@ __all__ = [
     "fit_calibration",
     "fit_conformal",
     "fit_temperature",
+    "holm",
     "interval_of",
     "kappa_quadratic",
     "log_loss",
+    "mcnemar",
     "percent_agreement",
     "read_predictions",
     "reliability",

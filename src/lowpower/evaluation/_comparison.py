@@ -1,0 +1,114 @@
+"""The comparison of two tables of predictions, as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lowpower.errors import PredictionsError
+from lowpower.files import write_json
+
+__all__ = ["AucDifference", "Comparison", "Difference", "Discordance"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Difference(_Part):
+    """A metric of both models and `second - first`.
+
+    Attributes:
+        first: Value of the first model, None where undefined.
+        second: Value of the second model.
+        difference: second - first.
+        low: Lower end of the difference's interval, None where none can be given.
+        high: Upper end.
+        p: Two-sided, from the share of resamples on either side of 0; None without an interval.
+        n: Slides it rests on.
+        note: What a reader must know, or an empty string.
+    """
+
+    first: float | None
+    second: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    n: int
+    note: str = ""
+
+
+class Discordance(_Part):
+    """McNemar's exact test on the slides that only one model gets right."""
+
+    only_first: int
+    only_second: int
+    p: float
+
+
+class AucDifference(_Part):
+    """DeLong's test, clustered by patient, of one class against the rest; `p_holm` over all classes."""
+
+    first: float | None
+    second: float | None
+    error: float | None
+    p: float | None
+    p_holm: float | None
+    note: str = ""
+
+
+class Comparison(_Part):
+    """Two models on the same slides, as a file.
+
+    Attributes:
+        first: Name of the first model.
+        second: Name of the second model.
+        metrics: `Difference` by the names of `Evaluation.metrics`, and "auc_at/1", "ppa/1", "npa/1" for each
+            cut-off. An ECE has none here: its difference is mostly chance.
+        mcnemar: On the most probable class.
+        delong: By class name.
+        research_use: Stands in every file.
+    """
+
+    schema_version: Literal[1] = 1
+    scheme: str
+    first: str
+    second: str
+    slides: int
+    patients: int
+    confidence: float
+    resamples: int
+    seed: int
+    metrics: dict[str, Difference]
+    mcnemar: Discordance
+    delong: dict[str, AucDifference]
+    notes: list[str]
+    research_use: str = "Research use only: not a medical device."
+
+    def save(self, path: str | Path) -> Path:
+        """Write as JSON.
+
+        Raises:
+            OutputError: if the file cannot be written.
+        """
+        write_json(path, self.model_dump(mode="json"))
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Comparison:
+        """Read what `save` wrote.
+
+        Raises:
+            PredictionsError: if the file is not a comparison.
+        """
+        try:
+            return cls.model_validate_json(Path(path).read_bytes())
+        except OSError as error:
+            raise PredictionsError(f"{path}: cannot be read ({error.strerror or error}).") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"]) or "the file"
+            raise PredictionsError(f"{path}: is not a comparison ({place}: {first['msg']}).") from error
