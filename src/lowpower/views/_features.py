@@ -31,14 +31,6 @@ if TYPE_CHECKING:
     from lowpower.tissue import Tissue
 
 __all__ = ["Encode", "FeatureRun", "FeatureTimes", "make_features"]
-    "Encode",
-    "FeatureRun",
-    "FeatureSidecar",
-    "FeatureTimes",
-    "features_path",
-    "make_features",
-    "read_sidecar",
-]
 
 Encode = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
 """Patches (B, H, W, 3) uint8 RGB -> features (B, D)."""
