@@ -24,7 +24,7 @@ Progress = Callable[[int, int], None]
 Row = dict[str, Any]
 
 _OVERVIEW_SIDE: Final = 512
-_SAME_TISSUE: Final = 0.7
+_SAME_TISSUE: Final = 0.6
 """Correlation of likenesses from which two slides are called near-duplicates (docs/adr/0003)."""
 
 
