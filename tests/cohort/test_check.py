@@ -143,6 +143,16 @@ def test_serial_sections_of_one_patient_may_look_alike(tmp_path: Path, check: Ch
     assert kinds(check([rows[0], rows[1] | {"patient": "B"}])) == [(2, "near_duplicate")]
 
 
+def test_a_copy_under_the_same_patient_would_count_twice(tmp_path: Path, check: Check) -> None:
+    save(tmp_path / "a.png", tissue(1))
+    shutil.copy(tmp_path / "a.png", tmp_path / "b.png")
+
+    found = check([{"slide": "a.png", "patient": "A"}, {"slide": "b.png", "patient": "A"}])
+
+    assert kinds(found) == [(2, "duplicate")]
+    assert "of the same patient, and would count twice" in found.problems[0].message
+
+
 def test_two_labels_are_allowed_on_two_blocks_and_markers(tmp_path: Path, check: Check) -> None:
     for number in range(3):
         save(tmp_path / f"{number}.png", tissue(number))
