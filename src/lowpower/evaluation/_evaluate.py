@@ -112,10 +112,7 @@ def evaluate_predictions(
         },
         cutoffs=_cutoffs(scheme, calibration, found),
         confusion=confusion_matrix(sample.labels, sample.probabilities).tolist(),
-        reliability=[
-            ReliabilityPoint(low=b.low, high=b.high, confidence=b.confidence, accuracy=b.accuracy, n=b.n)
-            for b in reliability(sample.labels, sample.probabilities)
-        ],
+        reliability=_reliability_points(table),
         risk_coverage=_risk_points(table),
         roc={name: _roc(table, label) for label, name in enumerate(scheme.classes)},
         abstention=_abstention(scheme, calibration, found),
@@ -220,6 +217,13 @@ def _cutoffs(
         )
         for cutoff in scheme.cutoffs
     }
+
+
+def _reliability_points(table: Predictions) -> list[ReliabilityPoint]:
+    return [
+        ReliabilityPoint(low=b.low, high=b.high, confidence=b.confidence, accuracy=b.accuracy, n=b.n)
+        for b in reliability(table.sample.labels, table.sample.probabilities)
+    ]
 
 
 def _risk_points(table: Predictions) -> list[RiskPoint]:
