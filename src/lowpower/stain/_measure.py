@@ -1,0 +1,258 @@
+"""Measuring a slide's stain without training: cells, classes, the guideline's score, what could not be said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lowpower.slides import Slide
+from lowpower.stain._cells import TUMOUR, Cells
+from lowpower.stain._look import looks_like
+from lowpower.stain._measure_field import Marker, stain_maps
+from lowpower.stain._measure_grade import Background, grade_cells
+from lowpower.stain._measure_regions import inside_regions, read_regions
+from lowpower.stain._measure_stream import COARSEST_MPP, Progress, cells_of, in_mask, scale_of
+from lowpower.stain._nuclear import NuclearScore, nuclear_score
+from lowpower.stain._rules import Her2Score, Her2Shares, her2_score
+from lowpower.stain._vectors import StainVectors
+from lowpower.tissue import Tissue, find_tissue
+from lowpower.units import Mpp
+
+__all__ = ["DabAreas", "Heterogeneity", "Measurement", "measure"]
+
+FEWEST_TUMOUR_CELLS = 50
+"""Fewer tumour-like cells than this give no score."""
+_INVENTED = 0.02
+_AREA_UM = 4.0
+_SQUARE_UM = 500.0
+_FEWEST_IN_SQUARE = 20
+_DAB = (0.08, 0.20, 0.40)
+_DARK = 1.2
+_CLIPPED = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class DabAreas:
+    """Shares of the tissue's area by DAB OD at 4 um/px (the slide's own, if coarser): they describe, not score."""
+
+    weak: float
+    moderate: float
+    strong: float
+
+
+@dataclass(frozen=True, slots=True)
+class Heterogeneity:
+    """How the score varies inside a slide.
+
+    Attributes:
+        square_um: Side of the squares the slide was cut into.
+        scores: Score of each square with enough tumour cells, by (column, row) from the slide's corner.
+        shares: Share of those squares per score.
+    """
+
+    square_um: float
+    scores: Mapping[tuple[int, int], str]
+    shares: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measurement:
+    """What was measured on one slide.
+
+    Attributes:
+        marker: HER2, ER, PR or Ki-67.
+        mpp: um/px the cells were measured at; None where they were not.
+        vectors: The slide's stain vectors.
+        tumour_cells: How many tumour-like cells were counted.
+        her2: Score, for HER2 where there were enough cells.
+        shares: Shares of tumour cells per membrane class, likewise.
+        h_score: Membrane or nuclear H-score, 0..300, likewise.
+        nuclear: Score of a nuclear marker, likewise.
+        heterogeneity: Of HER2.
+        areas: DAB by area.
+        background: What unstainable cells show here.
+        cells: Every cell; None where none was looked for.
+        notes: What could not be measured or should be doubted, one sentence each.
+    """
+
+    marker: Marker
+    mpp: Mpp | None
+    vectors: StainVectors | None
+    tumour_cells: int
+    her2: Her2Score | None
+    shares: Her2Shares | None
+    h_score: float | None
+    nuclear: NuclearScore | None
+    heterogeneity: Heterogeneity | None
+    areas: DabAreas | None
+    background: Background | None
+    cells: Cells | None
+    notes: tuple[str, ...]
+
+    def sentence(self) -> str:
+        """The result as one sentence, or why there is none."""
+        if self.her2 is not None:
+            return f"measured {self.her2.sentence()}"
+        if self.nuclear is not None:
+            status = f", {self.nuclear.status}" if self.nuclear.status else ""
+            return f"measured {self.marker}: {self.nuclear.percent:.1f} % of tumour nuclei stained{status}."
+        return " ".join(self.notes)
+
+
+def measure(
+    slide: Slide,
+    marker: Marker = "HER2",
+    tissue: Tissue | None = None,
+    regions: str | Path | Mapping[str, Any] | None = None,
+    *,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Measurement:
+    """Measure a slide's stain, cell by cell, at about 0.5 um/px.
+
+    Args:
+        slide: An open slide.
+        marker: What was stained.
+        tissue: Where the tissue is; found if None.
+        regions: Tumour regions, GeoJSON polygons in base pixels: only cells inside count.
+        workers: Threads.
+        progress: Called with fields done and fields in all.
+
+    Raises:
+        NoTissueError: if there is none.
+        ConfigError: if `regions` cannot be used, or lie outside the slide's tissue.
+        ValueError: if `marker` is not one of HER2, ER, PR, Ki-67.
+    """
+    if marker not in get_args(Marker):
+        raise ValueError(f"marker {marker!r} is not one of {', '.join(get_args(Marker))}")
+    polygons = None if regions is None else read_regions(regions)
+    tissue = find_tissue(slide) if tissue is None else tissue
+    image = slide.read(tissue.box, max(_AREA_UM, slide.mpp))
+    mask = _mask_on(tissue, slide, image.shape[:2])
+    wrong = _not_brown_and_blue(image, mask, tissue)
+    if wrong is not None:
+        return _nothing(marker, wrong)
+    notes = _clipping(image, mask)
+    scale = scale_of(slide, tissue, marker)
+    areas = _dab_areas(image, mask, tissue, scale.vectors)
+    if slide.mpp > COARSEST_MPP:
+        limit = f"cells need {COARSEST_MPP:g} um/px or finer"
+        note = f"{slide.mpp:.2f} um/px is too coarse: {limit}; only areas were measured."
+        return _nothing(marker, note, scale.vectors, areas)
+    found, mpp = cells_of(slide, tissue, scale, marker, workers=workers, progress=progress)
+    in_region = None
+    if polygons is not None:
+        in_region = inside_regions(polygons, *(found.xy / slide.mpp).T)
+        if not in_region.any():
+            note = "the regions hold no cell on this slide's tissue: are they in base pixels of this slide?"
+            return _nothing(marker, note, scale.vectors, areas)
+    cells, background = grade_cells(found, marker, slide.mpp, in_region)
+    counted = cells.kind == TUMOUR
+    if in_region is not None:
+        counted &= in_region
+    return _scored(marker, mpp, scale.vectors, areas, cells, counted, background, notes, slide.mpp)
+
+
+def _scored(
+    marker: Marker, mpp: Mpp, vectors: StainVectors, areas: DabAreas, cells: Cells, counted: NDArray[np.bool_],
+    background: Background, notes: tuple[str, ...], base_mpp: float,
+) -> Measurement:  # fmt: skip
+    count = int(counted.sum())
+    her2 = shares = h_score = nuclear = heterogeneity = None
+    if count < FEWEST_TUMOUR_CELLS:
+        word = "no" if count == 0 else f"only {count}"
+        notes = (
+            *notes,
+            f"{word} tumour-like cells were found (at least {FEWEST_TUMOUR_CELLS} are needed): no score.",
+        )
+    elif marker == "HER2":
+        shares = _shares(cells.grade[counted])
+        her2, h_score = her2_score(shares, null_up_to=_INVENTED), shares.h_score
+        heterogeneity = _heterogeneity(cells, counted, base_mpp)
+    else:
+        nuclear = nuclear_score(cells.grade[counted], marker)
+        h_score = nuclear.h_score
+    return Measurement(
+        marker,
+        mpp,
+        vectors,
+        count,
+        her2,
+        shares,
+        h_score,
+        nuclear,
+        heterogeneity,
+        areas,
+        background,
+        cells,
+        notes,
+    )
+
+
+def _nothing(
+    marker: Marker, note: str, vectors: StainVectors | None = None, areas: DabAreas | None = None
+) -> Measurement:
+    return Measurement(marker, None, vectors, 0, None, None, None, None, None, areas, None, None, (note,))
+
+
+def _mask_on(tissue: Tissue, slide: Slide, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The tissue on an image (H, W) of the tissue's box."""
+    y, x = np.mgrid[0 : shape[0], 0 : shape[1]]
+    box = tissue.box
+    base_x = box.x + (x.ravel() + 0.5) * box.width / shape[1]
+    base_y = box.y + (y.ravel() + 0.5) * box.height / shape[0]
+    return in_mask(tissue, slide.size, base_x, base_y).reshape(shape[:2])
+
+
+def _not_brown_and_blue(image: NDArray[np.uint8], mask: NDArray[np.bool_], tissue: Tissue) -> str | None:
+    pixels = image[mask]
+    if len(pixels) == 0:
+        return "the tissue is smaller than one pixel at 4 um/px: nothing was measured."
+    if float(np.median(pixels.max(axis=1))) < 255 * 10**-_DARK:
+        return "the tissue is darker than any brightfield stain (fluorescence?): nothing was measured."
+    if int(np.percentile(np.ptp(pixels.astype(np.int16), axis=1), 99)) <= 2:
+        return "the image is greyscale, brown cannot be told from blue: nothing was measured."
+    look = looks_like(image, mask, tissue.white_point)
+    if look.kind == "h-e":
+        return f"this does not look like haematoxylin and DAB ({look.why}): nothing was measured."
+    return None
+
+
+def _clipping(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[str, ...]:
+    clipped = float((image[mask].min(axis=1) == 0).mean())
+    if clipped <= _CLIPPED:
+        return ()
+    return (f"{clipped:.0%} of the tissue is clipped to black: intense staining cannot be graded there.",)
+
+
+def _dab_areas(
+    image: NDArray[np.uint8], mask: NDArray[np.bool_], tissue: Tissue, vectors: StainVectors
+) -> DabAreas:
+    dab = stain_maps(image, tissue.white_point, vectors)[1][mask]
+    shares = np.bincount(np.searchsorted(_DAB, dab), minlength=4) / len(dab)
+    return DabAreas(float(shares[1]), float(shares[2]), float(shares[3]))
+
+
+def _shares(grades: NDArray[np.uint8]) -> Her2Shares:
+    none, faint, moderate, intense = (np.bincount(grades, minlength=4) / len(grades)).tolist()
+    return Her2Shares(none, faint, moderate, intense)
+
+
+def _heterogeneity(cells: Cells, counted: NDArray[np.bool_], base_mpp: float) -> Heterogeneity:
+    column = (cells.x[counted] * base_mpp // _SQUARE_UM).astype(np.int64)
+    row = (cells.y[counted] * base_mpp // _SQUARE_UM).astype(np.int64)
+    squares, index = np.unique(np.stack([column, row], axis=1), axis=0, return_inverse=True)
+    grades, index = cells.grade[counted], index.reshape(-1)
+    scores: dict[tuple[int, int], str] = {}
+    for number, (across, down) in enumerate(squares.tolist()):
+        inside = grades[index == number]
+        if len(inside) >= _FEWEST_IN_SQUARE:
+            scores[across, down] = her2_score(_shares(inside)).score
+    names = list(scores.values())
+    shares = {score: names.count(score) / len(names) for score in ("0", "1+", "2+", "3+")} if names else {}
+    return Heterogeneity(_SQUARE_UM, scores, shares)

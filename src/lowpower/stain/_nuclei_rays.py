@@ -1,0 +1,105 @@
+"""Rays cast from the middle of each nucleus: directions, values along them, how far they may go."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+__all__ = [
+    "LARGEST_RADIUS_UM",
+    "RAYS",
+    "Floats",
+    "blurred",
+    "centroid_offset",
+    "ray_directions",
+    "sample",
+    "territory",
+]
+
+Floats: TypeAlias = NDArray[np.float32]
+
+RAYS = 32
+"""Rays cast from each nucleus."""
+LARGEST_RADIUS_UM = 8.5
+"""No ray goes further than this inside a nucleus."""
+
+_NEIGHBOURS = 8
+_BIG = 1e3
+
+
+def ray_directions() -> Floats:
+    """(RAYS, 2) unit vectors, x and y."""
+    angle = np.arange(RAYS, dtype=np.float32) * np.float32(2 * np.pi / RAYS)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+
+
+def sample(image: Floats, points: Floats, mpp: float) -> Floats:
+    """Bilinear values of `image` (H, W) at `points` (..., 2) microns; the edge is continued outside.
+
+    A point is measured from the corner of the image, so that the middle of pixel 0 lies at mpp / 2.
+    """
+    flat = points.reshape(-1, 2) * np.float32(1.0 / mpp) - np.float32(0.5)
+    # remap takes at most 32767 rows or columns; 4096 columns hold 134 million points.
+    count, columns = len(flat), 4096
+    rows = -(-count // columns)
+    if rows == 0:
+        return np.zeros(points.shape[:-1], np.float32)
+    grid = np.zeros((rows * columns, 2), np.float32)
+    grid[:count] = flat
+    places: NDArray[np.float32] = grid.reshape(rows, columns, 2)
+    nothing = np.empty(0, np.float32)
+    found = cv2.remap(image, places, nothing, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found.reshape(-1)[:count].reshape(points.shape[:-1]), np.float32)
+
+
+def territory(xy: Floats, radii: Floats, limit_um: float) -> Floats:
+    """How far each ray may go before it is nearer to another nucleus's outline than to its own.
+
+    The border between two nuclei is where the distances to both outlines, each taken as a circle of the
+    radius that faces the other, are equal.
+
+    Args:
+        xy: (N, 2) centres, microns.
+        radii: (N, RAYS) outlines, microns.
+        limit_um: Longest way beyond the own outline.
+
+    Returns:
+        (N, RAYS) microns from the centre.
+    """
+    furthest = radii + np.float32(limit_um)
+    count = len(xy)
+    if count < 2:
+        return furthest
+    neighbours = min(_NEIGHBOURS, count - 1)
+    reach = 2.0 * (LARGEST_RADIUS_UM + limit_um)
+    _, index = cKDTree(xy).query(xy, k=neighbours + 1, distance_upper_bound=reach)
+    index = index[:, 1:]
+    there = index < count
+    index = np.where(there, index, 0)
+    apart = xy[index] - xy[:, None]
+    distance = np.maximum(np.hypot(apart[..., 0], apart[..., 1]), 1e-3)
+    back = np.arctan2(-apart[..., 1], -apart[..., 0]) * (RAYS / (2 * np.pi))
+    facing = radii[index, np.round(back).astype(np.int64) % RAYS]
+    along = apart @ ray_directions().T  # (N, K, RAYS)
+    # |t u - d| = t - own + facing  =>  t = (d^2 - c^2) / 2 (u.d + c), c = facing - own
+    c = facing[..., None] - radii[:, None, :]
+    numerator = distance[..., None] ** 2 - c**2
+    denominator = 2.0 * (along + c)
+    border = np.where(denominator > 1e-3, numerator / np.maximum(denominator, 1e-3), _BIG)
+    border = np.where(there[..., None] & (numerator > 0), border, _BIG)
+    return np.asarray(np.minimum(furthest, border.min(axis=1)), np.float32)
+
+
+def centroid_offset(radii: Floats) -> Floats:
+    """(N, 2) microns from where the rays (N, RAYS) start to the middle of the area they outline."""
+    cubed, squared = radii**3, np.maximum((radii**2).sum(axis=1, keepdims=True), 1e-6)
+    return np.asarray(cubed @ ray_directions() * np.float32(2 / 3) / squared, np.float32)
+
+
+def blurred(image: Floats, sigma_um: float, mpp: float) -> Floats:
+    """`image` (H, W) under a Gaussian of `sigma_um` microns."""
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma_um / mpp), np.float32)
