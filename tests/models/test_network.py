@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tests.training.toys import GLASS, toy_view
 
 from lowpower.errors import ConfigError
 from lowpower.models import HeadName, ModelSpec, SlideNetwork, explain, head_loss, predict, to_tensors
@@ -10,7 +11,6 @@ from lowpower.models import _predict as predicting
 from lowpower.models._pooling import cell_weights, weighted_mean, weighted_top_mean
 from lowpower.units import Box, Mpp
 from lowpower.views import View
-from tests.training.toys import GLASS, toy_view
 
 TINY = ModelSpec(backbone="test_convnext", strides=(8,), width=16, dropout=0.0)
 
@@ -143,7 +143,7 @@ def test_tiles_agree_with_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_explanation_of_mean_pooling_is_the_class_activation_map() -> None:
-    spec = TINY.model_copy(update={"pooling": "mean", "head": "cumulative"})
+    spec = TINY.model_copy(update={"pooling": "mean", "head": "cumulative", "hidden": 0})
     network = network_of(spec)
     images, mask = torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64)
     features = network.local_features(images)

@@ -48,12 +48,14 @@ class SlideNetwork(nn.Module):
         self.std: Tensor
         self.register_buffer("mean", torch.tensor(mean).reshape(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).reshape(1, -1, 1, 1), persistent=False)
-        channels = self._choose_features()
-        self.norm = nn.LayerNorm(sum(channels))
-        self.neck = nn.Linear(sum(channels), spec.width)
-        self.dropout = nn.Dropout(spec.dropout)
+        channels = sum(self._choose_features())
+        self.norm = nn.LayerNorm(channels)
+        self.stain = _stain_branch(spec.stain_width) if spec.stain_width else None
+        self.neck = nn.Linear(channels + spec.stain_width, spec.width)
         pooled = spec.width * (2 if spec.pooling == "mean_top" else 1)
-        self.head = Head(spec.head, pooled, classes)
+        self.mix = _mixer(pooled, spec.hidden) if spec.hidden else nn.Identity()
+        self.dropout = nn.Dropout(spec.dropout)
+        self.head = Head(spec.head, spec.hidden or pooled, classes)
 
     def _choose_features(self) -> list[int]:
         """Find the feature maps of the wanted strides; drop what lies behind the last of them."""
@@ -83,17 +85,21 @@ class SlideNetwork(nn.Module):
         Returns:
             (B, H/s, W/s, width), s being the smallest of the spec's strides.
         """
-        if self.spec.inputs == "od":
-            images = -_OD_SCALE * images.clamp_min(_DARKEST).log10()
-        else:
-            images = (images - self.mean) / self.std
+        density = -_OD_SCALE * images.clamp_min(_DARKEST).log10()
+        entering = density if self.spec.inputs == "od" else (images - self.mean) / self.std
         maps: list[Tensor] = self.body.forward_intermediates(
-            images, indices=self.indices, intermediates_only=True, output_fmt="NCHW"
+            entering, indices=self.indices, intermediates_only=True, output_fmt="NCHW"
         )
-        grid = maps[0].shape[-2:]
-        same = [m if m.shape[-2:] == grid else functional.interpolate(m, grid, mode="bilinear") for m in maps]
-        cells = torch.cat(same, 1).permute(0, 2, 3, 1)
-        return functional.gelu(self.neck(self.norm(cells)))
+        grid = (maps[0].shape[-2], maps[0].shape[-1])
+        same = [
+            m if tuple(m.shape[-2:]) == grid else functional.interpolate(m, grid, mode="bilinear")
+            for m in maps
+        ]
+        cells = self.norm(torch.cat(same, 1).permute(0, 2, 3, 1))
+        if self.stain is not None:
+            colour = functional.adaptive_avg_pool2d(self.stain(density), grid)
+            cells = torch.cat([cells, colour.permute(0, 2, 3, 1)], -1)
+        return functional.gelu(self.neck(cells))
 
     def classify(self, features: Tensor, mask: Tensor) -> Tensor:
         """Pool (B, h, w, width) features over the tissue in (B, 1, H, W) masks; logits (B, K or K-1)."""
@@ -103,7 +109,7 @@ class SlideNetwork(nn.Module):
         if self.spec.pooling == "mean_top":
             top = weighted_top_mean(cells, weights, self.spec.top_share)
             pooled = torch.cat([pooled, top], -1)
-        logits: Tensor = self.head(self.dropout(pooled))
+        logits: Tensor = self.head(self.dropout(self.mix(pooled)))
         return logits
 
     def forward(self, images: Tensor, mask: Tensor) -> Tensor:
@@ -117,7 +123,7 @@ class SlideNetwork(nn.Module):
     def local_scores(self, features: Tensor) -> Tensor:
         """What each cell says alone: the expected score of a slide made of nothing but such cells.
 
-        With mean pooling and a linear head this is the class-activation map itself (Zhou et al. 2016),
+        With mean pooling and no hidden layer this is the class-activation map itself (Zhou et al. 2016),
         passed through the head's link: logits of the slide are the mean of the cells' logits.
 
         Args:
@@ -127,7 +133,17 @@ class SlideNetwork(nn.Module):
             (...), 0 to K-1.
         """
         pooled = torch.cat([features, features], -1) if self.spec.pooling == "mean_top" else features
-        return expected_score(self.probabilities(self.head(pooled)))
+        return expected_score(self.probabilities(self.head(self.mix(pooled))))
+
+
+def _stain_branch(width: int) -> nn.Sequential:
+    """Colour alone: each pixel's optical density through a small network, before any neighbourhood."""
+    return nn.Sequential(nn.Conv2d(3, width, 1), nn.GELU(), nn.Conv2d(width, width, 1), nn.GELU())
+
+
+def _mixer(pooled: int, hidden: int) -> nn.Sequential:
+    """Lets the head compare what was pooled: the brown of a slide against its own blue."""
+    return nn.Sequential(nn.LayerNorm(pooled), nn.Linear(pooled, hidden), nn.GELU())
 
 
 def make_body(spec: ModelSpec, **options: Any) -> nn.Module:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Prediction", "explain", "predict", "to_tensors"]
 
 _BRIGHTEST = 1.25
-_TILE_PIXELS = 2048
+_TILE_PIXELS = 1024
 _HALO_PIXELS = 256
 
 
@@ -68,7 +68,7 @@ def to_tensors(
 def predict(model: Bundle | SlideNetwork, views: Iterable[View], device: str = "cpu") -> list[Prediction]:
     """Predict views, each alone: a view's result does not depend on what else is predicted.
 
-    Memory is bounded whatever a view's size: the backbone sees tiles of at most 2560 x 2560 px.
+    Memory is bounded whatever a view's size: the backbone sees tiles of at most 1536 x 1536 px.
 
     Args:
         model: A bundle (its temperature is applied) or a bare network.

@@ -25,7 +25,7 @@ class ModelSpec(BaseModel):
         default_factory=dict, description="Passed to timm, for instance {drop_path_rate: 0.1}."
     )
     strides: tuple[int, ...] = Field(
-        (16,),
+        (8,),
         min_length=1,
         description="Feature maps used, by their stride in view pixels; the finest sets the grid.",
     )
@@ -44,6 +44,13 @@ class ModelSpec(BaseModel):
     inputs: Literal["rgb", "od"] = Field(
         "od", description="What enters: RGB / white point, or its optical density (glass 0, stains add)."
     )
+    stain_width: int = Field(
+        16,
+        ge=0,
+        le=256,
+        description="Features per cell from colour alone, pixel by pixel in optical density; 0 for none.",
+    )
+    hidden: int = Field(64, ge=0, le=4096, description="Hidden units between pooling and head; 0 for none.")
     dropout: float = Field(0.1, ge=0.0, lt=1.0, description="Dropout before the head, training only.")
 
     @field_validator("strides")
