@@ -83,3 +83,17 @@ def test_every_key_is_described() -> None:
 def test_json_round_trip() -> None:
     config = parse_config({"cohort": "c.csv", "model": {"strides": [8, 16]}})
     assert TrainConfig.model_validate_json(config.model_dump_json()) == config
+
+
+def test_the_documentation_lists_every_key() -> None:
+    def keys(model: type[BaseModel], place: str = "") -> list[str]:
+        names = []
+        for name, field in model.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                names += keys(field.annotation, f"{place}{name}.")
+            elif name not in ("schema_version", "kind"):
+                names.append(f"| `{place}{name}` |")
+        return names
+
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    assert [key for key in keys(TrainConfig) if key not in page] == []
