@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 __all__ = ["Axis"]
 
@@ -103,8 +102,3 @@ class Axis:
             weight = covered / (right - left)[row]
         shape = (last - first, end - begin)
         return csr_matrix((weight.astype(np.float32), pixel - begin, pointer), shape=shape)
-
-
-def as_bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Round half up; the hair above 0.5 makes a tie fall one way whatever order its terms were summed in."""
-    return (values + np.float32(0.5 + 1e-4)).astype(np.uint8)

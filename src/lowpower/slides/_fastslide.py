@@ -1,4 +1,4 @@
-"""fastslide: the first choice. Thread-safe, C++, decodes one large region on several threads by itself."""
+"""fastslide: the first choice for scanners' own formats. Thread-safe, C++, releases the GIL."""
 
 from __future__ import annotations
 
@@ -7,60 +7,107 @@ from pathlib import Path
 import fastslide
 import numpy as np
 
-from lowpower.errors import DamagedSlideError
-from lowpower.slides._reader import MppClaim, Pixels, Stored
+from lowpower.errors import DamagedSlideError, NotASlideError
+from lowpower.slides._codec import TileGuard
+from lowpower.slides._quiet import quiet_stderr
+from lowpower.slides._reader import MppClaim, Pixels, Stored, mirax_files
+from lowpower.slides._tiff import TiffLayout
 from lowpower.units import Box
 
 __all__ = ["FastSlideReader"]
 
 _CACHE_BYTES = 64 << 20
-_MPP_KEYS = {"Aperio": "aperio.MPP", "Generic TIFF": "tiff.ResolutionUnit", "OME-TIFF": "ome.PhysicalSizeX"}
+_BAND_ROWS = 256
 
 
 class FastSlideReader:
     """Reads through fastslide.
 
+    Args:
+        path: The slide.
+        layout: Its TIFF directories, where it is a TIFF: they name tiles to check before decoding.
+
     Raises:
-        DamagedSlideError: if the library opens it without levels.
+        NotASlideError: if fastslide does not open it, or cannot decode a pixel of it.
+        DamagedSlideError: if the first tile is broken.
     """
 
     backend = "fastslide"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, layout: TiffLayout | None = None) -> None:
         self._path = path
-        self._slide = fastslide.FastSlide.from_file_path(path, cache=_CACHE_BYTES)
-        sizes = tuple((int(width), int(height)) for width, height in self._slide.level_dimensions)
-        if not sizes:
-            raise DamagedSlideError(path, "holds no readable level; copy or export it again.")
-        (x, y), (width, height) = self._slide.bounds
-        key = _MPP_KEYS.get(self._slide.format, "openslide.mpp-x")
-        mpp_x, mpp_y = self._slide.mpp
-        self.stored = Stored(
+        self._guard = None if layout is None else TileGuard(path, layout)
+        try:
+            with quiet_stderr():
+                self._slide = fastslide.FastSlide.from_file_path(path, cache=_CACHE_BYTES)
+                self.stored = self._describe(layout)
+        except (RuntimeError, ValueError) as error:
+            raise NotASlideError(path, f"is not opened by fastslide ({_first_line(error)}).") from error
+        try:
+            # fastslide opens some files that it cannot decode; the corner of the smallest level tells.
+            self.read(len(self.stored.sizes) - 1, 0, 0, 1, 1)
+        except DamagedSlideError as error:
+            self.close()
+            if error.__cause__ is None:
+                raise
+            raise NotASlideError(path, f"is not decoded by fastslide ({error}).") from error
+
+    def _describe(self, layout: TiffLayout | None) -> Stored:
+        slide = self._slide
+        sizes = tuple((int(width), int(height)) for width, height in slide.level_dimensions)
+        if not sizes or slide.dtype != "uint8" or slide.num_channels != 3:
+            raise ValueError(f"{len(sizes)} levels of {slide.num_channels} channels, {slide.dtype}")
+        if layout is not None and layout.kind != "vendor" and len(sizes) < len(layout.levels):
+            raise ValueError(f"only {len(sizes)} of {len(layout.levels)} levels")
+        (x, y), (width, height) = slide.bounds
+        rows = {(s.width, s.height): s.tile[1] for s in layout.levels} if layout is not None else {}
+        mpp_x, mpp_y = slide.mpp
+        claims: tuple[MppClaim, ...] = (
+            (MppClaim("openslide.mpp-x", mpp_x, mpp_y),) if mpp_x > 0 and mpp_y > 0 else ()
+        )
+        tried: tuple[str, ...] = ("openslide.mpp-x",)
+        if layout is not None and layout.kind != "vendor":
+            claims, tried = layout.claims, layout.keys_tried
+        return Stored(
             sizes=sizes,
-            rows=(256,) * len(sizes),
-            bounds=Box(int(x), int(y), int(width), int(height)),
-            claims=(MppClaim(key, mpp_x, mpp_y),) if mpp_x > 0 and mpp_y > 0 else (),
-            keys_tried=(key,),
-            associated=tuple(sorted(self._slide.associated_images.keys())),
-            vendor=str(self._slide.format).lower(),
-            scanner=self._slide.properties.get("scanner_id") or None,
+            rows=tuple(rows.get(size, _BAND_ROWS) for size in sizes),
+            bounds=Box(int(x), int(y), int(width), int(height)).clipped(*sizes[0]) or Box(0, 0, *sizes[0]),
+            claims=claims,
+            keys_tried=tried,
+            associated=tuple(sorted(slide.associated_images.keys())),
+            vendor=str(slide.format).lower(),
+            scanner=slide.properties.get("scanner_id") or slide.properties.get("scanner_model") or None,
+            icc=slide.icc_profile,
+            files=mirax_files(self._path),
         )
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
         """Stored pixels, (height, width, 3)."""
+        if self._guard is not None:
+            self._guard.check(self.stored.sizes[level], x, y, width, height)
         try:
             image = self._slide.read_region((x, y), level, (width, height))
         except (RuntimeError, ValueError) as error:
-            problem = str(error).splitlines()[0]
-            raise DamagedSlideError(
-                self._path, f"pixels at level {level} cannot be decoded ({problem}); copy or export it again."
-            ) from error
-        return np.asarray(image.numpy())
+            problem = f"pixels of level {level} cannot be decoded ({_first_line(error)})"
+            raise DamagedSlideError(self._path, f"{problem}; copy or export it again.") from error
+        pixels = np.asarray(image.numpy())
+        if pixels.shape != (height, width, 3):
+            problem = f"level {level} gave {pixels.shape[1]} x {pixels.shape[0]} of {width} x {height} pixels"
+            raise DamagedSlideError(self._path, f"{problem}; copy or export it again.")
+        return pixels
 
     def associated(self, name: str) -> Pixels:
         """One associated image."""
-        return np.array(self._slide.associated_images[name].numpy())
+        try:
+            return np.array(self._slide.associated_images[name].numpy())
+        except (RuntimeError, ValueError) as error:
+            problem = f"its {name} image cannot be decoded ({_first_line(error)})"
+            raise DamagedSlideError(self._path, f"{problem}; copy or export it again.") from error
 
     def close(self) -> None:
         """Release the file."""
         self._slide.close()
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

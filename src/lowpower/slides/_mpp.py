@@ -9,32 +9,15 @@ from lowpower.errors import InvalidMppError, MissingMppError
 from lowpower.slides._reader import Stored
 from lowpower.units import Mpp
 
-__all__ = ["choose_mpp", "plausible", "resolution_mpp"]
+__all__ = ["choose_mpp", "plausible"]
 
 _LOWEST, _HIGHEST = 0.05, 20.0
 _MOST_ANISOTROPIC = 1.05
-_PLACEHOLDER_DPI = (72.0, 96.0, 100.0, 150.0, 200.0, 300.0, 600.0)
 
 
 def plausible(mpp: float) -> bool:
     """Whether a light microscope's slide can have this many um/px (0.05 to 20)."""
     return math.isfinite(mpp) and _LOWEST <= mpp <= _HIGHEST
-
-
-def resolution_mpp(pixels: float, unit_microns: float) -> float | None:
-    """um/px of a TIFF resolution tag, or None if it is a printer's default or means nothing.
-
-    Args:
-        pixels: Pixels per unit.
-        unit_microns: The unit's length: 10,000 for a centimetre, 25,400 for an inch.
-    """
-    if not math.isfinite(pixels) or pixels <= 0:
-        return None
-    mpp = unit_microns / pixels
-    dpi = 25_400.0 / mpp
-    if any(abs(dpi - default) < 0.5 for default in _PLACEHOLDER_DPI) or not plausible(mpp):
-        return None
-    return mpp
 
 
 def choose_mpp(path: Path, option: float | None, stored: Stored) -> tuple[Mpp, str]:

@@ -2,46 +2,182 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
-from lowpower.errors import NotASlideError
+from lowpower.errors import DamagedSlideError, NotASlideError, SlideError
 from lowpower.slides._mpp import choose_mpp
 from lowpower.slides._reader import Reader
 from lowpower.slides._slide import Slide
 
 __all__ = ["open_slide"]
 
+Opener = Callable[[], Reader]
+_GIVE_A_SLIDE = "give a slide (SVS, NDPI, MRXS, TIFF, DICOM) or an image (PNG, JPEG)."
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_IMAGE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"BM")
+_TEXT_SHARE = 0.95
+
 
 def open_slide(path: str | Path, mpp: float | None = None, *, threads: int = 2) -> Slide:
     """Open a slide or a plain image; close it, or use it as a context manager.
 
     Args:
-        path: SVS, NDPI, MRXS, TIFF, OME-TIFF, DICOM (a file or folder), or a PNG/JPEG/TIFF field of view.
+        path: SVS, NDPI, MRXS, TIFF, OME-TIFF, DICOM (a folder, or any file of a series), or a
+            PNG/JPEG/BMP/TIFF field of view.
         mpp: Microns per pixel of the finest level, overriding the file's metadata.
         threads: Threads that decode one large read.
 
     Raises:
-        NotASlideError: if it is missing, a folder, empty, or no known format.
+        NotASlideError: if it is missing, a folder, empty, unreadable, or no known format.
         DamagedSlideError: if it is a slide, but truncated or corrupt.
         MissingMppError: if neither the file nor `mpp` says the microns per pixel.
         InvalidMppError: if they are not plausible.
     """
     path = Path(path)
-    if not path.exists():
-        raise NotASlideError(path, "does not exist; check the path.")
     reader = _reader(path)
     try:
         value, source = choose_mpp(path, mpp, reader.stored)
-    except BaseException:
+    except SlideError:
         reader.close()
         raise
     return Slide(path, reader, value, source, threads)
 
 
 def _reader(path: Path) -> Reader:
-    from lowpower.slides._fastslide import FastSlideReader
-    from lowpower.slides._image import ImageReader
+    """Pixels and metadata of `path`. Backends are imported when needed: each takes a while to load."""
+    kind = _sniff(path)
+    if kind == "image":
+        from lowpower.slides._image import ImageReader
 
-    if path.suffix.lower() in {".png", ".jpg", ".jpeg", ".bmp"}:
         return ImageReader(path)
-    return FastSlideReader(path)
+    if kind == "dicom":
+        return _open_dicom(path)
+    if kind == "tiff" and path.suffix.lower() != ".vsi":
+        return _open_tiff(path)
+    return _first(path, [_fastslide(path), _openslide(path)])
+
+
+def _open_tiff(path: Path) -> Reader:
+    from lowpower.slides._fastslide import FastSlideReader
+    from lowpower.slides._openslide import OpenSlideReader
+    from lowpower.slides._tiff import read_layout
+    from lowpower.slides._tiff_reader import TiffReader
+
+    layout = read_layout(path)
+    own: Opener = lambda: TiffReader(path, layout)  # noqa: E731
+    openers: list[Opener] = [lambda: FastSlideReader(path, layout), lambda: OpenSlideReader(path, layout)]
+    if layout.kind in ("generic", "ome"):
+        # No vendor's secrets here, and fastslide falls short: see docs/adr/0001-slide-readers.md.
+        openers = [own]
+    elif layout.kind == "aperio":
+        if any(level.sparse for level in layout.levels):
+            openers = [openers[1]]  # OpenSlide fills tiles that Aperio left out; the others cannot
+        else:
+            openers.append(own)
+    try:
+        reader = _first(path, openers)
+    except SlideError:
+        layout.file.close()
+        raise
+    if not isinstance(reader, TiffReader):
+        layout.file.close()
+    return reader
+
+
+def _open_dicom(path: Path) -> Reader:
+    from lowpower.slides._dicom_frames import FrameReader
+    from lowpower.slides._dicom_series import read_series
+    from lowpower.slides._wsidicom import WsiDicomReader
+
+    instances = read_series(path)
+    file = next(instance.path for instance in instances if instance.role == "volume")
+    return _first(
+        path,
+        [
+            _fastslide(file),
+            _openslide(file),
+            lambda: WsiDicomReader(path, instances),
+            lambda: FrameReader(path, instances),
+        ],
+    )
+
+
+def _fastslide(path: Path) -> Opener:
+    def opener() -> Reader:
+        from lowpower.slides._fastslide import FastSlideReader
+
+        return FastSlideReader(path)
+
+    return opener
+
+
+def _openslide(path: Path) -> Opener:
+    def opener() -> Reader:
+        from lowpower.slides._openslide import OpenSlideReader
+
+        return OpenSlideReader(path)
+
+    return opener
+
+
+def _first(path: Path, openers: list[Opener]) -> Reader:
+    """The first reader that opens; if none does, what is wrong with the file."""
+    problems: list[SlideError] = []
+    for opener in openers:
+        try:
+            return opener()
+        except SlideError as error:
+            problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    damaged = next((problem for problem in problems if isinstance(problem, DamagedSlideError)), None)
+    if damaged is not None:
+        raise damaged
+    raise NotASlideError(path, f"is no slide format that can be read; {_GIVE_A_SLIDE}") from problems[-1]
+
+
+def _sniff(path: Path) -> Literal["image", "dicom", "tiff", "other"]:
+    """What a file is, by its first bytes, whatever its name says.
+
+    Raises:
+        NotASlideError: if it is missing, unreadable, empty, a folder without DICOM, or text.
+    """
+    if path.is_dir():
+        from lowpower.slides._dicom_series import is_dicom
+
+        files = [is_dicom(file) for file in path.iterdir() if file.is_file()]
+        if files and 2 * sum(files) >= len(files):
+            return "dicom"
+        raise NotASlideError(path, f"is a folder without DICOM files; {_GIVE_A_SLIDE}")
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(4096)
+    except FileNotFoundError:
+        raise NotASlideError(path, "does not exist; check the path.") from None
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise NotASlideError(path, "may not be read; ask for permission to read it.") from error
+        raise NotASlideError(path, f"cannot be read ({error.strerror}); check the disk.") from error
+    if path.suffix.lower() == ".mrxs":
+        folder = path.with_suffix("")
+        if not (folder / "Slidedat.ini").is_file():
+            raise NotASlideError(
+                path, f"lacks its data folder {folder.name} with Slidedat.ini; copy both side by side."
+            )
+        return "other"
+    if not head:
+        raise NotASlideError(path, "is empty (0 bytes); copy or export it again.")
+    if head.startswith(_TIFF_MAGIC):
+        return "tiff"
+    if head[128:132] == b"DICM":
+        return "dicom"
+    if head.startswith(_IMAGE_MAGIC):
+        return "image"
+    known = path.suffix.lower() in {".vms", ".vmu"}  # Hamamatsu's index files are text
+    printable = sum(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head)
+    if printable >= _TEXT_SHARE * len(head) and not known:
+        raise NotASlideError(path, f"is a text file, not a slide; {_GIVE_A_SLIDE}")
+    return "other"

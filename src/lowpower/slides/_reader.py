@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lowpower.units import Box
 
-__all__ = ["MppClaim", "Pixels", "Reader", "Stored"]
+__all__ = ["MppClaim", "Pixels", "Reader", "Stored", "mirax_files", "on_white"]
 
 Pixels = NDArray[np.uint8]
 """RGB pixels, (H, W, 3) uint8."""
@@ -37,7 +37,10 @@ class Stored:
         claims: Microns per pixel found, the most trusted first.
         keys_tried: Metadata keys looked at, for the message when none is there.
         associated: Names of the associated images.
-        properties: Raw metadata, for vendor and scanner.
+        vendor: Who made the file.
+        scanner: Which scanner.
+        icc: The ICC profile of the stored colours.
+        files: The data files of a format of several; empty where the file is the slide.
     """
 
     sizes: tuple[tuple[int, int], ...]
@@ -48,8 +51,8 @@ class Stored:
     associated: tuple[str, ...] = ()
     vendor: str | None = None
     scanner: str | None = None
-    icc_applied: bool = False
-    properties: Mapping[str, str] = field(default_factory=dict)
+    icc: bytes | None = None
+    files: tuple[Path, ...] = ()
 
 
 class Reader(Protocol):
@@ -70,3 +73,17 @@ class Reader(Protocol):
 
     def close(self) -> None:
         """Release the file; calling it twice does no harm."""
+
+
+def on_white(image: NDArray[np.uint8]) -> Pixels:
+    """RGBA, (H, W, 4), over white glass."""
+    alpha = image[..., 3:].astype(np.uint16)
+    mixed = image[..., :3] * alpha + np.uint16(255) * (255 - alpha)
+    return ((mixed + 127) // 255).astype(np.uint8)
+
+
+def mirax_files(path: Path) -> tuple[Path, ...]:
+    """The data files of an MRXS slide, in its folder of the same name; none for any other format."""
+    if path.suffix.lower() != ".mrxs":
+        return ()
+    return tuple(sorted(file for file in path.with_suffix("").iterdir() if file.is_file()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +14,16 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.files import sha256_of
 from lowpower.slides._axis import Axis
+from lowpower.slides._icc import colour_transform
+from lowpower.slides._padding import GLASS, PADDING_BLOCK, fill_padding
 from lowpower.slides._reader import Reader
 from lowpower.slides._strips import fill_grid
 from lowpower.units import Box, Mpp, scaled_size
 
 __all__ = ["Level", "Slide"]
 
-GLASS = 255
 _SAME = 1e-5  # relative; a scanner's calibration is no better, and whole factors average much faster
 _COARSER_ALLOWED = 1e-3
 
@@ -66,7 +68,7 @@ class Slide:
 
     Attributes:
         path: The file or folder.
-        backend: "fastslide", "openslide", "wsidicom" or "image".
+        backend: "fastslide", "openslide", "tifffile", "wsidicom", "pydicom" or "image".
         size: (width, height) in base pixels, inside the scanner's bounds.
         mpp: Microns per base pixel.
         mpp_source: "option", or the metadata key that gave mpp.
@@ -86,7 +88,8 @@ class Slide:
         self.backend = reader.backend
         self.vendor = reader.stored.vendor
         self.scanner = reader.stored.scanner
-        self.icc_applied = reader.stored.icc_applied
+        self._colours = colour_transform(reader.stored.icc)
+        self.icc_applied = self._colours is not None
         self.associated: Mapping[str, NDArray[np.uint8]] = _Associated(reader)
         self.size = (self._bounds.width, self._bounds.height)
         self.levels = tuple(self._level(index) for index in range(len(reader.stored.sizes)))
@@ -103,12 +106,10 @@ class Slide:
         whole = round(downsample)
         if abs(base_width - whole * width) < whole and abs(base_height - whole * height) < whole:
             downsample = float(whole)
-        return Level(
-            max(1, round(self._bounds.width / downsample)),
-            max(1, round(self._bounds.height / downsample)),
-            downsample,
-            Mpp(self.mpp * downsample),
-        )
+        if self.size != (base_width, base_height):  # the canvas is larger than what was scanned
+            width = max(1, round(self._bounds.width / downsample))
+            height = max(1, round(self._bounds.height / downsample))
+        return Level(width, height, downsample, Mpp(self.mpp * downsample))
 
     def read(self, box: Box, mpp: float) -> NDArray[np.uint8]:
         """The pixels of `box` at `mpp` um/px, averaged over area from the cheapest level that is fine enough.
@@ -142,29 +143,37 @@ class Slide:
         columns = Axis((self._bounds.x + box.x) / factor, step, width, left, right)
         rows = Axis((self._bounds.y + box.y) / factor, step, height, top, bottom)
         out = np.full((height, width, 3), GLASS, np.uint8)
-
-        def band(x: int, y: int, band_width: int, band_height: int) -> NDArray[np.uint8]:
-            return self._reader.read(index, x, y, band_width, band_height)
-
-        fill_grid(out, band, columns, rows, stored.rows[index], self._pool())
+        fill_grid(out, self._bands(index), columns, rows, stored.rows[index], self._pool())
+        if self._colours is not None:
+            inside = out[rows.first_cell : rows.last_cell, columns.first_cell : columns.last_cell]
+            self._colours.apply(inside)
         return out
+
+    def _bands(self, level: int) -> Callable[[int, int, int, int], NDArray[np.uint8]]:
+        """Reads stored pixels of a level, with black padding turned into glass."""
+        stored_width, stored_height = self._reader.stored.sizes[level]
+
+        def band(x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
+            # Padding is told block by block, so that every read of a pixel comes to the same verdict.
+            left, top = x - x % PADDING_BLOCK, y - y % PADDING_BLOCK
+            right = min(stored_width, x + width + -(x + width) % PADDING_BLOCK)
+            bottom = min(stored_height, y + height + -(y + height) % PADDING_BLOCK)
+            pixels = fill_padding(self._reader.read(level, left, top, right - left, bottom - top))
+            return pixels[y - top : y - top + height, x - left : x - left + width]
+
+        return band
 
     def overview(self, mpp: float) -> NDArray[np.uint8]:
         """The whole slide at `mpp` um/px, (H, W, 3) uint8 RGB; see `read`."""
         return self.read(Box(0, 0, *self.size), mpp)
 
     def content_hash(self) -> str:
-        """SHA-256 of the file's content (folder formats: of the data files in order of name), hexadecimal."""
+        """SHA-256 of the file, hexadecimal; of several data files (DICOM, MRXS), of their hashes in order."""
         if self._hash is None:
-            digest = hashlib.sha256()
-            files = (
-                [self.path] if self.path.is_file() else sorted(p for p in self.path.rglob("*") if p.is_file())
-            )
-            for file in files:
-                with file.open("rb") as stream:
-                    while chunk := stream.read(1 << 20):
-                        digest.update(chunk)
-            self._hash = digest.hexdigest()
+            files = self._reader.stored.files or (self.path,)
+            hashes = sorted(sha256_of(file) for file in files)
+            joined = hashlib.sha256("".join(hashes).encode()).hexdigest()
+            self._hash = hashes[0] if len(hashes) == 1 else joined
         return self._hash
 
     def close(self) -> None:

@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.slides._axis import Axis, as_bytes
+from lowpower.slides._axis import Axis
 from lowpower.slides._reader import Pixels
 
 __all__ = ["fill_grid"]
 
-_BAND_BYTES = 16 << 20
-_BLOCK_PIXELS = 48 << 10  # a block and its float copies stay in the processor's cache
+_BAND_BYTES = 4 << 20
+_BLOCK_SIDE = 320  # level pixels
 
 ReadBand = Callable[[int, int, int, int], Pixels]
 """x, y, width, height in level pixels -> (height, width, 3)."""
@@ -73,7 +73,7 @@ def fill_grid(
         for row, values in sums:
             partial[row] = partial[row] + values if row in partial else values
     for row, values in partial.items():
-        out[row, columns.first_cell : columns.last_cell] = as_bytes(values)
+        out[row, columns.first_cell : columns.last_cell] = cv2.convertScaleAbs(values, alpha=1.0, beta=1e-4)
 
 
 class _Kernel:
@@ -84,7 +84,7 @@ class _Kernel:
         self._all = (columns.first_cell, columns.last_cell)
         # Whole-pixel cells: a copy (step 1) or an integer block mean, several times faster than weights.
         self._exact = columns.blocks(*self._all)
-        self._cut: dict[tuple[int, int, int], list[_Column]] = {}
+        self._cut: dict[tuple[int, int], list[_Column]] = {}
 
     def band(
         self, out: Pixels, pixels: Pixels, left: int, begin: int, end: int
@@ -98,12 +98,20 @@ class _Kernel:
             whole_first = whole_last = last
         shared = []
         for row in (*range(first, whole_first), *range(whole_last, last)):
-            weights = self.rows.weights(row, row + 1, begin, end)
-            shared.append((row, self._weighted(pixels, left, weights, self._all)[0]))
+            low, high = (min(max(p, begin), end) for p in self.rows.pixels(row, row + 1))
+            weights = self.rows.weights(row, row + 1, low, high)
+            sums = np.empty((1, self._all[1] - self._all[0], 3), np.float32)
+            source = pixels[low - begin : high - begin]
+            for column in self._columns(*self._all):
+                where = slice(column.first - self._all[0], column.last - self._all[0])
+                values = _weigh(source[:, column.begin - left : column.end - left], weights, column.weights)
+                sums[0, where] = values.reshape(column.last - column.first, 3)
+            shared.append((row, sums[0]))
         return shared
 
     def _complete(self, out: Pixels, pixels: Pixels, left: int, begin: int, rows: tuple[int, int]) -> None:
         exact_rows, exact_columns = self.rows.blocks(*rows), self._exact
+        rest = [self._all]
         if exact_rows == rows and exact_columns[0] < exact_columns[1]:
             y0, y1 = self.rows.pixels(*rows)
             x0, x1 = self.columns.pixels(*exact_columns)
@@ -113,38 +121,36 @@ class _Kernel:
                 source = np.asarray(cv2.resize(source, size, interpolation=cv2.INTER_AREA), np.uint8)
             out[rows[0] : rows[1], exact_columns[0] : exact_columns[1]] = source
             rest = [(self._all[0], exact_columns[0]), (exact_columns[1], self._all[1])]
-        else:
-            rest = [self._all]
+        tall = max(1, int(_BLOCK_SIDE / max(self.rows.step, 1.0)))
         for cells in rest:
-            if cells[0] < cells[1]:
-                y0, y1 = self.rows.pixels(*rows)
-                weights = self.rows.weights(*rows, y0, y1)
-                values = self._weighted(pixels[y0 - begin : y1 - begin], left, weights, cells)
-                out[rows[0] : rows[1], cells[0] : cells[1]] = as_bytes(values)
+            for first in range(rows[0], rows[1] if cells[0] < cells[1] else rows[0], tall):
+                last = min(first + tall, rows[1])
+                y0, y1 = self.rows.pixels(first, last)
+                weights = self.rows.weights(first, last, y0, y1)
+                source = pixels[y0 - begin : y1 - begin]
+                for column in self._columns(*cells):
+                    block = source[:, column.begin - left : column.end - left]
+                    values = _weigh(block, weights, column.weights).reshape(-1, last - first)
+                    # The hair above makes a tie fall one way whatever order its terms were summed in.
+                    done = cv2.transpose(cv2.convertScaleAbs(values, alpha=1.0, beta=1e-4))
+                    out[first:last, column.first : column.last] = done.reshape(last - first, -1, 3)
 
-    def _weighted(
-        self, pixels: Pixels, left: int, row_weights: Any, cells: tuple[int, int]
-    ) -> NDArray[np.float32]:
-        """Weighted means, (rows, cells, 3): across columns first, in cache-sized blocks, then down rows."""
-        height = pixels.shape[0]
-        values = np.empty((row_weights.shape[0], cells[1] - cells[0], 3), np.float32)
-        for column in self._blocks(height, *cells):
-            block = cv2.transpose(pixels[:, column.begin - left : column.end - left])
-            flat = block.astype(np.float32).reshape(column.end - column.begin, height * 3)
-            narrow = (column.weights @ flat).reshape(column.last - column.first, height, 3)
-            flat = cv2.transpose(narrow).reshape(height, -1)
-            where = slice(column.first - cells[0], column.last - cells[0])
-            values[:, where] = (row_weights @ flat).reshape(values.shape[0], -1, 3)
-        return values
-
-    def _blocks(self, height: int, first: int, last: int) -> list[_Column]:
-        per_block = max(1, int(_BLOCK_PIXELS / height / max(self.columns.step, 1.0)))
-        key = (per_block, first, last)
-        if key not in self._cut:
+    def _columns(self, first: int, last: int) -> list[_Column]:
+        """Cells `first` to `last` cut so that a block and its float copies stay in the processor's cache."""
+        if (first, last) not in self._cut:
+            wide = max(1, int(_BLOCK_SIDE / max(self.columns.step, 1.0)))
             blocks = []
-            for cell in range(first, last, per_block):
-                stop = min(cell + per_block, last)
+            for cell in range(first, last, wide):
+                stop = min(cell + wide, last)
                 begin, end = self.columns.pixels(cell, stop)
                 blocks.append(_Column(cell, stop, begin, end, self.columns.weights(cell, stop, begin, end)))
-            self._cut[key] = blocks
-        return self._cut[key]
+            self._cut[first, last] = blocks
+        return self._cut[first, last]
+
+
+def _weigh(block: Pixels, row_weights: Any, column_weights: Any) -> NDArray[np.float32]:
+    """Weighted sums of a block, (columns, 3, rows) flat: down rows first, then, transposed, across."""
+    height, width = block.shape[:2]
+    down = row_weights @ block.astype(np.float32).reshape(height, width * 3)
+    across = cv2.transpose(down).reshape(width, -1)
+    return np.asarray(column_weights @ across, np.float32)

@@ -1,0 +1,198 @@
+"""Plain pyramidal, flat, striped and OME TIFFs, decoded tile by tile with tifffile and imagecodecs."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from lowpower.errors import DamagedSlideError, NotASlideError
+from lowpower.slides._codec import JPEG, JPEG_2000, broken_stream
+from lowpower.slides._reader import Pixels, Stored, on_white
+from lowpower.slides._tiff import Segments, TiffLayout
+from lowpower.units import Box
+
+__all__ = ["TiffReader"]
+
+_CACHE_BYTES = 64 << 20
+_SEGMENT_BYTES = 256 << 20
+_ONLY_SEGMENT_BYTES = 900 << 20
+_UNCOMPRESSED, _OLD_JPEG = 1, 6
+_RGB, _YCBCR = 2, 6
+_PHOTOMETRIC = {0: "greyscale", 1: "greyscale", 3: "palette colours", 5: "CMYK", 8: "CIE Lab"}
+_RAW_ROWS = 64
+
+
+class TiffReader:
+    """Reads the segments of a parsed TIFF.
+
+    Raises:
+        NotASlideError: if its pixels are not 8-bit RGB in a form that can be decoded piece by piece.
+    """
+
+    backend = "tifffile"
+
+    def __init__(self, path: Path, layout: TiffLayout) -> None:
+        self._path = path
+        self._layout = layout
+        for level in layout.levels:
+            _refuse_foreign_pixels(path, level)
+        width, height = layout.sizes[0]
+        self.stored = Stored(
+            sizes=layout.sizes,
+            rows=tuple(_RAW_ROWS if _raw(level) else level.tile[1] for level in layout.levels),
+            bounds=Box(0, 0, width, height),
+            claims=layout.claims,
+            keys_tried=layout.keys_tried,
+            associated=tuple(sorted(layout.associated)),
+            vendor=layout.properties.get("Make"),
+            scanner=layout.properties.get("Model"),
+            icc=layout.icc,
+        )
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._streams: list[BinaryIO] = []
+        self._cache: OrderedDict[tuple[int, int], Pixels] = OrderedDict()
+        self._cached_bytes = 0
+
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
+        """Stored pixels, (height, width, 3)."""
+        segments = self._layout.levels[level]
+        if _raw(segments):
+            return self._read_raw(segments, x, y, width, height)
+        tile_width, tile_height = segments.tile
+        if segments.offsets.size == 1:
+            return self._segment(level, 0, keep=True)[y : y + height, x : x + width]
+        out = np.empty((height, width, 3), np.uint8)
+        for row in range(y // tile_height, (y + height - 1) // tile_height + 1):
+            top, bottom = max(y, row * tile_height), min(y + height, (row + 1) * tile_height)
+            for column in range(x // tile_width, (x + width - 1) // tile_width + 1):
+                left, right = max(x, column * tile_width), min(x + width, (column + 1) * tile_width)
+                # A tile read in part will be asked for again by the next patch.
+                whole_width = min(tile_width, segments.width - column * tile_width)
+                whole_height = min(tile_height, segments.height - row * tile_height)
+                part = right - left < whole_width or bottom - top < whole_height
+                pixels = self._segment(level, row * segments.across + column, keep=part)
+                out[top - y : bottom - y, left - x : right - x] = pixels[
+                    top - row * tile_height : bottom - row * tile_height,
+                    left - column * tile_width : right - column * tile_width,
+                ]
+        return out
+
+    def associated(self, name: str) -> Pixels:
+        """One associated image."""
+        return np.asarray(self._layout.associated[name].asarray(), np.uint8)
+
+    def close(self) -> None:
+        """Release the file."""
+        with self._lock:
+            for stream in self._streams:
+                stream.close()
+            self._streams.clear()
+            self._cache.clear()
+        self._layout.file.close()
+
+    def _segment(self, level: int, index: int, *, keep: bool) -> Pixels:
+        key = (level, index)
+        with self._lock:
+            if key in self._cache:
+                self._cache.move_to_end(key)
+                return self._cache[key]
+        pixels = self._decode(self._layout.levels[level], index)
+        if keep:
+            with self._lock:
+                if key not in self._cache:
+                    self._cache[key] = pixels
+                    self._cached_bytes += pixels.nbytes
+                while self._cached_bytes > _CACHE_BYTES and len(self._cache) > 1:
+                    self._cached_bytes -= self._cache.popitem(last=False)[1].nbytes
+        return pixels
+
+    def _decode(self, segments: Segments, index: int) -> Pixels:
+        page = segments.page
+        data = self._bytes(int(segments.offsets[index]), int(segments.counts[index]))
+        broken = broken_stream(int(page.compression), data[:2], data[-64:])
+        if broken:
+            raise self._damaged(segments, index, broken)
+        try:
+            pixels, _, shape = page.decode(data, index, jpegtables=page.jpegtables)
+        except Exception as error:  # each codec raises its own kind, and no base class joins them
+            raise self._damaged(segments, index, str(error)) from error
+        if pixels is None:
+            raise self._damaged(segments, index, "it holds no data")
+        return _rgb(np.asarray(pixels).reshape(shape[-3:]), page)
+
+    def _read_raw(self, segments: Segments, x: int, y: int, width: int, height: int) -> Pixels:
+        """Rows of an uncompressed image, straight from the file: one strip may be the whole slide."""
+        samples = segments.page.samplesperpixel
+        stride = segments.width * samples
+        out = np.empty((height, width, samples), np.uint8)
+        for row in range(height):
+            strip, inside = divmod(y + row, segments.tile[1])
+            at = int(segments.offsets[strip]) + inside * stride + x * samples
+            data = self._bytes(at, width * samples)
+            if len(data) < width * samples:
+                raise self._damaged(segments, strip, "it ends too early")
+            out[row] = np.frombuffer(data, np.uint8).reshape(width, samples)
+        return _rgb(out, segments.page)
+
+    def _bytes(self, offset: int, count: int) -> bytes:
+        stream: BinaryIO | None = getattr(self._local, "stream", None)
+        if stream is None or stream.closed:
+            stream = self._path.open("rb", buffering=0)
+            self._local.stream = stream
+            with self._lock:
+                self._streams.append(stream)
+        stream.seek(offset)
+        return stream.read(count)
+
+    def _damaged(self, segments: Segments, index: int, reason: str) -> DamagedSlideError:
+        unit = "tile" if segments.page.is_tiled else "strip"
+        where = f"{unit} {index} of its {segments.width} x {segments.height} image"
+        return DamagedSlideError(
+            self._path, f"{where} cannot be decoded ({reason}); copy or export it again."
+        )
+
+
+def _raw(segments: Segments) -> bool:
+    page = segments.page
+    return bool(page.compression == _UNCOMPRESSED and not page.is_tiled and page.predictor in (0, 1))
+
+
+def _refuse_foreign_pixels(path: Path, level: Segments) -> None:
+    page: Any = level.page
+    photometric = int(page.photometric)
+    if photometric in _PHOTOMETRIC:
+        raise NotASlideError(
+            path, f"stores {_PHOTOMETRIC[photometric]}; an IHC slide needs 8-bit RGB colour."
+        )
+    if page.bitspersample != 8 or page.dtype != np.uint8:
+        raise NotASlideError(path, f"has {page.bitspersample} bits per colour; convert it to 8-bit RGB.")
+    colour = photometric == _RGB or (photometric == _YCBCR and int(page.compression) == JPEG)
+    colour |= photometric in (_RGB, _YCBCR) and int(page.compression) in JPEG_2000 - {33003}
+    if not colour or page.samplesperpixel not in (3, 4) or int(page.compression) == _OLD_JPEG:
+        raise NotASlideError(
+            path, f"stores its colours in an unusual way ({page.photometric.name}); convert it to 8-bit RGB."
+        )
+    if page.planarconfig != 1:
+        raise NotASlideError(path, "stores its colours in separate planes; save it again with them together.")
+    if level.sparse:
+        empty, every = int((level.counts == 0).sum()), level.counts.size
+        raise DamagedSlideError(path, f"{empty} of {every} tiles were never written; export it again.")
+    if not _raw(level):
+        size = level.tile[0] * level.tile[1] * page.samplesperpixel
+        limit = _ONLY_SEGMENT_BYTES if level.offsets.size == 1 else _SEGMENT_BYTES
+        if size > limit:
+            raise NotASlideError(
+                path, f"packs {size / 1e9:.1f} GB into one compressed piece; save it again as a tiled TIFF."
+            )
+
+
+def _rgb(image: Pixels, page: Any) -> Pixels:
+    """Colour over white glass; a fourth channel that is not declared as alpha is left out."""
+    if image.shape[2] == 3:
+        return image
+    return on_white(image) if page.extrasamples and int(page.extrasamples[0]) in (1, 2) else image[..., :3]
