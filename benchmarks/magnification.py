@@ -28,7 +28,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from _patches import BASE_MPP, simulated_windows
+from _patches import BASE_MPP, REPOSITORY, simulated_windows
 from _slide_features import NAMES, slide_features
 from lowpower.files import atomic_path, make_folder, write_json
 from lowpower.simulate import CohortSpec, simulate_cohort
@@ -143,7 +143,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--simulated", type=Path, help="folder with cohort.csv; by default a set is made")
-    parser.add_argument("--out", type=Path, default=Path("magnification"), help="for the JSON")
+    parser.add_argument(
+        "--out", type=Path, default=REPOSITORY / "runs" / "magnification", help="for the JSON"
+    )
     parser.add_argument("--picture", type=Path, help="where the plot goes; by default into --out")
     parser.add_argument("--patients", type=int, default=COHORT.patients, help="size of the set that is made")
     parser.add_argument("--workers", type=int, default=2, help="processes and threads")

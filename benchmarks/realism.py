@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import subprocess
 import tempfile
 import time
@@ -22,6 +23,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -29,26 +31,12 @@ import _measures
 import _realism_pictures as pictures
 from _distances import Comparison, compare
 from _patches import REPOSITORY, SCALES, Patches, Window, cut, data_folder, real_windows, simulated_windows
-from lowpower.files import make_folder, write_json, write_text
-from lowpower.models._lite0 import lite0_features, load_lite0
-from lowpower.simulate import CohortSpec, simulate_cohort
+from _realism_sets import SETS, make_set
+from lowpower.files import atomic_path, make_folder, write_json, write_text
+from lowpower.models import LITE0_SHA256, lite0_features, load_lite0
 
+CACHE = Path.home() / ".cache" / "lowpower" / "realism"
 HISTORY = REPOSITORY / "benchmarks" / "results" / "realism_history.csv"
-COHORT = CohortSpec(
-    name="simulated-realism",
-    seed=20,
-    site_seed=20,
-    scanner_seed=20,
-    patients=14,
-    second_slide=0.0,
-    scores={"0": 2.0, "1+": 2.0, "2+": 3.0},
-    sites=7,
-    scanners=3,
-    mpp=(0.25, 0.25),
-    controls=0.0,
-    artefacts=0.0,
-)
-"""The default set: 14 discs in the scores' proportions of the seven real cores, at their pixel size."""
 
 
 def commit() -> str:
@@ -87,6 +75,18 @@ def grey(patches: Patches) -> Patches:
     return Patches(np.repeat(rgb[..., None], 3, axis=3), patches.window)
 
 
+def features(network: torch.nn.Module, rgb: NDArray[np.uint8], keep: bool) -> NDArray[np.float64]:
+    """Pooled features (N, 1280); kept on disk, by content, where the same patches will be asked for again."""
+    if not keep:
+        return lite0_features(network, rgb).astype(np.float64)
+    path = CACHE / f"{hashlib.sha256(rgb.tobytes() + LITE0_SHA256.encode()).hexdigest()[:32]}.npy"
+    if not path.is_file():
+        with atomic_path(path) as temporary:
+            with temporary.open("wb") as stream:
+                np.save(stream, lite0_features(network, rgb))
+    return np.load(path).astype(np.float64)
+
+
 def measure(real: list[Window], simulated: list[Window], out: Path) -> dict[str, Any]:
     """All numbers, and contact sheets of the extremes in `out`."""
     network = load_lite0()
@@ -95,7 +95,8 @@ def measure(real: list[Window], simulated: list[Window], out: Path) -> dict[str,
         ours, theirs = cut(simulated, scale), cut(real, scale)
         results: dict[str, Comparison] = {}
         for kind, make in (("colour", lambda p: p), ("grey", grey)):
-            a, b = (lite0_features(network, make(p).rgb).astype(np.float64) for p in (theirs, ours))
+            a = features(network, make(theirs).rgb, keep=True)
+            b = features(network, make(ours).rgb, keep=False)
             results[kind] = compare(a, theirs.window, b)
             if kind == "colour":
                 pictures.extremes(out, scale, (real, theirs, a), (simulated, ours, b))
@@ -188,10 +189,10 @@ def show_objects(console: Console, entry: dict[str, Any]) -> None:
     console.print(table)
 
 
-def remember(scales: dict[str, Any], version: str, label: str) -> None:
+def remember(scales: dict[str, Any], version: str, made: str, label: str) -> None:
     """Append the ratios to the history."""
-    columns = ["date", "commit", "label"]
-    row: list[str] = [time.strftime("%Y-%m-%d"), version, label]
+    columns = ["date", "commit", "set", "label"]
+    row: list[str] = [time.strftime("%Y-%m-%d"), version, made, label]
     for mpp, entry in scales.items():
         for number in ("frechet", "kid", "near"):
             columns.append(f"{number}_{mpp}")
@@ -206,11 +207,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--simulated", type=Path, help="folder with cohort.csv; by default a set is made")
+    parser.add_argument("--set", choices=SETS, default=SETS[0], help="which set is made")
     parser.add_argument(
-        "--simulated", type=Path, help="folder with cohort.csv; by default a small set is made"
-    )
-    parser.add_argument(
-        "--out", type=Path, default=Path("realism"), help="folder for JSON and contact sheets"
+        "--out", type=Path, default=REPOSITORY / "runs" / "realism", help="for JSON and sheets"
     )
     parser.add_argument("--label", default="now", help="names the picture and the row of the history")
     parser.add_argument("--picture", type=Path, help="where the picture goes; by default into --out")
@@ -225,25 +225,27 @@ def main() -> None:
     cv2.setNumThreads(options.workers)
     real = list(real_windows())
     if not real:
-        raise SystemExit(
-            f"no real cores in {data_folder()}; set LOWPOWER_DATA to the folder that holds her2_cores"
+        console.print(
+            f"skipped: no real cores in {data_folder()}; set LOWPOWER_DATA to the folder above her2_cores"
         )
+        return
     out = make_folder(options.out)
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.simulated or Path(scratch) / "cohort"
         if options.simulated is None:
-            simulate_cohort(COHORT, folder, workers=options.workers)
+            make_set(options.set, folder, options.workers)
         everything = list(simulated_windows(folder / "cohort.csv"))
     made = time.perf_counter() - start
     simulated = balanced(everything, real)
     scales = measure(real, simulated, out)
     show(console, scales)
     picture = options.picture or out / f"realism_{options.label}.png"
-    pictures.overview(picture, scales, real, everything, f"simulated slides at {version}")
+    pictures.overview(picture, scales, real, everything, f"simulated slides at {version}, {options.set}")
     seconds = time.perf_counter() - start
     record = {
         "commit": version,
         "label": options.label,
+        "set": options.set,
         "real": [window.name for window in real],
         "simulated": [f"{window.name} {window.score}" for window in simulated],
         "seconds": round(seconds, 1),
@@ -252,7 +254,7 @@ def main() -> None:
     }
     write_json(out / "realism.json", record)
     if options.history:
-        remember(scales, version, options.label)
+        remember(scales, version, options.set, options.label)
     console.print(
         f"{picture}\n{out / 'realism.json'}\n{seconds:.0f} s, of them {made:.0f} s reading and simulating"
     )
