@@ -37,6 +37,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 Array = NDArray[np.float64]
+RUNS = REPOSITORY / "runs" / "magnification"
 FACTORS = (1, 2, 4, 8, 16, 32)
 CONTRASTS = {
     "3+ against the rest": (("3+",), ("0", "1+", "2+")),
@@ -143,9 +144,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--simulated", type=Path, help="folder with cohort.csv; by default a set is made")
-    parser.add_argument(
-        "--out", type=Path, default=REPOSITORY / "runs" / "magnification", help="for the JSON"
-    )
+    parser.add_argument("--out", type=Path, default=RUNS, help="folder for JSON and pictures")
     parser.add_argument("--picture", type=Path, help="where the plot goes; by default into --out")
     parser.add_argument("--patients", type=int, default=COHORT.patients, help="size of the set that is made")
     parser.add_argument("--workers", type=int, default=2, help="processes and threads")

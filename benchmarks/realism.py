@@ -36,6 +36,7 @@ from lowpower.files import atomic_path, make_folder, write_json, write_text
 from lowpower.models import LITE0_SHA256, lite0_features, load_lite0
 
 CACHE = Path.home() / ".cache" / "lowpower" / "realism"
+RUNS = REPOSITORY / "runs" / "realism"
 HISTORY = REPOSITORY / "benchmarks" / "results" / "realism_history.csv"
 
 
@@ -209,9 +210,7 @@ def main() -> None:
     )
     parser.add_argument("--simulated", type=Path, help="folder with cohort.csv; by default a set is made")
     parser.add_argument("--set", choices=SETS, default=SETS[0], help="which set is made")
-    parser.add_argument(
-        "--out", type=Path, default=REPOSITORY / "runs" / "realism", help="for JSON and sheets"
-    )
+    parser.add_argument("--out", type=Path, default=RUNS, help="folder for JSON and pictures")
     parser.add_argument("--label", default="now", help="names the picture and the row of the history")
     parser.add_argument("--picture", type=Path, help="where the picture goes; by default into --out")
     parser.add_argument("--history", action="store_true", help=f"append to {HISTORY.relative_to(REPOSITORY)}")
@@ -226,7 +225,7 @@ def main() -> None:
     real = list(real_windows())
     if not real:
         console.print(
-            f"skipped: no real cores in {data_folder()}; set LOWPOWER_DATA to the folder above her2_cores"
+            f"skipped: no real cores in {data_folder()}; LOWPOWER_DATA names the folder above her2_cores"
         )
         return
     out = make_folder(options.out)
