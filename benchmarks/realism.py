@@ -224,9 +224,7 @@ def main() -> None:
     cv2.setNumThreads(options.workers)
     real = list(real_windows())
     if not real:
-        console.print(
-            f"skipped: no real cores in {data_folder()}; LOWPOWER_DATA names the folder above her2_cores"
-        )
+        console.print(f"skipped: no real cores in {data_folder()}; set LOWPOWER_DATA (see README.md)")
         return
     out = make_folder(options.out)
     with tempfile.TemporaryDirectory() as scratch:
