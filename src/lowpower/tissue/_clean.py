@@ -4,67 +4,70 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-__all__ = ["clean", "drop_small"]
+from lowpower.tissue._grid import Bits, Flags, Plane, box_mean, square_of
 
-SMALLEST_PIECE_UM2 = 10_000.0
-"""Area below which a piece is a speck (100 um squared)."""
-SMALLEST_HOLE_UM2 = 10_000.0
-"""Area below which a hole is a lumen or vessel that belongs to the tissue."""
-_JOIN_UM = 40.0
-_OPEN_UM = 12.0
+__all__ = ["clean"]
+
+_SMALLEST_PIECE_UM2 = 4_000.0
+"""Area below which a piece is a speck (63 um squared); dust and its halo stay below."""
+_SMALLEST_HOLE_UM2 = 20_000.0
+"""Area below which a hole is a lumen or vessel that belongs to the tissue (141 um squared)."""
+_GRAIN_UM = 12.0
+"""Single dark grains on the glass are smaller."""
+_JOIN_UM = 30.0
+"""Gaps between nuclei of pale tissue are narrower."""
+_SPUR_UM = 40.0
+"""Fibres and debris that hang on tissue are narrower."""
 _RESIDUE = 0.0065
-"""Root mean square OD of a piece that is residue, not tissue: a lost core's print 0.0035, the faintest core 0.015."""
+"""Root mean square OD of a piece that is residue: a lost core's print 0.0035, the faintest core 0.015."""
 
 
-def clean(evidence: NDArray[np.bool_], off: NDArray[np.float32], mpp: float) -> NDArray[np.bool_]:
-    """Join evidence closer than 40 um, drop specks and residue, and fill small holes.
+def clean(evidence: Flags, off: Plane, mpp: float) -> Flags:
+    """Join evidence closer than 30 um, drop spurs, specks and residue, and fill small holes.
 
     Args:
         evidence: (H, W) bool.
         off: (H, W, 3) opponent density above the glass.
         mpp: um/px of both.
     """
-    mask = evidence.astype(np.uint8)
-    mask = _close(mask, _square(_OPEN_UM, mpp))
-    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, _square(_OPEN_UM, mpp))
-    mask = _close(mask, _square(_JOIN_UM, mpp))
-    field = mask.size * mpp * mpp
-    mask = drop_small(mask, min(SMALLEST_PIECE_UM2, 0.05 * field) / mpp**2)
-    mask = _drop_residue(mask, off, mpp)
-    return drop_small(mask ^ 1, SMALLEST_HOLE_UM2 / mpp**2, keep_border=False) == 0
+    field = evidence.size * mpp * mpp
+    mask = np.asarray(evidence, np.uint8)
+    mask = _morphed(mask, cv2.MORPH_CLOSE, square_of(_GRAIN_UM, mpp))
+    mask = _morphed(mask, cv2.MORPH_OPEN, square_of(_GRAIN_UM, mpp))
+    mask = _morphed(mask, cv2.MORPH_CLOSE, square_of(_JOIN_UM, mpp))
+    # In a small field of view a square this wide would eat what is there to see.
+    mask = _morphed(mask, cv2.MORPH_OPEN, square_of(min(_SPUR_UM, 0.08 * field**0.5), mpp))
+    mask = _without_small(mask, min(_SMALLEST_PIECE_UM2, 0.002 * field) / mpp**2)
+    mask = _without_residue(mask, off, mpp)
+    holes = _without_small(np.asarray(mask ^ 1, np.uint8), min(_SMALLEST_HOLE_UM2, 0.01 * field) / mpp**2)
+    return np.asarray(holes == 0)
 
 
-def _square(size_um: float, mpp: float) -> NDArray[np.uint8]:
-    side = 2 * round(size_um / mpp / 2) + 1
-    return np.ones((side, side), np.uint8)
-
-
-def _close(mask: NDArray[np.uint8], kernel: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _morphed(mask: Bits, operation: int, kernel: Bits) -> Bits:
+    """Opening or closing in an image that goes on as its edge pixels do, so that borders do not count."""
     margin = kernel.shape[0]
     wide = cv2.copyMakeBorder(mask, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-    wide = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, kernel)
-    return np.ascontiguousarray(wide[margin:-margin, margin:-margin])
+    wide = cv2.morphologyEx(wide, operation, kernel)
+    return np.ascontiguousarray(wide[margin:-margin, margin:-margin], np.uint8)
 
 
-def drop_small(mask: NDArray[np.uint8], pixels: float, *, keep_border: bool = False) -> NDArray[np.uint8]:
-    """`mask` without its connected parts of fewer than `pixels` pixels."""
+def _without_small(mask: Bits, pixels: float) -> Bits:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
     keep = stats[:, cv2.CC_STAT_AREA] >= pixels
     keep[0] = False
-    return keep.astype(np.uint8)[labels]
+    return np.asarray(np.asarray(keep, np.uint8)[labels], np.uint8)
 
 
-def _drop_residue(mask: NDArray[np.uint8], off: NDArray[np.float32], mpp: float) -> NDArray[np.uint8]:
+def _without_residue(mask: Bits, off: Plane, mpp: float) -> Bits:
     """Without the pieces that absorb next to nothing: glue, dried buffer, the print of a lost core."""
-    side = max(1, round(4.0 / mpp))
-    smooth = cv2.blur(off, (side, side)) if side > 1 else off
     count, labels = cv2.connectedComponents(mask, connectivity=8, ltype=cv2.CV_32S)
-    area = np.bincount(labels.ravel(), minlength=count)
-    power = np.bincount(
-        labels.ravel(), weights=np.einsum("ijk,ijk->ij", smooth, smooth).ravel(), minlength=count
-    )
-    keep = power > _RESIDUE**2 * area
+    if count == 1:
+        return mask
+    side = max(1, round(4.0 / mpp))
+    smooth = box_mean(off, side) if side > 1 else off
+    places = np.asarray(labels, np.int64).ravel()
+    power = np.bincount(places, weights=np.einsum("ijk,ijk->ij", smooth, smooth).ravel(), minlength=count)
+    keep = power > _RESIDUE**2 * np.bincount(places, minlength=count)
     keep[0] = False
-    return keep.astype(np.uint8)[labels]
+    return np.asarray(np.asarray(keep, np.uint8)[labels], np.uint8)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 __all__ = ["opponent_density", "rgb_of"]
 
-# Rows: mean OD, then an orthonormal basis of the plane of colour (OD with its mean taken away). Grey absorbers
-# (shade, soot, uneven light) move a pixel along the first axis alone; haematoxylin and DAB move it along all three.
+# Rows: mean OD, then an orthonormal basis of the plane of colour (OD less its mean). Grey absorbers
+# (shade, soot, uneven light) move a pixel along the first axis alone; haematoxylin and DAB along all three.
 _OPPONENT = np.array(
     [
         [1 / 3, 1 / 3, 1 / 3],
@@ -33,12 +33,11 @@ def opponent_density(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         image: (H, W, 3) RGB.
 
     Returns:
-        (H, W, 3): mean OD; red minus blue; red and blue minus green. The length of the last two is the distance
-        from grey.
+        (H, W, 3): mean OD; red minus blue; red and blue minus green. The length of the last two is the
+        distance from grey.
     """
     density = cv2.LUT(image, _OD_OF_VALUE)
-    result: NDArray[np.float32] = cv2.transform(density, _OPPONENT)
-    return result
+    return np.asarray(cv2.transform(density, _OPPONENT), np.float32)
 
 
 def rgb_of(opponent: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -25,8 +25,8 @@ def find_tissue(slide: Slide, *, mask: NDArray[np.bool_] | None = None) -> Tissu
 
     Args:
         slide: An open slide.
-        mask: (h, w) bool over the whole slide at any scale: tissue as its owner drew it. It is taken as it stands
-            (only scanner padding is left out); the white point and the quality numbers still come from the slide.
+        mask: (h, w) bool over the whole slide at any scale: tissue as its owner drew it, taken as it stands;
+            the white point and the quality numbers still come from the slide.
 
     Raises:
         NoTissueError: where nothing but glass is found, or `mask` marks nothing.
@@ -67,11 +67,12 @@ def _nothing(found: MaskResult, *, drawn: bool) -> str:
     if drawn:
         return "no tissue found: the given mask marks nothing."
     numbers = found.numbers
-    glass = "RGB ({:.0f}, {:.0f}, {:.0f})".format(*found.white_point)
+    red, green, blue = found.white_point
     return (
         f"no tissue found: at {found.mpp:.2g} um/px nothing larger than a speck differs from the glass "
-        f"({glass}; texture of the glass {numbers.glass_texture:.4f} OD, of tissue above "
-        f"{numbers.texture_threshold:.4f}; colour of tissue above {numbers.colour_threshold:.4f} OD); "
+        f"(RGB {red:.0f}, {green:.0f}, {blue:.0f}; texture of the glass {numbers.glass_texture:.4f} OD, of "
+        f"tissue above {numbers.texture_threshold:.4f}; colour of tissue above "
+        f"{numbers.colour_threshold:.4f}); "
         "if there is tissue, give its mask."
     )
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from lowpower.tissue._density import rgb_of
+from lowpower.tissue._grid import Flags, Plane, shrink
 from lowpower.tissue._types import WhitePointSource
 
 __all__ = ["BLOCK_UM", "Glass", "find_glass", "stand_in_white_point"]
@@ -17,13 +17,15 @@ BLOCK_UM = 16.0
 """Side of the blocks that are judged flat or not: wider than a nucleus, so that tissue is not flat."""
 
 _FLAT = 0.010
-"""Standard deviation of mean OD above which a block is never glass; at 1 to 4 um/px glass has 0.0007 to 0.002."""
+"""Standard deviation of mean OD above which a block is never glass; at 1 to 4 um/px it is 0.0007 to 0.002."""
 _DARKEST = 0.20
 """Mean OD of the darkest glass believed in (RGB 160)."""
 _MOST_TINTED = 0.06
 """Colour of the most tinted glass believed in, as distance from grey in OD."""
 _PEAK = 0.006
 """Half-width in mean OD of the glass's peak among the flat blocks."""
+_STEP = 0.008
+"""Colour within which blocks are one glass: JPEG rounds a block's colour to steps of up to 0.007."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,15 +41,15 @@ class Glass:
         illumination_range: Largest difference of mean OD across the image.
     """
 
-    level: NDArray[np.float32]
-    field: NDArray[np.float32] | None
-    blocks: NDArray[np.bool_]
+    level: Plane
+    field: Plane | None
+    blocks: Flags
     share: float
     noise: float
     illumination_range: float
 
 
-def find_glass(density: NDArray[np.float32], padding: NDArray[np.bool_], mpp: float) -> Glass | None:
+def find_glass(density: Plane, padding: Flags, mpp: float) -> Glass | None:
     """Glass is the brightest colour that many flat blocks share.
 
     Brightest and not commonest, because a slide may be mostly (flat) tissue; flat, because tissue never is.
@@ -66,14 +68,11 @@ def find_glass(density: NDArray[np.float32], padding: NDArray[np.bool_], mpp: fl
         return None
     cut = density[: rows * side, : columns * side]
     shape = (columns, rows)
-    mean = cv2.resize(cut, shape, interpolation=cv2.INTER_AREA).reshape(rows, columns, 3)
+    mean = shrink(cut, shape)
     lightness = np.ascontiguousarray(cut[..., 0])
-    square = cv2.resize(lightness * lightness, shape, interpolation=cv2.INTER_AREA).reshape(rows, columns)
+    square = shrink(lightness * lightness, shape)
     deviation = np.sqrt(np.maximum(square - mean[..., 0] ** 2, 0.0))
-    hidden = cv2.resize(
-        padding[: rows * side, : columns * side].view(np.uint8), shape, interpolation=cv2.INTER_AREA
-    ).reshape(rows, columns)
-    seen = hidden == 0
+    seen = shrink(np.asarray(padding[: rows * side, : columns * side], np.float32), shape) == 0.0
     colour = np.hypot(mean[..., 1], mean[..., 2])
     possible = seen & (mean[..., 0] < _DARKEST) & (colour < _MOST_TINTED) & (deviation < _FLAT)
     if np.count_nonzero(possible) < max(2, 0.001 * seen.sum()):
@@ -89,7 +88,7 @@ def find_glass(density: NDArray[np.float32], padding: NDArray[np.bool_], mpp: fl
     return Glass(level, field, blocks, share, float(np.median(deviation[blocks])), span)
 
 
-def _brightest_peak(mean: NDArray[np.float32], flat: NDArray[np.bool_]) -> NDArray[np.float32] | None:
+def _brightest_peak(mean: Plane, flat: Flags) -> Plane | None:
     values = mean[flat]
     width = 0.002
     counts, edges = np.histogram(values[:, 0], bins=int(_DARKEST / width), range=(0.0, _DARKEST))
@@ -103,13 +102,11 @@ def _brightest_peak(mean: NDArray[np.float32], flat: NDArray[np.bool_]) -> NDArr
         first += 1
     centre = (edges[first] + edges[first + 1]) / 2
     near = values[np.abs(values[:, 0] - centre) <= _PEAK]
-    level: NDArray[np.float32] = np.median(near, axis=0).astype(np.float32)
+    level: Plane = np.median(near, axis=0).astype(np.float32)
     return level
 
 
-def _follow_light(
-    mean: NDArray[np.float32], flat: NDArray[np.bool_], level: NDArray[np.float32]
-) -> tuple[NDArray[np.bool_], NDArray[np.float32] | None]:
+def _follow_light(mean: Plane, flat: Flags, level: Plane) -> tuple[Flags, Plane | None]:
     """The glass blocks, and the quadratic surface through them where the light falls off across the slide."""
     rows, columns = flat.shape
     y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
@@ -131,19 +128,14 @@ def _follow_light(
     return blocks, surface
 
 
-def _close_to(
-    mean: NDArray[np.float32], surface: NDArray[np.float32], flat: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def _close_to(mean: Plane, surface: Plane, flat: Flags) -> Flags:
     off = mean - surface
-    close: NDArray[np.bool_] = (
-        flat & (np.abs(off[..., 0]) < _PEAK) & (np.hypot(off[..., 1], off[..., 2]) < 0.004)
-    )
+    colour = np.hypot(off[..., 1], off[..., 2])
+    close: Flags = flat & (np.abs(off[..., 0]) < _PEAK) & (colour < _STEP)
     return close
 
 
-def stand_in_white_point(
-    density: NDArray[np.float32], padding: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], WhitePointSource]:
+def stand_in_white_point(density: Plane, padding: Flags) -> tuple[Plane, WhitePointSource]:
     """A white point for a view without glass.
 
     The brightest half percent of 3 x 3 means, with its colour cut back to what scanners' glass has, since the

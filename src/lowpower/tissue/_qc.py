@@ -15,7 +15,8 @@ def flags_of(found: MaskResult) -> tuple[QCFlag, ...]:
         flags.append(
             QCFlag(
                 "no_glass",
-                f"no glass in view: everything counts as tissue, the white point is the {found.white_point_source}.",
+                "no glass in view: everything counts as tissue, the white point is the "
+                f"{found.white_point_source}.",
                 "note",
             )
         )

@@ -1,0 +1,92 @@
+"""What lies on the glass or in the tissue and should not: pen ink, tissue out of focus."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from lowpower.tissue._grid import Flags, Plane, box_mean, shrink
+
+__all__ = ["blurred_share", "find_pen"]
+
+_PEN_UM = 16.0
+_PEN_SMALLEST_UM2 = 20_000.0
+_SHARPNESS_UM = 4.0
+_BLURRED = 0.62
+"""Fine over coarse contrast below which tissue is out of focus; tissue in focus has 0.8 to 2.7,
+blurred by 4 um or more (standard deviation) 0.2 to 0.6."""
+
+
+def find_pen(off: Plane, mpp: float) -> Flags:
+    """Pen ink: wide, solid colour that haematoxylin, DAB and eosin do not make.
+
+    On the circle of hues at constant OD haematoxylin lies near -30 degrees with a colour of 0.6 times its
+    mean OD, DAB near 180 with 0.7, eosin near -95. Green and cyan inks lie far from all three; blue, red
+    and yellow inks are purer than any of them; black ink is dark without any colour.
+
+    Args:
+        off: (H, W, 3) opponent density above the glass.
+        mpp: um/px.
+
+    Returns:
+        (H, W) bool. All False where ink would cover most of what is dark: that is the slide's own stain.
+    """
+    height, width = off.shape[:2]
+    factor = max(1, round(_PEN_UM / mpp))
+    size = (max(1, width // factor), max(1, height // factor))
+    coarse = shrink(off, size) if factor > 1 else off
+    lightness = coarse[..., 0]
+    purity = np.hypot(coarse[..., 1], coarse[..., 2]) / np.maximum(lightness, 0.05)
+    hue = np.degrees(np.arctan2(coarse[..., 2], coarse[..., 1]))
+    dark = lightness > 0.15
+    ink = (hue > 30) & (hue < 150) & (purity > 0.35)
+    ink |= (hue > -30) & (hue <= 30) & (purity > 0.85)
+    ink |= (hue > -150) & (hue < -118) & (purity > 0.95)
+    ink |= (hue >= 150) & (hue < 168) & (purity > 1.2)
+    ink |= (purity < 0.12) & (lightness > 0.9)
+    ink &= dark
+    none = np.zeros((height, width), bool)
+    if not ink.any() or ink.sum() > 0.5 * np.count_nonzero(lightness > 0.03):
+        return none
+    bits = np.asarray(
+        cv2.morphologyEx(ink.view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8
+    )
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(bits, connectivity=8, ltype=cv2.CV_32S)
+    keep = stats[:, cv2.CC_STAT_AREA] * (mpp * factor) ** 2 >= _PEN_SMALLEST_UM2
+    keep[0] = False
+    solid = np.asarray(keep[labels], np.uint8)
+    if not solid.any():
+        return none
+    solid = np.asarray(cv2.dilate(solid, np.ones((5, 5), np.uint8)), np.uint8)
+    full = cv2.resize(solid, (width, height), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(full, bool).reshape(height, width)
+
+
+def blurred_share(lightness: Plane, mask: Flags, mpp: float) -> float:
+    """Share of the tissue that is out of focus, 0 where um/px is too coarse to tell.
+
+    In focus, tissue varies from one 4 um pixel to the next about as much as over 12 to 36 um; blur takes the
+    fine part away and leaves the coarse.
+
+    Args:
+        lightness: (H, W) mean OD above the glass.
+        mask: (H, W) bool, the tissue.
+        mpp: um/px.
+    """
+    factor = max(1, round(_SHARPNESS_UM / mpp))
+    height, width = mask.shape
+    size = (width // factor, height // factor)
+    if mpp > 1.5 * _SHARPNESS_UM or min(size) < 16 or not mask.any():
+        return 0.0
+    plane = shrink(lightness, size) if factor > 1 else np.ascontiguousarray(lightness)
+    tissue = shrink(np.asarray(mask, np.float32), size) > 0.99
+    fine = box_mean(plane, 3)
+    coarse = fine - box_mean(plane, 9)
+    fine = plane - fine
+    tile = (max(1, size[0] // 16), max(1, size[1] // 16))
+    inside = shrink(np.asarray(tissue, np.float32), tile)
+    sharp = np.sqrt(
+        shrink(fine * fine * tissue, tile) / np.maximum(shrink(coarse * coarse * tissue, tile), 1e-9)
+    )
+    judged = inside > 0.5
+    return float((sharp[judged] < _BLURRED).mean()) if judged.any() else 0.0

@@ -1,0 +1,41 @@
+"""The few OpenCV calls that the room makes, typed and with the shape kept."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Bits", "Flags", "Plane", "box_mean", "enlarge", "shrink", "square_of"]
+
+Plane: TypeAlias = NDArray[np.float32]
+"""(H, W) or (H, W, 3) float32."""
+Flags: TypeAlias = NDArray[np.bool_]
+"""(H, W) bool."""
+Bits: TypeAlias = NDArray[np.uint8]
+"""(H, W) uint8, 0 or 1: flags as OpenCV takes them."""
+
+
+def shrink(plane: Plane, size: tuple[int, int]) -> Plane:
+    """`plane` averaged down to `size` (width, height)."""
+    result = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(result, np.float32).reshape(size[1], size[0], *plane.shape[2:])
+
+
+def enlarge(plane: Plane, size: tuple[int, int]) -> Plane:
+    """`plane` interpolated up to `size` (width, height)."""
+    result = cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(result, np.float32).reshape(size[1], size[0], *plane.shape[2:])
+
+
+def box_mean(plane: Plane, side: int) -> Plane:
+    """The mean over a square of `side` pixels around each pixel; the image goes on as its mirror."""
+    return np.asarray(cv2.boxFilter(plane, -1, (side, side)), np.float32).reshape(plane.shape)
+
+
+def square_of(size_um: float, mpp: float) -> Bits:
+    """A square of odd side for morphology, about `size_um` wide."""
+    side = 2 * round(size_um / mpp / 2) + 1
+    return np.ones((side, side), np.uint8)
