@@ -1,8 +1,8 @@
 """Optical density and the unmixing of stains.
 
-Beer-Lambert: light that passes a stain of concentration c falls by 10^-(c v), so OD = -log10(I / I0) adds up over
-stains. Vectors: Ruifrok and Johnston, Quantification of histochemical staining by color deconvolution, Anal Quant
-Cytol Histol 23 (2001) 291.
+Beer-Lambert: light that passes a stain of concentration c falls by 10^-(c v), so OD = -log10(I / I0) adds up
+over stains. Vectors: Ruifrok and Johnston, Quantification of histochemical staining by color deconvolution,
+Anal Quant Cytol Histol 23 (2001) 291.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def to_rgb(od: NDArray[np.floating], white_point: ArrayLike) -> NDArray[np.uint8
     if od.ndim < 1 or od.shape[-1] != 3:
         raise ValueError(f"need (..., 3), got {od.shape}")
     colour = _white(white_point) * np.power(10.0, -od)
-    return np.clip(np.rint(colour), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(colour), 0, 255), np.uint8)
 
 
 def unmix(od: NDArray[np.floating], matrix: ArrayLike) -> NDArray[np.float32]:
@@ -97,5 +97,5 @@ def unmix(od: NDArray[np.floating], matrix: ArrayLike) -> NDArray[np.float32]:
 def _white(white_point: ArrayLike) -> NDArray[np.float64]:
     glass = np.asarray(white_point, np.float64)
     if glass.shape != (3,) or not (glass > 0).all():
-        raise ValueError(f"a white point is three numbers above 0, got {white_point}")
+        raise ValueError(f"a white point is three numbers above 0, got {glass}")
     return glass

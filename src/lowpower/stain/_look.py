@@ -35,8 +35,8 @@ def looks_like(rgb: NDArray[np.uint8], mask: NDArray[np.bool_], white_point: Arr
     """Tell haematoxylin-DAB from haematoxylin-eosin by the hues of the tissue's optical density.
 
     On the circle of hues at constant OD, haematoxylin lies near -35 degrees, DAB near 180 and eosin near -90
-    (Ruifrok and Johnston's vectors); mixtures of haematoxylin and DAB pass through grey, so that vivid magenta is
-    eosin and nothing else. Each pixel counts by how much colour it has.
+    (Ruifrok and Johnston's vectors); mixtures of haematoxylin and DAB pass through grey, so that vivid
+    magenta is eosin and nothing else. Each pixel counts by how much colour it has.
 
     Args:
         rgb: (H, W, 3) uint8, any um/px.
@@ -44,8 +44,8 @@ def looks_like(rgb: NDArray[np.uint8], mask: NDArray[np.bool_], white_point: Arr
         white_point: (3,) RGB of the slide's glass.
 
     Returns:
-        `h-e` where most colour is magenta, `h-dab` where most is blue or brown; `unclear` otherwise, and where there
-        is hardly any colour.
+        `h-e` where most colour is magenta, `h-dab` where most is blue or brown; `unclear` otherwise, and
+        where there is hardly any colour.
 
     Raises:
         ValueError: if shapes do not fit.

@@ -27,8 +27,8 @@ class StainVectors:
     Attributes:
         hematoxylin: (3,) float32 unit vector, red, green, blue.
         dab: (3,) float32 unit vector.
-        source: `measured` where both are the slide's own; `hematoxylin measured` or `dab measured` where the other
-            one is Ruifrok's; `ruifrok` where both are.
+        source: `measured` where both are the slide's own; `hematoxylin measured` or `dab measured` where the
+            other one is Ruifrok's; `ruifrok` where both are.
         pixels: How many stained pixels the estimate rests on.
     """
 
@@ -48,10 +48,10 @@ def estimate_stains(
 ) -> StainVectors:
     """The slide's own stain vectors, or Ruifrok's where the slide cannot tell.
 
-    After Macenko et al., A method for normalizing histology slides for quantitative analysis, ISBI 2009: the stained
-    pixels' directions lie in a plane; its extremes are the stains. Here the extremes are taken apart, haematoxylin
-    among the bluish pixels and DAB among the brownish ones, because many IHC slides show one stain only and would
-    give its noise as the second.
+    After Macenko et al., A method for normalizing histology slides for quantitative analysis, ISBI 2009: the
+    stained pixels' directions lie in a plane; its extremes are the stains. Here the extremes are taken apart,
+    haematoxylin among the bluish pixels and DAB among the brownish ones, because many IHC slides show one
+    stain only and would give its noise as the second.
 
     Args:
         od: (..., 3) optical density against the slide's glass.
