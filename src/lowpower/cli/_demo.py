@@ -12,8 +12,8 @@ __all__ = ["command"]
 
 def command(
     out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("demo"),
-    patients: Annotated[int, typer.Option(min=16, help="Simulated patients; fewer are quicker.")] = 72,
-    epochs: Annotated[int, typer.Option(min=1, help="Training epochs at most.")] = 40,
+    patients: Annotated[int, typer.Option(min=16, help="Simulated patients; fewer are quicker.")] = 96,
+    epochs: Annotated[int, typer.Option(min=1, help="Training epochs at most.")] = 24,
     seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
 ) -> None:
     """Simulate a HER2 cohort, train, evaluate on unseen patients, score slides, write a report. Offline."""
