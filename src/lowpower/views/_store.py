@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from lowpower import __version__
 from lowpower.errors import DamagedSlideError, OutputError
 from lowpower.files import make_folder, sha256_of, write_bytes, write_json
 from lowpower.slides import open_slide
@@ -42,6 +43,7 @@ class ViewSidecar(BaseModel):
     option_mpp: float | None
     tissue_mask_sha256: str | None
     maker: int
+    software: str
     box: tuple[int, int, int, int]
     mpp: float
     slide_mpp: float
@@ -55,7 +57,7 @@ class ViewSidecar(BaseModel):
     def request(self) -> tuple[object, ...]:
         """What decides whether the view can be used again."""
         mask = self.tissue_mask_sha256
-        return (self.recipe, self.content_hash, self.option_mpp, mask, self.maker)
+        return (self.recipe, self.content_hash, self.option_mpp, mask, self.maker, self.software)
 
 
 def cached_view(
@@ -94,7 +96,7 @@ def keep_view(
     with open_slide(slide_path, mpp) as slide:
         content = slide.content_hash()
         picture = _picture_path(Path(cache_folder), Path(slide_path), content, mpp, mask_hash, recipe)
-        found = _find(picture, (recipe, content, mpp, mask_hash, _MAKER))
+        found = _find(picture, (recipe, content, mpp, mask_hash, _MAKER, __version__))
         if found is not None:
             return found, picture
         drawn = None if mask_path is None else _read_mask(mask_path)
@@ -108,6 +110,7 @@ def keep_view(
             option_mpp=mpp,
             tissue_mask_sha256=mask_hash,
             maker=_MAKER,
+            software=__version__,
             box=(view.box.x, view.box.y, view.box.width, view.box.height),
             mpp=view.mpp,
             slide_mpp=slide.mpp,
