@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lowpower.errors import MppOutOfRangeError, NoTissueError
+from lowpower.errors import DamagedSlideError, MppOutOfRangeError, NoTissueError
 from lowpower.slides import Slide, open_slide
 from lowpower.tissue import MaskNumbers, Tissue, TissueQC
 from lowpower.units import Box, Mpp
 from lowpower.views._patch_stream import _plan, read_patches
+from lowpower.views._patch_tiles import open_tiles
 from lowpower.views._patches import PatchRecipe, effective_mpp, plan_patches, tissue_shares
 
 NUMBERS = MaskNumbers(0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.2)
@@ -203,9 +204,67 @@ def test_a_stream_may_be_left_early_and_refuses_nonsense(slide: Slide, tissue: T
 def test_each_chunk_is_read_once_for_overlapping_patches() -> None:
     xs, ys = np.meshgrid(np.arange(0, 4000, 96), np.arange(0, 3000, 96))
     positions = np.stack([xs.ravel(), ys.ravel()], axis=1).astype(np.int64)
-    plan = _plan(positions, 256, (2048, 256), 16)
+    plan = _plan(positions, 256, (2048, 256), (256, 256), 16)
     corners = {(int(x) // 2048, int(y) // 256) for x, y in plan.boxes[:, :2]}
     assert len(corners) == len(plan.boxes)
     assert bool((np.diff(plan.first) >= 0).all())
     # the batch that waits longest spans no more than the rows of one patch
     assert int((plan.last - np.searchsorted(plan.first, np.arange(len(plan.last)), side="right")).max()) < 6
+
+
+@pytest.fixture(scope="module")
+def jpeg_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    draw = np.random.default_rng(1)
+    image = cv2.resize(
+        draw.integers(0, 256, (90, 115, 3), np.uint8), (2300, 1800), interpolation=cv2.INTER_CUBIC
+    )
+    path = tmp_path_factory.mktemp("jpeg") / "j.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for factor in (1, 4):
+            writer.write(
+                cv2.resize(image, (2300 // factor, 1800 // factor), interpolation=cv2.INTER_AREA),
+                tile=(256, 128), photometric="ycbcr", subsampling=(2, 2), compression="jpeg", metadata=None,
+                resolution=(4e4 / factor,) * 2, resolutionunit="CENTIMETER", subfiletype=int(factor > 1),
+            )  # fmt: skip
+    return path
+
+
+@pytest.mark.parametrize(("mpp", "size"), [(0.25, 256), (0.5, 100), (1.0, 64), (2.0, 48)])
+@pytest.mark.parametrize("overlap", [0.0, 0.4])
+def test_tiles_decoded_straight_are_what_single_reads_give(
+    jpeg_path: Path, mpp: float, size: int, overlap: float
+) -> None:
+    with open_slide(jpeg_path) as slide:
+        tiles = open_tiles(slide, mpp)
+        assert tiles is not None
+        tiles.close()
+        everything = tissue_of(np.ones((180, 230), bool), slide)
+        grid = plan_patches(
+            slide, everything, PatchRecipe(mpp=mpp, size=size, overlap=overlap, min_tissue=0.1)
+        )
+        for some in read_patches(slide, grid, batch=9):
+            for image, index in zip(some.images, some.index.tolist(), strict=True):
+                assert np.array_equal(image, slide.read(grid.box(index), grid.mpp))
+
+
+def test_tiles_are_not_decoded_straight_between_levels_or_of_other_codecs(
+    jpeg_path: Path, slide: Slide
+) -> None:
+    with open_slide(jpeg_path) as jpeg:
+        assert open_tiles(jpeg, 0.6) is None
+        assert open_tiles(jpeg, 0.2) is None
+    assert open_tiles(slide, 0.5) is None
+
+
+def test_a_damaged_tile_is_told(jpeg_path: Path, tmp_path: Path) -> None:
+    with tifffile.TiffFile(jpeg_path) as file:
+        page = file.pages[0]
+        assert isinstance(page, tifffile.TiffPage)
+        place, length = page.dataoffsets[12], page.databytecounts[12]
+    data = bytearray(jpeg_path.read_bytes())
+    data[place + length // 2 : place + length] = bytes(length - length // 2)
+    (tmp_path / "cut.tif").write_bytes(bytes(data))
+    with open_slide(tmp_path / "cut.tif") as slide:
+        grid = plan_patches(slide, tissue_of(np.ones((18, 23), bool), slide), PatchRecipe(mpp=0.25))
+        with pytest.raises(DamagedSlideError, match=r"cut\.tif"):
+            list(read_patches(slide, grid))

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.units import Box
+from lowpower.views._patch_tiles import TileSource, open_tiles
 from lowpower.views._patches import PatchGrid
 
 if TYPE_CHECKING:
@@ -88,14 +89,17 @@ def read_patches(slide: Slide, grid: PatchGrid, *, batch: int = 64, threads: int
 
 def _stream(slide: Slide, grid: PatchGrid, batch: int, threads: int) -> Iterator[PatchBatch]:
     pool = ThreadPoolExecutor(threads, thread_name_prefix="lowpower-patches")
+    tiles = open_tiles(slide, grid.mpp)
     try:
-        chunk = _chunk_size(slide, grid.mpp)
+        chunk = _chunk_size(slide, grid.mpp) if tiles is None else (tiles.width * _CHUNK_TILES, tiles.height)
         width = max(chunk[0], _BAND // chunk[0] * chunk[0])
         bands = grid.positions[:, 0] // width
         for band in np.unique(bands):
-            yield from _stream_band(slide, grid, np.flatnonzero(bands == band), chunk, batch, pool)
+            yield from _stream_band(slide, grid, np.flatnonzero(bands == band), chunk, batch, pool, tiles)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        if tiles is not None:
+            tiles.close()
 
 
 def _stream_band(
@@ -105,28 +109,27 @@ def _stream_band(
     chunk: tuple[int, int],
     batch: int,
     pool: ThreadPoolExecutor,
+    tiles: TileSource | None,
 ) -> Iterator[PatchBatch]:
     positions = grid.positions[members]
-    plan = _plan(positions, grid.size, chunk, batch)
+    unit = (chunk[1], chunk[1]) if tiles is None else (tiles.width, tiles.height)
+    plan = _plan(positions, grid.size, chunk, unit, batch)
     buffers: dict[int, NDArray[np.uint8]] = {}
     futures: deque[Future[None]] = deque()
-    factor = grid.mpp / slide.mpp
 
     def paste(index: int) -> None:
-        left, top, right, bottom = plan.boxes[index].tolist()
-        base = Box(
-            round(left * factor),
-            round(top * factor),
-            round((right - left) * factor),
-            round((bottom - top) * factor),
-        )
-        pixels = slide.read(base, grid.mpp)
-        for patch in plan.patches[plan.starts[index] : plan.starts[index + 1]].tolist():
-            x, y = positions[patch].tolist()
-            x0, x1 = max(x, left), min(x + grid.size, right)
-            y0, y1 = max(y, top), min(y + grid.size, bottom)
-            image = buffers[patch // batch][patch % batch]
-            image[y0 - y : y1 - y, x0 - x : x1 - x] = pixels[y0 - top : y1 - top, x0 - left : x1 - left]
+        patches = plan.patches[plan.starts[index] : plan.starts[index + 1]]
+        corners = positions[patches].tolist()
+        for left, top, pixels in _pieces(slide, grid.mpp, plan.boxes[index].tolist(), tiles):
+            right, bottom = left + pixels.shape[1], top + pixels.shape[0]
+            for patch, (x, y) in zip(patches.tolist(), corners, strict=True):
+                x0, x1 = max(x, left), min(x + grid.size, right)
+                y0, y1 = max(y, top), min(y + grid.size, bottom)
+                if x0 < x1 and y0 < y1:
+                    image = buffers[patch // batch][patch % batch]
+                    image[y0 - y : y1 - y, x0 - x : x1 - x] = pixels[
+                        y0 - top : y1 - top, x0 - left : x1 - left
+                    ]
 
     ahead = max(2, math.ceil(_AHEAD / batch))
     submitted = done = 0
@@ -145,8 +148,30 @@ def _stream_band(
         yield PatchBatch(buffers.pop(number), members[number * batch : (number + 1) * batch])
 
 
-def _plan(positions: NDArray[np.int64], size: int, chunk: tuple[int, int], batch: int) -> _Plan:
-    """Chunks of (width, height) `chunk` that `positions` (N, 2) need."""
+def _pieces(
+    slide: Slide, mpp: float, box: tuple[int, int, int, int], tiles: TileSource | None
+) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
+    """Left, top and pixels of the pieces of a box of the plane: tile by tile where that is possible."""
+    left, top, right, bottom = box
+    factor = mpp / slide.mpp
+
+    def read(x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
+        base = Box(round(x * factor), round(y * factor), round(width * factor), round(height * factor))
+        return slide.read(base, mpp)
+
+    if tiles is None:
+        yield left, top, read(left, top, right - left, bottom - top)
+        return
+    for y in range(top, bottom, tiles.height):
+        for x in range(left, right, tiles.width):
+            pixels = tiles.tile(x // tiles.width, y // tiles.height)
+            yield x, y, read(x, y, tiles.width, tiles.height) if pixels is None else pixels
+
+
+def _plan(
+    positions: NDArray[np.int64], size: int, chunk: tuple[int, int], unit: tuple[int, int], batch: int
+) -> _Plan:
+    """Chunks of (width, height) `chunk`, cut to whole units of theirs, that `positions` (N, 2) need."""
     first_column, first_row = (positions // chunk).T
     last_column, last_row = ((positions + size - 1) // chunk).T
     pairs = []
@@ -161,11 +186,10 @@ def _plan(positions: NDArray[np.int64], size: int, chunk: tuple[int, int], batch
     starts = np.flatnonzero(new)
     stops = np.append(starts[1:], len(row))
     origin = np.stack([column * chunk[0], row * chunk[1]], axis=1)
-    unit = chunk[1]
     begin = np.maximum(positions[patch], origin) - origin
     end = np.minimum(positions[patch] + size, origin + chunk) - origin
-    begin = np.minimum.reduceat(begin // unit * unit, starts)
-    end = np.minimum(np.maximum.reduceat(-(-end // unit) * unit, starts), chunk)
+    begin = np.minimum.reduceat(begin // np.array(unit) * unit, starts)
+    end = np.minimum(np.maximum.reduceat(-(-end // np.array(unit)) * unit, starts), chunk)
     boxes = np.concatenate([origin[starts] + begin, origin[starts] + end], axis=1)
     first = np.minimum.reduceat(patch // batch, starts)
     # In order of need: what the batch in hand waits for is always submitted before what later ones do.

@@ -1,0 +1,126 @@
+"""The tiles under a patch grid, decoded straight into patches where a slide is a plain tiled JPEG TIFF.
+
+`Slide.read` answers for every format and every place; it also makes three copies of each pixel on the way.
+Where patches are whole pixels of a tiled TIFF's level, decoding a tile and pasting it needs one. This path is
+taken only after it gave, for one tile of the slide, exactly what `Slide.read` gives; whatever it does not
+serve (edges, damage, other codecs) goes through `Slide.read` as ever.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import cv2
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from lowpower.units import Box
+
+if TYPE_CHECKING:
+    from lowpower.slides import Slide
+
+__all__ = ["TileSource", "open_tiles"]
+
+_JPEG = 7
+_END = b"\xff\xd9"
+_EXACT = 1e-5
+
+
+class TileSource:
+    """Whole tiles of one level, averaged by a whole factor.
+
+    Attributes:
+        width: Width of a tile in pixels of the plane, after averaging.
+        height: Height of a tile in pixels of the plane, after averaging.
+    """
+
+    def __init__(self, path: Path, file: tifffile.TiffFile, page: Any, step: int) -> None:
+        self._path = path
+        self._file = file
+        self._page = page
+        self._step = step
+        self._offsets, self._counts = page.dataoffsets, page.databytecounts
+        self._across = -(-page.imagewidth // page.tilewidth)
+        self._whole = (page.imagewidth // page.tilewidth, page.imagelength // page.tilelength)
+        self.width, self.height = page.tilewidth // step, page.tilelength // step
+        self._local = threading.local()
+        self._streams: list[BinaryIO] = []
+
+    def tile(self, column: int, row: int) -> NDArray[np.uint8] | None:
+        """Pixels (height, width, 3) of a tile, or None if it must be read another way."""
+        if not (0 <= column < self._whole[0] and 0 <= row < self._whole[1]):
+            return None
+        index = row * self._across + column
+        data = self._bytes(int(self._offsets[index]), int(self._counts[index]))
+        if _END not in data[-64:]:
+            return None
+        try:
+            decoded = self._page.decode(data, index, jpegtables=self._page.jpegtables)[0]
+        except Exception:  # each codec raises its own kind; Slide.read then says what is wrong
+            return None
+        pixels = decoded.reshape(self._page.tilelength, self._page.tilewidth, 3)
+        if self._step > 1:
+            pixels = cv2.resize(pixels, (self.width, self.height), interpolation=cv2.INTER_AREA)
+        return np.asarray(pixels, np.uint8)
+
+    def close(self) -> None:
+        """Release the file."""
+        for stream in self._streams:
+            stream.close()
+        self._file.close()
+
+    def _bytes(self, offset: int, count: int) -> bytes:
+        stream: BinaryIO | None = getattr(self._local, "stream", None)
+        if stream is None:
+            stream = self._local.stream = self._path.open("rb", buffering=0)
+            self._streams.append(stream)
+        stream.seek(offset)
+        return stream.read(count)
+
+
+def open_tiles(slide: Slide, mpp: float) -> TileSource | None:
+    """Tiles of a slide at `mpp` um/px, or None where they cannot be had this way."""
+    serving = [level for level in slide.levels if level.mpp <= mpp * 1.001]
+    if not serving or slide.icc_applied or not slide.path.is_file():
+        return None
+    level = max(serving, key=lambda level: level.downsample)
+    step = mpp / level.mpp
+    if abs(step - round(step)) > _EXACT * step or abs(slide.mpp * level.downsample / level.mpp - 1) > _EXACT:
+        return None
+    try:
+        file = tifffile.TiffFile(slide.path)
+    except (tifffile.TiffFileError, OSError, ValueError):
+        return None
+    source = _source(slide, file, (level.width, level.height), round(step))
+    if source is not None and _agrees(slide, source, mpp):
+        return source
+    file.close()
+    return None
+
+
+def _source(slide: Slide, file: tifffile.TiffFile, size: tuple[int, int], step: int) -> TileSource | None:
+    pages: list[Any] = [page for page in file.pages if isinstance(page, tifffile.TiffPage)]
+    same = [page for page in pages if page.is_tiled and (page.imagewidth, page.imagelength) == size]
+    base = [page for page in pages if (page.imagewidth, page.imagelength) == slide.size]
+    if len(same) != 1 or not base:
+        return None
+    page = same[0]
+    plain = int(page.compression) == _JPEG and page.samplesperpixel == 3 and page.bitspersample == 8
+    if not plain or page.planarconfig != 1 or page.tilewidth % step or page.tilelength % step:
+        return None
+    return TileSource(slide.path, file, page, step)
+
+
+def _agrees(slide: Slide, source: TileSource, mpp: float) -> bool:
+    """Whether the tile in the middle of the slide is, byte for byte, what `Slide.read` gives."""
+    factor = mpp / slide.mpp
+    side = source.width * factor, source.height * factor
+    column, row = (int(length / 2 / edge) for length, edge in zip(slide.size, side, strict=True))
+    pixels = source.tile(column, row)
+    if pixels is None:
+        return False
+    box = Box(round(column * side[0]), round(row * side[1]), round(side[0]), round(side[1]))
+    return bool(np.array_equal(pixels, slide.read(box, mpp)))
