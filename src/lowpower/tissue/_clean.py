@@ -40,7 +40,7 @@ def clean(evidence: Flags, off: Plane, mpp: float) -> Flags:
     mask = _morphed(mask, cv2.MORPH_OPEN, square_of(min(_SPUR_UM, 0.08 * field**0.5), mpp))
     mask = _without_small(mask, min(_SMALLEST_PIECE_UM2, 0.002 * field) / mpp**2)
     mask = _without_residue(mask, off, mpp)
-    holes = _without_small(np.asarray(mask ^ 1, np.uint8), min(_SMALLEST_HOLE_UM2, 0.01 * field) / mpp**2)
+    holes = _without_small(np.asarray(mask ^ 1, np.uint8), min(_SMALLEST_HOLE_UM2, 0.1 * field) / mpp**2)
     return np.asarray(holes == 0)
 
 
