@@ -1,5 +1,6 @@
 """Stain as measured, without training: optical density, stain vectors, what a slide is stained with."""
 
+from lowpower.stain._cells import Cells
 from lowpower.stain._density import (
     RUIFROK_DAB,
     RUIFROK_E,
@@ -10,17 +11,53 @@ from lowpower.stain._density import (
     unmix,
 )
 from lowpower.stain._look import StainLook, looks_like
+from lowpower.stain._measure import DabAreas, Heterogeneity, Measurement, measure
+from lowpower.stain._measure_field import Marker
+from lowpower.stain._measure_regions import read_regions
+from lowpower.stain._nuclear import NuclearScore
+from lowpower.stain._rules import (
+    AllredScore,
+    Her2Score,
+    Her2Shares,
+    Subtype,
+    allred,
+    er_status,
+    h_score,
+    her2_score,
+    labelling_index,
+    pr_status,
+    subtype,
+)
 from lowpower.stain._vectors import StainVectors, estimate_stains
 
 __all__ = [
     "RUIFROK_DAB",
     "RUIFROK_E",
     "RUIFROK_H",
+    "AllredScore",
+    "Cells",
+    "DabAreas",
+    "Her2Score",
+    "Her2Shares",
+    "Heterogeneity",
+    "Marker",
+    "Measurement",
+    "NuclearScore",
     "StainLook",
     "StainVectors",
+    "Subtype",
+    "allred",
+    "er_status",
     "estimate_stains",
+    "h_score",
+    "her2_score",
+    "labelling_index",
     "looks_like",
+    "measure",
     "optical_density",
+    "pr_status",
+    "read_regions",
+    "subtype",
     "to_rgb",
     "unit_vector",
     "unmix",

@@ -1,4 +1,4 @@
-"""Measuring a slide's stain without training: cells, classes, the guideline's score, what could not be said."""
+"""Measuring a slide's stain without training: cells, classes, the guideline's score, what cannot be said."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _CLIPPED = 0.05
 
 @dataclass(frozen=True, slots=True)
 class DabAreas:
-    """Shares of the tissue's area by DAB OD at 4 um/px (the slide's own, if coarser): they describe, not score."""
+    """Shares of the tissue's area by DAB OD at 4 um/px (or coarser): they describe and do not score."""
 
     weak: float
     moderate: float
@@ -159,8 +159,8 @@ def measure(
 
 
 def _scored(
-    marker: Marker, mpp: Mpp, vectors: StainVectors, areas: DabAreas, cells: Cells, counted: NDArray[np.bool_],
-    background: Background, notes: tuple[str, ...], base_mpp: float,
+    marker: Marker, mpp: Mpp, vectors: StainVectors, areas: DabAreas, cells: Cells,
+    counted: NDArray[np.bool_], background: Background, notes: tuple[str, ...], base_mpp: float,
 ) -> Measurement:  # fmt: skip
     count = int(counted.sum())
     her2 = shares = h_score = nuclear = heterogeneity = None

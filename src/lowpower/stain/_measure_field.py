@@ -65,6 +65,7 @@ class FieldCells:
 
     Attributes:
         xy: (N, 2) centres, microns from the field's corner.
+        seed: (N, 2) int64 column and row of each cell's peak on the seed grid: exact.
         diameter: (N,) microns.
         elongation: (N,).
         darkness: (N,) relative to the slide's contrast.
@@ -76,6 +77,7 @@ class FieldCells:
     """
 
     xy: NDArray[np.float64]
+    seed: NDArray[np.int64]
     diameter: Floats
     elongation: Floats
     darkness: Floats
@@ -148,7 +150,8 @@ def measure_field(
         outside = nuclei.xy[:, None] + (nuclei.radii + np.float32(2.0))[..., None] * ray_directions()
         body = np.median(sample(dab, outside, mpp), axis=1) if len(nuclei) else np.zeros(0, np.float32)
     found = FieldCells(
-        nuclei.xy.astype(np.float64), diameter, elongation, nuclei.level / np.float32(scale.contrast),
+        nuclei.xy.astype(np.float64), nuclei.seed, diameter, elongation,
+        nuclei.level / np.float32(scale.contrast),
         haze / np.float32(scale.contrast), nucleus, np.asarray(body, np.float32), crest, density,
     )  # fmt: skip
     left, top, right, bottom = (value // seed_factor(mpp) for value in core)

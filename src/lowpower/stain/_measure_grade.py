@@ -75,8 +75,8 @@ def grade_cells(
         grade = nuclear_grades(found.nuclear_dab, background.threshold)
     x, y = (found.xy / base_mpp).T
     cells = Cells(
-        x, y, found.diameter, found.elongation, found.darkness, found.haze, kind, found.nuclear_dab, found.body_dab,
-        completeness, density, grade,
+        x, y, found.diameter, found.elongation, found.darkness, found.haze, kind, found.nuclear_dab,
+        found.body_dab, completeness, density, grade,
     )  # fmt: skip
     return cells, background
 

@@ -123,7 +123,10 @@ def cells_of(
     def one(field: _Field) -> FieldCells:
         image = slide.read(field.box, mpp)
         found = measure_field(image, mpp, scale, marker, field.core)
-        found = replace(found, xy=found.xy + np.array([field.box.x, field.box.y]) * slide.mpp)
+        corner = np.array([field.box.x, field.box.y])
+        found = replace(
+            found, xy=found.xy + corner * slide.mpp, seed=found.seed + corner // (factor * seed_factor(mpp))
+        )
         return found.pick(in_mask(tissue, slide.size, *(found.xy / slide.mpp).T))
 
     empty = measure_field(np.full((64, 64, 3), 255, np.uint8), mpp, scale, marker, (0, 0, 0, 0))
@@ -133,7 +136,7 @@ def cells_of(
         if progress is not None:
             progress(done, len(fields))
     cells = join_fields(parts)
-    order = np.lexsort((cells.xy[:, 0], np.round(cells.xy[:, 1], 2)))
+    order = np.lexsort(cells.seed.T)
     return cells.pick(order), Mpp(mpp)
 
 

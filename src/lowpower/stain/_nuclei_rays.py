@@ -42,17 +42,17 @@ def sample(image: Floats, points: Floats, mpp: float) -> Floats:
 
     A point is measured from the corner of the image, so that the middle of pixel 0 lies at mpp / 2.
     """
-    flat = points.reshape(-1, 2) * np.float32(1.0 / mpp) - np.float32(0.5)
     # remap takes at most 32767 rows or columns; 4096 columns hold 134 million points.
-    count, columns = len(flat), 4096
+    count, columns = points.size // 2, 4096
     rows = -(-count // columns)
     if rows == 0:
         return np.zeros(points.shape[:-1], np.float32)
-    grid = np.zeros((rows * columns, 2), np.float32)
-    grid[:count] = flat
-    places: NDArray[np.float32] = grid.reshape(rows, columns, 2)
-    nothing = np.empty(0, np.float32)
-    found = cv2.remap(image, places, nothing, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    places = np.zeros((2, rows * columns), np.float32)
+    places[:, :count] = points.reshape(-1, 2).T
+    places *= np.float32(1.0 / mpp)
+    places -= np.float32(0.5)
+    x, y = places.reshape(2, rows, columns)
+    found = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found.reshape(-1)[:count].reshape(points.shape[:-1]), np.float32)
 
 

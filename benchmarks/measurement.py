@@ -1,0 +1,227 @@
+"""How well the measured stain agrees with simulated truth, what real cores give, and how fast it is.
+
+    python benchmarks/measurement.py [--slides 24] [--nuclear 12] [--folder DIR] [--seed 9021]
+
+Laboratories and scanners are drawn from `--seed`; development used 5501 and 5502, never drawn here.
+A nucleus counts as found within 3 um of the true centre, each truth once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from sklearn.metrics import cohen_kappa_score
+
+from lowpower.simulate import (
+    CohortSpec,
+    SlideTruth,
+    draw_laboratory,
+    draw_scanner,
+    draw_slide,
+    simulate_cohort,
+)
+from lowpower.simulate._render import Piece, Stains
+from lowpower.simulate._slide import plan_slide, render_block
+from lowpower.slides import Slide, open_slide
+from lowpower.stain import Measurement, er_status, measure
+
+RADIUS_UM = 3.0
+SCORES = ("0", "1+", "2+", "3+")
+NUCLEAR_OD = (0.22, 0.45, 0.9)
+
+
+def matched(found: NDArray[np.float64], truth: NDArray[np.float64]) -> int:
+    """One-to-one pairs within `RADIUS_UM`, nearest first."""
+    if len(found) == 0 or len(truth) == 0:
+        return 0
+    distance, index = cKDTree(truth).query(found, k=4, distance_upper_bound=RADIUS_UM)
+    rows, columns = np.nonzero(np.isfinite(distance))
+    pairs = sorted(zip(distance[rows, columns], rows, index[rows, columns], strict=True))
+    used_found, used_truth = set(), set()
+    for _, one, other in pairs:
+        if one not in used_found and other not in used_truth:
+            used_found.add(one)
+            used_truth.add(other)
+    return len(used_found)
+
+
+def f1_of(result: Measurement, truth: pl.DataFrame, mpp: float) -> tuple[float, float]:
+    """F1 of all nuclei, and the share of true tumour nuclei called tumour-like."""
+    cells = result.cells
+    assert cells is not None
+    real = truth.filter(pl.col("type") != "erythrocyte")
+    found = np.stack([cells.x, cells.y], axis=1) * mpp
+    hits = matched(found, real.select("x", "y").to_numpy() * mpp)
+    tumour = truth.filter(pl.col("type") == "tumour").select("x", "y").to_numpy() * mpp
+    like = matched(found[cells.kind == 0], tumour)
+    return 2 * hits / max(1, len(found) + real.height), like / max(1, len(tumour))
+
+
+def her2(folder: Path, slides: int, seed: int) -> None:
+    spec = CohortSpec(
+        name="measurement-simulated", seed=seed, patients=slides, second_slide=0, sites=8, site_seed=seed + 1,
+        scanners=5, scanner_seed=seed + 2, controls=0, artefacts=0,
+    )  # fmt: skip
+    simulate_cohort(spec, folder, workers=1)
+    rows, truths, measured = [], [], []
+    print("slide  true  measured            true shares            measured shares      F1   tumour found")
+    for path in sorted((folder / "slides").glob("*.tif")):
+        truth = SlideTruth.read(path.with_suffix(".truth.json"))
+        with open_slide(path) as slide:
+            result = measure(slide, workers=2)
+            f1, like = f1_of(result, pl.read_parquet(path.with_suffix(".cells.parquet")), slide.mpp)
+        shares = np.array(result.shares.as_tuple() if result.shares else (1.0, 0, 0, 0))
+        score = result.her2.score if result.her2 else "-"
+        rows.append((f1, like, abs(shares[0] - truth.shares[0]), np.abs(shares - truth.shares).max()))
+        rows[-1] += (np.median(np.abs(shares - truth.shares)),)
+        if score != "-":
+            truths.append(SCORES.index(truth.score))
+            measured.append(SCORES.index(score))
+        print(
+            f"{path.stem[-6:]:8}{truth.score:4} {score:4} {np.round(truth.shares, 2)!s:28}"
+            f"{np.round(shares, 2)!s:28}{f1:.3f} {like:.2f}",
+            flush=True,
+        )
+    table = np.array(rows)
+    per_class = np.median(table[:, 3])
+    print(f"nuclei F1 at {RADIUS_UM:g} um: mean {table[:, 0].mean():.3f}, worst {table[:, 0].min():.3f}")
+    print(
+        f"true tumour nuclei called tumour-like: mean {table[:, 1].mean():.3f}, worst {table[:, 1].min():.3f}"
+    )
+    print(f"percent membrane-positive: median error {100 * np.median(table[:, 2]):.1f} points")
+    middle = 100 * np.median(table[:, 4])
+    print(f"class shares: median error {middle:.1f} points, of the worst class {100 * per_class:.1f}")
+    kappa = cohen_kappa_score(truths, measured, weights="quadratic", labels=range(4))
+    print(f"four-way quadratic kappa {kappa:.3f} on {len(truths)} slides scored of {len(rows)}")
+
+
+class NuclearPiece(Piece):
+    """A simulated piece whose tumour nuclei are brown in three strengths; nothing else is."""
+
+    def brown(
+        self, bins: tuple[float, float, float, float], rng: np.random.Generator, strength: float
+    ) -> None:
+        """Give each tumour nucleus a grade, 0 to 3, in the shares of `bins`."""
+        grade = rng.choice(4, size=len(self.cells), p=bins)
+        self.cells.intensity[:] = 0
+        # An unstained membrane has no use for its completeness: the nucleus's grade is kept there.
+        self.cells.completeness[:] = np.where(self.cells.kind == 0, grade, 0)
+        self.strength = strength
+
+    def render(self, left: int, top: int, width: int, height: int) -> Stains:
+        """As the simulator, and brown nuclei."""
+        stains = super().render(left, top, width, height)
+        frame = self.frame(left, top, width, height)
+        near = self._cells_near(frame)
+        for number, od in enumerate(NUCLEAR_OD, start=1):
+            brown = self._stamp(frame, near.pick(np.flatnonzero(near.completeness == number)), ("tumour",))
+            stains.dab[:] += brown * np.float32(od * self.strength)
+            stains.hematoxylin[:] *= 1 - 0.5 * np.minimum(brown, 1)
+        return stains
+
+
+def nuclear_field(folder: Path, number: int, seed: int, percent: float) -> tuple[Path, float, pl.DataFrame]:
+    """A slide of a nuclear marker as one image: its path, um/px and cells."""
+    rng = np.random.default_rng([seed, number])
+    laboratory = draw_laboratory(seed + 3, number % 6)
+    scanner = draw_scanner(seed + 4, number % 5, (0.45, 0.5))
+    spec = draw_slide(seed * 100 + number, "0", laboratory, scanner).model_copy(
+        update={"shares": (1.0, 0, 0, 0)}
+    )
+    weight = rng.dirichlet([1.0, 1.5, 1.5]) * percent / 100
+    bins = (1 - weight.sum(), *weight)
+    planned, (width, height) = plan_slide(spec)
+    pieces = [NuclearPiece(spec, piece.plan, piece.cells) for piece in planned]
+    for piece in pieces:
+        piece.brown(bins, rng, float(rng.uniform(0.8, 1.3)))
+    image = np.empty((height, width, 3), np.uint8)
+    white = np.array(scanner.white, np.uint8)
+    for top in range(0, height, 1024):
+        for left in range(0, width, 1024):
+            size = min(1024, width - left), min(1024, height - top)
+            block = render_block(spec, list(pieces), left, top, *size)
+            image[top : top + size[1], left : left + size[0]] = white if block is None else block
+    path = folder / f"nuclear-simulated-{number:02d}.png"
+    cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    cells = piece.cells
+    grade = cells.completeness[cells.kind == 0]
+    return path, scanner.mpp, pl.DataFrame({"grade": grade})
+
+
+def nuclear(folder: Path, slides: int, seed: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = (0.0, 0.0, 3.0, 6.0, 18.0, 30.0, 45.0, 60.0, 75.0, 90.0, 97.0, 5.0)
+    errors, right = [], []
+    for number in range(slides):
+        path, mpp, truth = nuclear_field(folder, number, seed, wanted[number % len(wanted)])
+        true = 100 * float((truth["grade"] > 0).mean())
+        with open_slide(path, mpp=mpp) as slide:
+            result = measure(slide, "ER", workers=2)
+        if result.nuclear is None:
+            print(f"nuclear {number:2d}: true {true:5.1f} %  {result.sentence()}")
+            continue
+        errors.append(abs(result.nuclear.percent - true))
+        right.append(result.nuclear.status == er_status(true))
+        print(
+            f"nuclear {number:2d}: true {true:5.1f} %  measured {result.nuclear.percent:5.1f} %  "
+            f"{result.nuclear.status}, Allred {result.nuclear.allred.total}, H-score {result.h_score:.0f}",
+            flush=True,
+        )
+    print(f"nuclear markers: median error {np.median(errors):.1f} points, worst {max(errors):.1f}")
+    print(f"status right {sum(right)} of {len(right)}")
+
+
+def cores() -> None:
+    folder = (
+        Path(os.environ.get("LOWPOWER_DATA", Path(__file__).parents[2] / "shared" / "data")) / "her2_cores"
+    )
+    for path in sorted(folder.glob("[012]_*.jpg")):
+        with open_slide(path, mpp=0.25) as slide:
+            result = measure(slide, workers=2)
+        score = "none" if result.h_score is None else f"{result.h_score:.1f}"
+        print(f"{path.stem[:10]}: membrane H-score {score}; {result.sentence()}", flush=True)
+
+
+def speed(path: Path) -> None:
+    with open_slide(path) as slide:
+        print(f"speed on {path.name}: {_rate(slide)}")
+
+
+def _rate(slide: Slide) -> str:
+    measure(slide, workers=2)
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = measure(slide, workers=2)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    assert result.mpp is not None
+    megapixels = slide.size[0] * slide.size[1] * (slide.mpp / result.mpp) ** 2 / 1e6
+    return (
+        f"{megapixels:.1f} MP at {result.mpp:.2f} um/px in {wall:.2f} s wall, {cpu:.2f} s of processor: "
+        f"{megapixels / wall:.1f} MP/s, {2 * megapixels / cpu:.1f} MP/s if two cores were free"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--slides", type=int, default=24)
+    parser.add_argument("--nuclear", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=9021)
+    parser.add_argument("--folder", type=Path, default=Path("runs/measurement"))
+    options = parser.parse_args()
+    her2(options.folder, options.slides, options.seed)
+    nuclear(options.folder / "nuclear", options.nuclear, options.seed)
+    cores()
+    speed(sorted((options.folder / "slides").glob("*.tif"))[0])
+
+
+if __name__ == "__main__":
+    main()

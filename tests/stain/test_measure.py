@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lowpower.errors import ConfigError, NoTissueError
+from lowpower.slides import open_slide
+from lowpower.stain import RUIFROK_E, RUIFROK_H, to_rgb
+from lowpower.stain._measure import Measurement, measure
+from lowpower.stain._measure_regions import inside_regions, read_regions
+from lowpower.stain._measure_stream import cells_of, scale_of, working_factor
+from lowpower.stain._nuclear import nuclear_grades, nuclear_score
+from lowpower.tissue import find_tissue
+
+from ._drawn_cells import MPP, WHITE, draw_cells
+
+
+def _saved(folder: Path, image: NDArray[np.uint8], name: str = "field.png") -> Path:
+    path = folder / name
+    cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    return path
+
+
+def _measured(folder: Path, image: NDArray[np.uint8], mpp: float = MPP, **options: Any) -> Measurement:
+    with open_slide(_saved(folder, image), mpp=mpp) as slide:
+        return measure(slide, **options)
+
+
+@pytest.mark.parametrize(
+    ("look", "score"),
+    [
+        ({}, "0"),
+        ({"membrane": 0.25, "share": 0.25, "spacing_um": 18.0}, "1+"),
+        ({"membrane": 0.3}, "2+"),
+        ({"membrane": 1.0}, "3+"),
+    ],
+)
+def test_her2_by_the_drawing(tmp_path: Path, look: dict[str, float], score: str) -> None:
+    result = _measured(tmp_path, draw_cells(**look).image)  # type: ignore[arg-type]
+    assert result.her2 is not None
+    assert result.her2.score == score
+    assert result.tumour_cells > 120
+    assert result.mpp == pytest.approx(0.5)
+    assert result.notes == ()
+    assert result.sentence().startswith(f"measured {score}")
+
+
+def test_shares_follow_the_share_of_stained_cells(tmp_path: Path) -> None:
+    # Stained cells far enough apart not to lend each other a membrane.
+    result = _measured(tmp_path, draw_cells(membrane=1.0, stained_every=3, spacing_um=17.0).image)
+    assert result.shares is not None
+    assert result.h_score == pytest.approx(result.shares.h_score)
+    assert result.shares.intense_complete == pytest.approx(1 / 3, abs=0.07)
+    assert result.cells is not None
+    table = result.cells.table()
+    assert table.height == len(result.cells)
+    assert set(table["kind"].unique()) <= {"tumour", "lymphoid", "stromal"}
+    assert result.heterogeneity is not None
+    assert sum(result.heterogeneity.shares.values()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("marker", ["ER", "PR", "Ki-67"])
+def test_nuclear_markers(tmp_path: Path, marker: Any) -> None:
+    result = _measured(tmp_path, draw_cells(nuclear=0.8, stained_every=4).image, marker=marker)
+    assert result.her2 is None
+    assert result.nuclear is not None
+    assert result.nuclear.percent == pytest.approx(25.0, abs=4.0)
+    assert result.nuclear.bins[3] == pytest.approx(0.25, abs=0.05)
+    assert result.nuclear.status == (None if marker == "Ki-67" else "positive")
+    assert marker in result.sentence()
+
+
+def test_fields_do_not_show_in_the_cells(tmp_path: Path) -> None:
+    image = draw_cells(rows=16, columns=16, membrane=0.5, share=0.7, stained_every=2).image
+    with open_slide(_saved(tmp_path, image), mpp=MPP) as slide:
+        tissue = find_tissue(slide)
+        scale = scale_of(slide, tissue, "HER2")
+        one, _ = cells_of(slide, tissue, scale, "HER2", tile=1536)
+        many, _ = cells_of(slide, tissue, scale, "HER2", tile=128, workers=2)
+    assert len(one.xy) == len(many.xy)
+    assert np.abs(one.xy - many.xy).max() < 0.01
+    assert np.abs(one.crest - many.crest).max() < 0.01
+
+
+def test_same_whatever_the_workers(tmp_path: Path) -> None:
+    image = draw_cells(membrane=0.5).image
+    one, two = (_measured(tmp_path, image, workers=workers) for workers in (1, 2))
+    assert one.cells is not None
+    assert two.cells is not None
+    assert one.cells.table().equals(two.cells.table())
+
+
+def test_working_resolution_is_a_whole_factor() -> None:
+    assert [working_factor(mpp) for mpp in (0.12, 0.2199, 0.25, 0.2738, 0.35, 0.5, 0.9)] == [
+        5,
+        2,
+        2,
+        2,
+        1,
+        1,
+        1,
+    ]
+
+
+def test_too_coarse_for_cells(tmp_path: Path) -> None:
+    result = _measured(tmp_path, draw_cells(membrane=0.8).image, mpp=2.0)
+    assert result.cells is None
+    assert result.her2 is None
+    assert result.areas is not None
+    assert result.areas.weak + result.areas.moderate + result.areas.strong > 0.1
+    assert "too coarse" in result.notes[0]
+
+
+def test_h_and_e_is_told(tmp_path: Path) -> None:
+    drawn = draw_cells()
+    od = np.zeros((*drawn.image.shape[:2], 3), np.float32)
+    od[100:-100, 100:-100] = 0.3 * RUIFROK_E
+    od[100:-100:24, 100:-100] += 0.3 * RUIFROK_H
+    result = _measured(tmp_path, to_rgb(od, WHITE))
+    assert result.cells is None
+    assert "does not look like haematoxylin and DAB" in result.notes[0]
+    assert result.sentence() == result.notes[0]
+
+
+def test_greyscale_is_told(tmp_path: Path) -> None:
+    grey = cv2.cvtColor(draw_cells().image, cv2.COLOR_RGB2GRAY)
+    result = _measured(tmp_path, np.repeat(grey[..., None], 3, axis=2))
+    assert "greyscale" in result.notes[0]
+
+
+def test_too_few_tumour_cells(tmp_path: Path) -> None:
+    result = _measured(tmp_path, draw_cells(rows=4, columns=4).image)
+    assert result.her2 is None
+    assert "at least 50 are needed" in result.notes[0]
+
+
+def test_glass_alone_has_no_tissue(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 1, (300, 300, 3))
+    with pytest.raises(NoTissueError):
+        _measured(tmp_path, np.clip(WHITE + noise, 0, 255).astype(np.uint8))
+
+
+def test_unknown_marker(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="CD3"):
+        _measured(tmp_path, draw_cells(rows=2, columns=2).image, marker="CD3")
+
+
+def _square(low: float, high: float) -> list[list[float]]:
+    return [[low, low], [high, low], [high, high], [low, high], [low, low]]
+
+
+def test_regions_count_only_inside(tmp_path: Path) -> None:
+    image = draw_cells(rows=16, columns=16, membrane=0.8).image
+    whole = _measured(tmp_path, image)
+    half = image.shape[1] / 2
+    geometry = {"type": "Polygon", "coordinates": [_square(0, half)]}
+    file = tmp_path / "tumour.geojson"
+    file.write_text(
+        json.dumps({"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": geometry}]})
+    )
+    part = _measured(tmp_path, image, regions=file)
+    assert part.tumour_cells == pytest.approx(whole.tumour_cells / 4, abs=12)
+
+
+def test_regions_elsewhere_are_told(tmp_path: Path) -> None:
+    geometry = {"type": "Polygon", "coordinates": [_square(90_000, 90_100)]}
+    result = _measured(tmp_path, draw_cells().image, regions=geometry)
+    assert "no cell on this slide's tissue" in result.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("not json", "is not GeoJSON"),
+        ('{"type": "Polygon"}', "is not valid GeoJSON"),
+        ('{"type": "Polygon", "coordinates": [[[0, 0], [1, 1]]]}', "three points"),
+        ('{"type": "Point", "coordinates": [0, 0]}', "holds no polygon"),
+        ("[1]", "is not valid GeoJSON"),
+    ],
+)
+def test_bad_regions(tmp_path: Path, text: str, reason: str) -> None:
+    file = tmp_path / "bad.geojson"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=reason):
+        read_regions(file)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_regions(tmp_path / "absent.geojson")
+
+
+def test_holes_are_outside() -> None:
+    polygons = read_regions(
+        {"type": "MultiPolygon", "coordinates": [[_square(0, 10), _square(4, 6)], [_square(20, 30)]]}
+    )
+    x = np.array([2.0, 5.0, 25.0, 15.0])
+    assert inside_regions(polygons, x, x).tolist() == [True, False, True, False]
+
+
+def test_nuclear_grades_rise_with_background() -> None:
+    dab = np.array([0.0, 0.15, 0.3, 0.7], np.float32)
+    assert nuclear_grades(dab, 0.0).tolist() == [0, 1, 2, 3]
+    assert nuclear_grades(dab, 0.2).tolist() == [0, 0, 2, 3]
+    with pytest.raises(ValueError, match="nuclei"):
+        nuclear_score(np.zeros(0, np.uint8), "ER")
+
+
+@pytest.mark.slow
+def test_real_positive_cores_lie_above_the_negatives(real_cores: Path) -> None:
+    h_scores = {}
+    for path in sorted(real_cores.glob("[012]_*.jpg")):
+        with open_slide(path, mpp=0.25) as slide:
+            h_scores[path.name[:10]] = measure(slide, workers=2).h_score or 0.0
+    positive = [h_scores.pop(name) for name in ("2_0123a214", "2_da5928b4")]
+    assert len(h_scores) == 5
+    assert min(positive) > 2 * max(h_scores.values())
