@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -97,6 +98,8 @@ class Slide:
         self._threads = threads
         self._lock = threading.Lock()
         self._executor: ThreadPoolExecutor | None = None
+        # A slide that nobody closed closes with its last reference.
+        self._release = weakref.finalize(self, reader.close)
 
     def _level(self, index: int) -> Level:
         base_width, base_height = self._reader.stored.sizes[0]
@@ -182,7 +185,7 @@ class Slide:
             if self._executor is not None:
                 self._executor.shutdown()
                 self._executor = None
-        self._reader.close()
+        self._release()
 
     def __enter__(self) -> Self:
         return self

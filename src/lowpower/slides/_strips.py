@@ -73,7 +73,7 @@ def fill_grid(
         for row, values in sums:
             partial[row] = partial[row] + values if row in partial else values
     for row, values in partial.items():
-        out[row, columns.first_cell : columns.last_cell] = cv2.convertScaleAbs(values, alpha=1.0, beta=1e-4)
+        out[row, columns.first_cell : columns.last_cell] = _to_bytes(values)
 
 
 class _Kernel:
@@ -111,29 +111,45 @@ class _Kernel:
 
     def _complete(self, out: Pixels, pixels: Pixels, left: int, begin: int, rows: tuple[int, int]) -> None:
         exact_rows, exact_columns = self.rows.blocks(*rows), self._exact
-        rest = [self._all]
-        if exact_rows == rows and exact_columns[0] < exact_columns[1]:
-            y0, y1 = self.rows.pixels(*rows)
-            x0, x1 = self.columns.pixels(*exact_columns)
-            source = pixels[y0 - begin : y1 - begin, x0 - left : x1 - left]
-            if self.rows.step != 1.0:
-                size = (exact_columns[1] - exact_columns[0], rows[1] - rows[0])
-                source = np.asarray(cv2.resize(source, size, interpolation=cv2.INTER_AREA), np.uint8)
-            out[rows[0] : rows[1], exact_columns[0] : exact_columns[1]] = source
-            rest = [(self._all[0], exact_columns[0]), (exact_columns[1], self._all[1])]
+        if exact_rows[0] == exact_rows[1] or exact_columns[0] == exact_columns[1]:
+            self._average(out, pixels, (left, begin), rows, self._all)
+            return
+        y0, y1 = self.rows.pixels(*exact_rows)
+        x0, x1 = self.columns.pixels(*exact_columns)
+        source = pixels[y0 - begin : y1 - begin, x0 - left : x1 - left]
+        if self.rows.step != 1.0:
+            size = (exact_columns[1] - exact_columns[0], exact_rows[1] - exact_rows[0])
+            source = np.asarray(cv2.resize(source, size, interpolation=cv2.INTER_AREA), np.uint8)
+        out[slice(*exact_rows), slice(*exact_columns)] = source
+        # Cells that the slide's edge cuts, around the whole ones.
+        for edge in ((rows[0], exact_rows[0]), (exact_rows[1], rows[1])):
+            self._average(out, pixels, (left, begin), edge, self._all)
+        for edge in ((self._all[0], exact_columns[0]), (exact_columns[1], self._all[1])):
+            self._average(out, pixels, (left, begin), exact_rows, edge)
+
+    def _average(
+        self,
+        out: Pixels,
+        pixels: Pixels,
+        corner: tuple[int, int],
+        rows: tuple[int, int],
+        cells: tuple[int, int],
+    ) -> None:
+        """Fill rows x cells of `out` by weights; `corner` is the level pixel that `pixels` begins at."""
+        if rows[0] == rows[1] or cells[0] == cells[1]:
+            return
+        left, top = corner
         tall = max(1, int(_BLOCK_SIDE / max(self.rows.step, 1.0)))
-        for cells in rest:
-            for first in range(rows[0], rows[1] if cells[0] < cells[1] else rows[0], tall):
-                last = min(first + tall, rows[1])
-                y0, y1 = self.rows.pixels(first, last)
-                weights = self.rows.weights(first, last, y0, y1)
-                source = pixels[y0 - begin : y1 - begin]
-                for column in self._columns(*cells):
-                    block = source[:, column.begin - left : column.end - left]
-                    values = _weigh(block, weights, column.weights).reshape(-1, last - first)
-                    # The hair above makes a tie fall one way whatever order its terms were summed in.
-                    done = cv2.transpose(cv2.convertScaleAbs(values, alpha=1.0, beta=1e-4))
-                    out[first:last, column.first : column.last] = done.reshape(last - first, -1, 3)
+        for first in range(*rows, tall):
+            last = min(first + tall, rows[1])
+            y0, y1 = self.rows.pixels(first, last)
+            weights = self.rows.weights(first, last, y0, y1)
+            source = pixels[y0 - top : y1 - top]
+            for column in self._columns(*cells):
+                block = source[:, column.begin - left : column.end - left]
+                values = _weigh(block, weights, column.weights).reshape(-1, last - first)
+                done = cv2.transpose(_to_bytes(values)).reshape(last - first, -1, 3)
+                out[first:last, column.first : column.last] = done
 
     def _columns(self, first: int, last: int) -> list[_Column]:
         """Cells `first` to `last` cut so that a block and its float copies stay in the processor's cache."""
@@ -154,3 +170,8 @@ def _weigh(block: Pixels, row_weights: Any, column_weights: Any) -> NDArray[np.f
     down = row_weights @ block.astype(np.float32).reshape(height, width * 3)
     across = cv2.transpose(down).reshape(width, -1)
     return np.asarray(column_weights @ across, np.float32)
+
+
+def _to_bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Rounded; the hair above makes a tie fall up whatever order its terms were summed in."""
+    return np.asarray(cv2.convertScaleAbs(values, alpha=1.0, beta=1e-4), np.uint8)

@@ -1,0 +1,180 @@
+"""A damaged slide is an error, at open or at read; never white pixels, never a crash, never chatter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from numpy.typing import NDArray
+
+from lowpower.errors import DamagedSlideError, NotASlideError
+from lowpower.slides import open_slide
+
+Writer = Callable[..., Path]
+CUTS = range(10)
+
+
+def _open_and_read_all(path: Path) -> None:
+    with open_slide(path, mpp=0.25) as slide:
+        for level in slide.levels:
+            slide.overview(level.mpp)
+
+
+def _cut(whole: Path, part: int, target: Path) -> None:
+    data = whole.read_bytes()
+    target.write_bytes(data[: len(data) * (2 * part + 1) // 20])
+
+
+@pytest.fixture(scope="module")
+def image(picture: Callable[..., NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    return picture(700, 500)
+
+
+@pytest.mark.parametrize("part", CUTS)
+@pytest.mark.parametrize("name", ["cmu-1-small-region.svs", "tcga-cr-7395-01a-01-ts1.svs"])
+def test_a_truncated_aperio(
+    real_slides: Path, tmp_path: Path, part: int, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    _cut(real_slides / name, part, path)
+    with pytest.raises((DamagedSlideError, NotASlideError), match="cut short"):
+        _open_and_read_all(path)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("part", CUTS)
+@pytest.mark.parametrize(
+    ("compression", "tile", "bigtiff"),
+    [("jpeg", (64, 64), False), ("zlib", (64, 64), True), ("lzw", None, False), (None, None, False)],
+    ids=["jpeg tiles", "deflate tiles", "LZW strips", "plain strips"],
+)
+def test_a_truncated_pyramid(
+    tmp_path: Path,
+    image: NDArray[np.uint8],
+    write_pyramid: Writer,
+    part: int,
+    compression: str | None,
+    tile: tuple[int, int] | None,
+    bigtiff: bool,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    whole = write_pyramid(
+        tmp_path / "whole.tif", image, levels=3, compression=compression, tile=tile, bigtiff=bigtiff
+    )
+    _open_and_read_all(whole)
+    _cut(whole, part, tmp_path / "cut.tif")
+    with pytest.raises(DamagedSlideError, match="cut short"):
+        _open_and_read_all(tmp_path / "cut.tif")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("part", CUTS)
+def test_a_truncated_ome(tmp_path: Path, image: NDArray[np.uint8], part: int) -> None:
+    whole = tmp_path / "whole.ome.tif"
+    with tifffile.TiffWriter(whole) as out:
+        options = {"tile": (64, 64), "compression": "jpeg", "photometric": "rgb"}
+        out.write(image, subifds=2, metadata={"axes": "YXS", "PhysicalSizeX": 0.25}, **options)
+        out.write(image[::2, ::2], subfiletype=1, **options)
+        out.write(image[::4, ::4], subfiletype=1, **options)
+    with open_slide(whole) as slide:
+        assert len(slide.levels) == 3
+    _cut(whole, part, tmp_path / "cut.ome.tif")
+    with pytest.raises(DamagedSlideError):
+        _open_and_read_all(tmp_path / "cut.ome.tif")
+
+
+def _overwrite(path: Path, target: Path, share: float, page: int = 0, tile: int = 3) -> None:
+    """Zeros in place of the last `share` of one tile."""
+    data = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as file:
+        offset, count = file.pages[page].dataoffsets[tile], file.pages[page].databytecounts[tile]
+    begin = offset + int(count * (1 - share))
+    data[begin : offset + count] = bytes(offset + count - begin)
+    target.write_bytes(data)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+@pytest.mark.parametrize("compression", ["jpeg", "jpeg2000", "zlib", "lzw"])
+def test_a_tile_that_lost_its_data(
+    tmp_path: Path,
+    image: NDArray[np.uint8],
+    write_pyramid: Writer,
+    share: float,
+    compression: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    whole = write_pyramid(tmp_path / "whole.tif", image, compression=compression)
+    _overwrite(whole, tmp_path / "hole.tif", share)
+    with open_slide(tmp_path / "hole.tif") as slide:
+        with pytest.raises(DamagedSlideError, match="tile 3"):
+            slide.overview(1.0)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.timeout(60)  # fastslide waits for ever on such a tile
+@pytest.mark.parametrize("share", [1.0, 0.5])
+@pytest.mark.parametrize("name", ["cmu-1-small-region.svs", "tcga-cr-7395-01a-01-ts1.svs"])
+def test_an_aperio_tile_that_lost_its_data(
+    real_slides: Path, tmp_path: Path, name: str, share: float, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _overwrite(real_slides / name, tmp_path / name, share, tile=20)
+    with open_slide(tmp_path / name, mpp=0.5) as slide:
+        assert slide.backend == "fastslide"
+        with pytest.raises(DamagedSlideError, match="tile 20"):
+            slide.overview(0.5)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("tile", [0, 20])
+def test_an_aperio_whose_first_tile_is_lost(real_slides: Path, tmp_path: Path, tile: int) -> None:
+    _overwrite(real_slides / "cmu-1-small-region.svs", tmp_path / "a.svs", 1.0, tile=tile)
+    with pytest.raises(DamagedSlideError):
+        _open_and_read_all(tmp_path / "a.svs")
+
+
+def test_tiles_that_were_never_written(
+    tmp_path: Path, image: NDArray[np.uint8], write_pyramid: Writer
+) -> None:
+    path = write_pyramid(tmp_path / "a.tif", image)
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages[0].tags["TileByteCounts"]
+        at, value = tag.valueoffset, np.array(tag.value, np.uint32)
+        wide = tag.dtype == 4
+    data = bytearray(path.read_bytes())
+    value[5] = 0
+    encoded = value.astype(np.uint32 if wide else np.uint16).tobytes()
+    data[at : at + len(encoded)] = encoded
+    path.write_bytes(data)
+    with pytest.raises(DamagedSlideError, match="1 of 88 tiles were never written"):
+        open_slide(path)
+
+
+def test_directories_in_a_circle(tmp_path: Path, image: NDArray[np.uint8], write_pyramid: Writer) -> None:
+    path = write_pyramid(tmp_path / "a.tif", image)
+    with tifffile.TiffFile(path) as file:
+        first = file.pages[0].offset
+        entries = len(file.pages[0].tags)
+    data = bytearray(path.read_bytes())
+    data[first + 2 + 12 * entries : first + 6 + 12 * entries] = first.to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(DamagedSlideError, match="circle"):
+        open_slide(path)
+
+
+@pytest.mark.parametrize("part", CUTS)
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
+def test_a_truncated_image(
+    tmp_path: Path, image: NDArray[np.uint8], part: int, suffix: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from PIL import Image
+
+    whole = tmp_path / f"whole{suffix}"
+    Image.fromarray(image).save(whole)
+    _cut(whole, part, tmp_path / f"cut{suffix}")
+    with pytest.raises(DamagedSlideError):
+        _open_and_read_all(tmp_path / f"cut{suffix}")
+    assert capfd.readouterr() == ("", "")
