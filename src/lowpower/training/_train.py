@@ -227,7 +227,10 @@ def _fit(
             max_epochs=config.fitting.epochs,
             gradient_clip_val=config.fitting.clip,
             callbacks=callbacks,
-            logger=[CSVLogger(folder, "logs", flush_logs_every_n_steps=1), TensorBoardLogger(folder, "tensorboard")],
+            logger=[
+                CSVLogger(folder, "logs", flush_logs_every_n_steps=1),
+                TensorBoardLogger(folder, "tensorboard"),
+            ],
             reload_dataloaders_every_n_epochs=1,
             log_every_n_steps=1,
             num_sanity_val_steps=0,
