@@ -170,7 +170,6 @@ def test_streamed_patches_are_what_single_reads_give(
         for image, index in zip(some.images, some.index.tolist(), strict=True):
             seen[index] += 1
             if index % 5 == 0:
-                # single reads at a finer um/px may round to one level more; compare at the same grid
                 assert np.array_equal(image, slide.read(grid.box(index), grid.mpp))
     assert seen.tolist() == [1] * len(grid)
 
@@ -243,7 +242,7 @@ def test_tiles_decoded_straight_are_what_single_reads_give(
             slide, everything, PatchRecipe(mpp=mpp, size=size, overlap=overlap, min_tissue=0.1)
         )
         for some in read_patches(slide, grid, batch=9):
-            for image, index in zip(some.images, some.index.tolist(), strict=True):
+            for image, index in zip(some.images[::4], some.index[::4].tolist(), strict=True):
                 assert np.array_equal(image, slide.read(grid.box(index), grid.mpp))
 
 

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import cv2
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from lowpower.units import Box
 
 if TYPE_CHECKING:
+    import tifffile
+
     from lowpower.slides import Slide
 
 __all__ = ["TileSource", "open_tiles"]
@@ -90,6 +91,8 @@ def open_tiles(slide: Slide, mpp: float) -> TileSource | None:
     step = mpp / level.mpp
     if abs(step - round(step)) > _EXACT * step or abs(slide.mpp * level.downsample / level.mpp - 1) > _EXACT:
         return None
+    import tifffile  # 0.1 s, needed only here
+
     try:
         file = tifffile.TiffFile(slide.path)
     except (tifffile.TiffFileError, OSError, ValueError):
@@ -102,7 +105,7 @@ def open_tiles(slide: Slide, mpp: float) -> TileSource | None:
 
 
 def _source(slide: Slide, file: tifffile.TiffFile, size: tuple[int, int], step: int) -> TileSource | None:
-    pages: list[Any] = [page for page in file.pages if isinstance(page, tifffile.TiffPage)]
+    pages: list[Any] = [page.aspage() for page in file.pages]
     same = [page for page in pages if page.is_tiled and (page.imagewidth, page.imagelength) == size]
     base = [page for page in pages if (page.imagewidth, page.imagelength) == slide.size]
     if len(same) != 1 or not base:
