@@ -2,6 +2,10 @@
 
 from lowpower.models._bundle import Bundle, bundled_models, load_bundle, save_bundle
 from lowpower.models._bundle_spec import Abstention, BundleSpec, Metric, software_versions
+from lowpower.models._encoder_cards import EncoderCard, register_encoder
+from lowpower.models._encoder_stain import STAIN_NAMES
+from lowpower.models._encoders import Encoder, create_encoder, encoder_card, encoder_names
+from lowpower.models._fusion import FusionName, HistogramFusion, fit_histogram_fusion, fuse_patches
 from lowpower.models._heads import class_probabilities, expected_score, head_loss, temper
 from lowpower.models._lite0 import (
     LITE0_MEAN,
@@ -15,24 +19,45 @@ from lowpower.models._network import SlideNetwork
 from lowpower.models._predict import Prediction, explain, predict, to_tensors
 from lowpower.models._spec import HeadName, ModelSpec
 from lowpower.models._weights import build_network, read_state
+from lowpower.models.mil import (
+    Aggregator,
+    MilOutput,
+    aggregator_names,
+    create_aggregator,
+    register_aggregator,
+)
 
 __all__ = [
     "LITE0_MEAN",
     "LITE0_SHA256",
     "LITE0_STD",
+    "STAIN_NAMES",
     "Abstention",
+    "Aggregator",
     "Bundle",
     "BundleSpec",
+    "Encoder",
+    "EncoderCard",
+    "FusionName",
     "HeadName",
+    "HistogramFusion",
     "Metric",
+    "MilOutput",
     "ModelSpec",
     "Prediction",
     "SlideNetwork",
+    "aggregator_names",
     "build_network",
     "bundled_models",
     "class_probabilities",
+    "create_aggregator",
+    "create_encoder",
+    "encoder_card",
+    "encoder_names",
     "expected_score",
     "explain",
+    "fit_histogram_fusion",
+    "fuse_patches",
     "head_loss",
     "lite0_features",
     "lite0_weights",
@@ -40,6 +65,8 @@ __all__ = [
     "load_lite0",
     "predict",
     "read_state",
+    "register_aggregator",
+    "register_encoder",
     "save_bundle",
     "software_versions",
     "temper",
