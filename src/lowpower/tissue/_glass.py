@@ -21,8 +21,8 @@ _FLAT = 0.010
 _SURELY_FLAT = 0.003
 """Standard deviation of mean OD below which a block is flat whatever varies in it."""
 _GRAINY = 0.65
-"""Above `_SURELY_FLAT` only a camera's noise is taken for glass: averaging 2 x 2 pixels halves it. Pale tissue keeps
-0.8 to 0.9 of its variation."""
+"""Above `_SURELY_FLAT` only a camera's noise is taken for glass: averaging 2 x 2 pixels halves it. Pale
+tissue keeps 0.8 to 0.9 of its variation."""
 _DARKEST = 0.20
 """Mean OD of the darkest glass believed in (RGB 160)."""
 _MOST_TINTED = 0.06

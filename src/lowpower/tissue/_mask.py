@@ -80,7 +80,7 @@ def tissue_mask(image: NDArray[np.uint8], mpp: float) -> MaskResult:
         mask = clean(evidence.mask & ~(padding | pen), off, effective)
         field = mask.size * effective * effective
         if glass.share < _GAPS and field < _FIELD_OF_VIEW_UM2 and mask.mean() > 0.25:
-            # A few flat spots in a field of view are gaps in pale tissue: true glass, but nobody's background.
+            # A few flat spots in a field of view are gaps in pale tissue: glass, but nobody's background.
             mask = np.ones_like(mask)
         mask &= ~(padding | pen)
     numbers = _numbers(off[..., 0], mask, pen, padding, glass, evidence, effective)
