@@ -261,7 +261,7 @@ from lowpower.slides import open_slide
 from lowpower.views._patch_stream import read_patches
 from lowpower.views._patches import PatchRecipe
 with open_slide(Path({path!r})) as slide:
-    grid = patches.make_grid(slide, PatchRecipe(mpp=0.25, overlap={overlap}, min_tissue=0.0), {count})
+    grid = patches.make_grid(slide, PatchRecipe(mpp=0.25, overlap=0.75, min_tissue=0.0), {count})
     seen = sum(len(some.index) for some in read_patches(slide, grid))
 print(seen, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
@@ -271,7 +271,7 @@ def memory(path: Path) -> dict[str, float]:
     """Peak MiB of a fresh process that streams 1,000, 20,000 and 200,000 patches of one slide."""
     peaks = {}
     for count in (1_000, 20_000, 200_000):
-        code = MEMORY.format(folder=str(Path(__file__).parent), path=str(path), overlap=0.9, count=count)
+        code = MEMORY.format(folder=str(Path(__file__).parent), path=str(path), count=count)
         told = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         ).stdout.split()
@@ -293,7 +293,7 @@ def main() -> None:
         for path in (half, quarter):
             told[path.stem] = compare(path, options.patches, options.rounds, options.threads)
         if options.memory:
-            told["memory"] = memory(half)
+            told["memory"] = memory(write_slide(Path(folder) / "large.tif", (1, 4), side=28_672))
     print(json.dumps(told, indent=2))
 
 

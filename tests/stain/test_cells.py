@@ -125,7 +125,7 @@ def test_kinds_of_nothing_and_of_one() -> None:
 
 def test_regions_turn_doubt_to_tumour() -> None:
     one = np.ones(1, np.float32)
-    doubtful = (7.0 * one, 1.25 * one, 1.6 * one, 0.5 * one)
+    doubtful = (7.0 * one, 1.6 * one, 1.6 * one, 0.5 * one)
     assert kinds_of(np.zeros((1, 2)), *doubtful).tolist() != [TUMOUR]
     assert kinds_of(np.zeros((1, 2)), *doubtful, in_region=np.array([True])).tolist() == [TUMOUR]
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.training.toys import GLASS, tissue_image, toy_cohort
 
 import lowpower.views._store as store
 from lowpower.cohort import read_cohort, write_manifest
@@ -15,7 +16,6 @@ from lowpower.errors import ConfigError, DamagedSlideError, NotASlideError
 from lowpower.slides import open_slide
 from lowpower.tissue import find_tissue
 from lowpower.views import LowResRecipe, cached_view, load_view, make_view, open_prepared, prepare_views
-from tests.training.toys import GLASS, tissue_image, toy_cohort
 
 RECIPE = LowResRecipe(mpp=8.0)
 

@@ -34,8 +34,8 @@ def print_results(console: Console, results: Sequence[Result]) -> None:
 
 def _results_table(results: Sequence[Result]) -> Table:
     table = Table(title="Research use only: not a medical device.", title_justify="left")
-    table.add_column("slide", overflow="fold", ratio=1)
-    for name in ("state", "decision", "expected", "probabilities", "um/px", "tissue mm2"):
+    table.add_column("slide", overflow="fold", min_width=16)
+    for name in ("state", "decision", "expected", "probabilities"):
         table.add_column(name, no_wrap=True)
     for result in results:
         shares = (result.probabilities or {}).items()
@@ -45,8 +45,6 @@ def _results_table(results: Sequence[Result]) -> Table:
             result.decision or "",
             f"{result.expected_score:.2f}" if result.expected_score is not None else "",
             " ".join(f"{name}:{share:.2f}" for name, share in shares),
-            f"{result.mpp:.4g}" if result.mpp else "",
-            f"{result.qc.area_mm2:.2f}" if result.qc else "",
         )
     return table
 

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.simulate._growth import grow, scattered
+from lowpower.simulate._images import Bytes, Floats, blurred, signed_distance
 from lowpower.simulate._layout import PLAN_UM, Place, outline_field
 from lowpower.simulate._spec import Pattern, SlideSpec
-from lowpower.simulate._textures import Floats, smooth_field, smoothstep
+from lowpower.simulate._textures import smooth_field, smoothstep
 
 __all__ = ["SOLID", "Architecture", "build_architecture"]
 
 Halves: TypeAlias = NDArray[np.float16]
-Bytes: TypeAlias = NDArray[np.uint8]
 
 SOLID = -40.0
 """Value of the lumen field where a structure has no lumen."""
@@ -66,12 +66,10 @@ class Architecture:
 
 
 def _signed(mask: NDArray[np.bool_], limit: float, smooth: float = 0.8) -> Floats:
-    inside = mask.astype(np.uint8)
-    distance = cv2.distanceTransform(inside, cv2.DIST_L2, 5) - cv2.distanceTransform(
-        1 - inside, cv2.DIST_L2, 5
-    )
-    np.clip(distance, -limit / PLAN_UM - 2, limit / PLAN_UM + 2, out=distance)
-    return np.clip(cv2.GaussianBlur(distance * np.float32(PLAN_UM), (0, 0), smooth), -limit, limit)
+    """Signed distance in microns, rounded off a little."""
+    far = signed_distance(mask, limit / PLAN_UM + 2)
+    far *= np.float32(PLAN_UM)
+    return np.clip(blurred(far, smooth), -limit, limit)
 
 
 def _bytes(field: Floats) -> Bytes:
@@ -88,6 +86,8 @@ def _walls(
         low, high = (8.0, 12.0) if normal[number] else usual.get(pattern, (0.0, 0.0))
         wall = rng.uniform(low, high) if high else 0.0
         hollow = normal[number] or rng.random() < 0.92
+        if pattern == "tubules" and deepest[number] > 110:
+            wall = 0.0
         if wall and hollow and deepest[number] > wall + 2.5:
             walls[number] = wall
     return walls
@@ -96,16 +96,13 @@ def _walls(
 def _cribriform(rng: np.random.Generator, shape: tuple[int, int], share: float) -> Floats:
     """Signed distance to round holes on a jittered lattice, above 0 inside."""
     holes = np.zeros(shape, np.uint8)
-    scale = 4
-    big = np.zeros((shape[0] * 1, shape[1] * 1), np.uint8)
     centres, radii = scattered(rng, shape, 42.0 / PLAN_UM, share)
     for (x, y), _ in zip(centres, radii, strict=True):
         axes = rng.uniform(7, 16, 2) / PLAN_UM
         cv2.ellipse(
-            big, (int(x * scale), int(y * scale)), (int(axes[0] * scale), int(axes[1] * scale)),
+            holes, (int(x * 4), int(y * 4)), (int(axes[0] * 4), int(axes[1] * 4)),
             float(rng.uniform(0, 180)), 0, 360, 1, -1, shift=2,
         )  # fmt: skip
-    holes |= big
     return _signed(holes > 0, 30.0, 1.2)
 
 
@@ -153,7 +150,8 @@ def build_architecture(spec: SlideSpec, place: Place, number: int) -> Architectu
     ).astype(np.float32)
     tumour, normal_mask, region = grow(rng, spec, place, tissue)
     epithelium_mask = (tumour | normal_mask) & tissue
-    count, component, stats, _ = cv2.connectedComponentsWithStats(epithelium_mask.astype(np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(epithelium_mask.astype(np.uint8))
+    component = np.asarray(labels, np.int32)
     small = stats[:, cv2.CC_STAT_AREA] < 260 / PLAN_UM**2
     small[0] = False
     component[small[component]] = 0
@@ -165,17 +163,15 @@ def build_architecture(spec: SlideSpec, place: Place, number: int) -> Architectu
     walled = _walls(rng, patterns, deepest, normal)
     wall_map = walled[component] * (1 + 0.18 * smooth_field(rng, shape, 60 / PLAN_UM, 2))
     lumen = np.where(walled[component] > 0, epithelium - wall_map, SOLID).astype(np.float32)
-    sieve = np.array([(p == "ducts" and rng.random() < 0.5) or p == "solid" for p in patterns])
+    solid = walled == 0
+    sieve = np.array([(p == "ducts" and rng.random() < 0.5) or p in ("solid", "tubules") for p in patterns])
+    sieve &= solid
     if sieve.any():
-        holes = _cribriform(rng, shape, 0.5 if "ducts" in names else 0.08)
+        holes = _cribriform(rng, shape, 0.08 if names == ["solid"] else 0.5)
         holes = np.where(sieve[component] & (epithelium > 12), holes, SOLID)
         lumen = np.maximum(lumen, holes).astype(np.float32)
-    dying = np.array(
-        [
-            p in ("ducts", "solid") and d > 70 and rng.random() < 0.6
-            for p, d in zip(patterns, deepest, strict=True)
-        ]
-    )
+    big = np.array([pattern in ("ducts", "solid") for pattern in patterns])
+    dying = big & (deepest > 70) & (rng.random(count) < 0.6)
     rim = rng.uniform(55, 95) + 12 * smooth_field(rng, shape, 40 / PLAN_UM, 2)
     necrosis = np.where(dying[component], smoothstep(epithelium - rim, 0.0, 8.0), 0).astype(np.float32)
     free = epithelium < -12
@@ -195,7 +191,7 @@ def build_architecture(spec: SlideSpec, place: Place, number: int) -> Architectu
         epithelium=epithelium.astype(np.float16),
         lumen=np.clip(lumen, SOLID, 60).astype(np.float16),
         vessel=vessel.astype(np.float16),
-        component=component.astype(np.int32),
+        component=component,
         walled=walled,
         normal=normal,
         necrosis=_bytes(necrosis),

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.simulate._images import Floats, blurred, placed, signed_distance
 from lowpower.simulate._render import Stains
 from lowpower.simulate._spec import SlideSpec
-from lowpower.simulate._textures import Floats, ramp, smooth_field, tile
+from lowpower.simulate._textures import ramp, smooth_field, tile
 
 __all__ = ["Artefacts", "Flaws"]
 
@@ -54,7 +55,7 @@ def _pen(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
         path = start + np.cumsum(np.stack([np.cos(turn), np.sin(turn)], axis=1), axis=0) * step
         cv2.polylines(ink, [np.rint(path).astype(np.int32)], False, 255, int(rng.uniform(120, 500) / _MAP_UM))
     uneven = 0.85 + 0.3 * smooth_field(rng, shape, 300 / _MAP_UM, 2)
-    soft = cv2.GaussianBlur(ink.astype(np.float32) / 255, (0, 0), 1.2)
+    soft = blurred(ink.astype(np.float32), 1.2) / 255
     return np.clip(soft * uneven, 0, 1.3).astype(np.float32)
 
 
@@ -124,16 +125,12 @@ class Artefacts:
         for _ in range(int(rng.integers(1, 7))):
             centre = (int(rng.integers(shape[1])), int(rng.integers(shape[0])))
             cv2.circle(mask, centre, int(rng.uniform(30, 320) / _MAP_UM), 1, -1)
-        distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5) - cv2.distanceTransform(
-            1 - mask, cv2.DIST_L2, 5
-        )
-        return np.clip(distance * _MAP_UM, -80, 200).astype(np.float32)
+        return signed_distance(mask > 0, 200 / _MAP_UM) * np.float32(_MAP_UM)
 
     def _at(self, field: Floats, left: int, top: int, width: int, height: int) -> Floats:
         scale = self._mpp / _MAP_UM
         matrix = np.array([[scale, 0, (left + 0.5) * scale - 0.5], [0, scale, (top + 0.5) * scale - 0.5]])
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return cv2.warpAffine(field, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        return placed(field, matrix, (width, height))
 
     def _window(self, field: Floats, left: int, top: int, width: int, height: int) -> NDArray[np.float32]:
         scale = self._mpp / _MAP_UM

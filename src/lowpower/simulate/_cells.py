@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from lowpower.simulate._textures import Floats
 
 __all__ = ["Cells", "place_cells"]
 
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 _NUMBER = {kind: number for number, kind in enumerate(KINDS)}
 
 
@@ -109,7 +111,7 @@ def _lattice(rng: np.random.Generator, plan: Architecture, spacing: float, jitte
     return np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
 
 
-def sample(field: NDArray[np.generic], xy: Floats) -> NDArray[np.generic]:
+def sample(field: NDArray[_Scalar], xy: Floats) -> NDArray[_Scalar]:
     """Nearest value of a plan field at (N, 2) microns."""
     column = np.clip((xy[:, 0] / PLAN_UM).astype(np.intp), 0, field.shape[1] - 1)
     row = np.clip((xy[:, 1] / PLAN_UM).astype(np.intp), 0, field.shape[0] - 1)
@@ -196,9 +198,8 @@ def _fibre_turn(plan: Architecture, xy: Floats) -> Floats:
     dx, dy = np.array([8.0, 0], np.float32), np.array([0, 8.0], np.float32)
     vx = (sample(v, xy + dx) - sample(v, xy - dx)) / 16.0
     vy = (sample(v, xy + dy) - sample(v, xy - dy)) / 16.0
-    sin, cos = np.sin(plan.turn), np.cos(plan.turn)
-    gx, gy = -sin + np.asarray(vx, np.float32), cos + np.asarray(vy, np.float32)
-    return (np.arctan2(gy, gx) + np.pi / 2).astype(np.float32)
+    turn = np.arctan2(np.cos(plan.turn) + vy, vx - np.sin(plan.turn)) + np.pi / 2
+    return np.asarray(turn, np.float32)
 
 
 def _stromal(rng: np.random.Generator, spec: SlideSpec, plan: Architecture) -> Cells:

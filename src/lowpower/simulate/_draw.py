@@ -29,7 +29,7 @@ def _log_between(rng: np.random.Generator, low: float, high: float) -> float:
 def draw_laboratory(seed: int, index: int = 0) -> Laboratory:
     """The `index`-th laboratory of `seed`."""
     rng = np.random.default_rng([seed, index, 0x1AB])
-    counterstain = _log_between(rng, 0.12, 0.7)
+    counterstain = _log_between(rng, 0.12, 0.6)
     # Counterstain that is strong in nuclei is strong around them too, but laboratories differ.
     haze = counterstain * _log_between(rng, 0.6, 1.6)
     return Laboratory(
@@ -136,7 +136,7 @@ def draw_slide(
         clone_um=_log_between(rng, 80, 1500),
         cell_noise=_between(rng, 0.1, 0.8),
         patchiness=_between(rng, 0.0, 0.35),
-        blush=0.0 if rng.random() < 0.4 else _log_between(rng, 0.01, 0.2),
+        blush=0.0 if rng.random() < 0.5 else _log_between(rng, 0.01, 0.16),
         nucleus_um=_between(rng, 6.5, 11.0),
         spacing=_between(rng, 1.25, 1.9),
         retraction=0.0 if rng.random() < 0.5 else _between(rng, 0.5, 4.0),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.simulate._images import enlarged, looked_up, placed
 from lowpower.simulate._layout import PLAN_UM
 from lowpower.simulate._textures import BANK, BANK_UM, Floats, bank, tile
 
@@ -47,7 +48,7 @@ class Frame:
         """Pixels between samples of plan fields: they are smooth, so about one a micron is enough."""
         return max(1, int(_COARSE_UM / self.mpp))
 
-    def coarse(self, field: NDArray[np.generic], step: int | None = None) -> Floats:
+    def coarse(self, field: NDArray[Any], step: int | None = None) -> Floats:
         """A plan field at every `step`-th pixel (default: `self.step`)."""
         step = step or self.step
         scale = step * self.mpp / PLAN_UM
@@ -60,16 +61,14 @@ class Frame:
         bottom = int(np.clip(np.ceil(y + rows * scale) + 2, top + 1, field.shape[0]))
         window = field[top:bottom, left:right].astype(np.float32)
         matrix = np.array([[scale, 0, x - left], [0, scale, y - top]])
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return cv2.warpAffine(window, matrix, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        return placed(window, matrix, (columns, rows))
 
     def fine(self, coarse: Floats, step: int | None = None) -> Floats:
         """(height, width) of what `coarse` returned, or of anything made from it."""
         step = step or self.step
         if step == 1:
             return coarse
-        size = (coarse.shape[1] * step, coarse.shape[0] * step)
-        return cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)[: self.height, : self.width]
+        return enlarged(coarse, step)[: self.height, : self.width]
 
     def bent(self, flow: Floats, turn: float, step: int) -> tuple[Floats, Floats]:
         """Coordinates (u, v) in bank pixels at every `step`-th pixel, turned and bent by a flow field."""
@@ -96,4 +95,4 @@ class Frame:
         # remap counts in 16 bits, so whole periods are taken off first.
         u -= np.float32(np.floor(float(u.min()) / BANK) * BANK)
         v -= np.float32(np.floor(float(v.min()) / BANK) * BANK)
-        return cv2.remap(bank(name), u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        return looked_up(bank(name), u, v, wrap=True)

@@ -93,9 +93,9 @@ def _pattern_mask(
         return _bands(rng, shape, float(rng.uniform(70, 120)), min(share, 0.45), bed)
     if pattern == "tubules" and rng.random() < 0.6:
         # Back to back: everything but thin septa.
-        return ~_bands(rng, shape, float(rng.uniform(110, 240)), float(rng.uniform(0.15, 0.4)), bed)
+        return ~_bands(rng, shape, float(rng.uniform(60, 150)), float(rng.uniform(0.15, 0.4)), bed)
     if pattern == "tubules":
-        return _bands(rng, shape, float(rng.uniform(220, 320)), min(share, 0.72), bed)
+        return _bands(rng, shape, float(rng.uniform(130, 240)), min(share, 0.65), bed)
     if pattern == "columnar":
         return _round_structures(rng, shape, (60.0, float(rng.uniform(120, 240))), share, bed)
     if pattern == "ducts":

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lowpower.simulate._cells import Cells
 from lowpower.simulate._frame import Frame
-from lowpower.simulate._textures import Floats
+from lowpower.simulate._images import Floats, blurred, looked_up
 
 __all__ = ["cell_map", "membranes"]
 
@@ -18,6 +18,8 @@ _LINE_UM = 0.32
 """Standard deviation of a membrane's profile."""
 _SMEAR_UM = 1.1
 """The same for a membrane cut obliquely."""
+_THICK_UM = 0.7
+"""The same for an intense membrane, which is thick as well as dark."""
 
 
 def _seeded(frame: Frame, cells: Cells, halo: int) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
@@ -61,7 +63,7 @@ def cell_map(frame: Frame, cells: Cells, inside: NDArray[np.bool_]) -> NDArray[n
     map_y += frame.tile("mottle", 4) * narrow
     map_x += np.arange(halo, halo + frame.width, dtype=np.float32)
     map_y += np.arange(halo, halo + frame.height, dtype=np.float32)[:, None]
-    owner = cv2.remap(named, map_x, map_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    owner = looked_up(named, map_x, map_y, nearest=True)
     owner *= inside
     return owner.astype(np.int32)
 
@@ -101,7 +103,8 @@ def _presence(frame: Frame, cells: Cells, own: NDArray[np.intp], row: Floats, co
     spread = np.where(towards > 0, np.float32(1.25), np.float32(0.98))
     complete = np.clip(cells.completeness[own], 0.001, 0.999)
     cut = spread * np.float32(np.sqrt(2)) * _erfinv(1 - 2 * complete)
-    return np.clip((wave - cut) * np.float32(4) + np.float32(0.5), 0, 1)
+    present: Floats = np.clip((wave - cut) * np.float32(4) + np.float32(0.5), 0, 1)
+    return present
 
 
 def _erfinv(x: Floats) -> Floats:
@@ -109,7 +112,8 @@ def _erfinv(x: Floats) -> Floats:
     a = np.float32(0.147)
     log = np.log(np.maximum(1 - x * x, np.float32(1e-6)))
     part = np.float32(2 / (np.pi * 0.147)) + log / 2
-    return np.sign(x) * np.sqrt(np.sqrt(part * part - log / a) - part)
+    result: Floats = np.sign(x) * np.sqrt(np.sqrt(part * part - log / a) - part)
+    return result
 
 
 def membranes(frame: Frame, cells: Cells, owner: NDArray[np.int32], smear: float) -> tuple[Floats, Floats]:
@@ -135,7 +139,7 @@ def membranes(frame: Frame, cells: Cells, owner: NDArray[np.int32], smear: float
     # A border is two pixels wide; `gain` gives its blurred middle the height 1.
     sigma = _LINE_UM / frame.mpp
     gain = np.float32(sigma * np.sqrt(2 * np.pi) / 2)
-    line = cv2.GaussianBlur(line, (0, 0), sigma)
+    line = blurred(line, sigma)
     line *= gain
     stained = cells.intensity[own] > 0
     border, own = border[stained], own[stained]
@@ -145,15 +149,24 @@ def membranes(frame: Frame, cells: Cells, owner: NDArray[np.int32], smear: float
     there = _presence(frame, cells, own, row.astype(np.float32), column.astype(np.float32))
     uneven = 1 + np.float32(0.35) * frame.tile("mottle", 5)[row, column]
     uneven += np.float32(0.25) * frame.tile("cloud", 6)[row, column]
-    stain.ravel()[border] = cells.intensity[own] * there * np.clip(uneven, 0.2, 1.9)
+    amount = cells.intensity[own] * there * np.clip(uneven, 0.2, 1.9)
+    stain.ravel()[border] = amount
     broad = _SMEAR_UM / frame.mpp
-    wide = cv2.GaussianBlur(stain, (0, 0), broad)
+    wide = blurred(stain, broad)
     oblique = frame.tile("cloud", 7) * np.float32(0.5)
     oblique += np.float32(0.55)
     np.clip(oblique, 0, 1.6, out=oblique)
     oblique *= np.float32(broad * np.sqrt(2 * np.pi) / 2 * (0.15 + 0.5 * smear))
     wide *= oblique
-    stain = cv2.GaussianBlur(stain, (0, 0), sigma)
+    intense = np.clip((cells.intensity[own] - np.float32(0.4)) * np.float32(2.5), 0, 1)
+    if intense.max() > 0:
+        thick = np.zeros_like(stain)
+        thick.ravel()[border] = amount * intense
+        spread = _THICK_UM / frame.mpp
+        thick = blurred(thick, spread)
+        thick *= np.float32(spread * np.sqrt(2 * np.pi) / 2 * 0.75)
+        wide += thick
+    stain = blurred(stain, sigma)
     stain *= gain * np.float32(1.15 - 0.45 * smear)
     stain += wide
     return stain, line

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
+from lowpower.simulate._images import Floats, blurred, signed_distance
 from lowpower.simulate._spec import SlideSpec, Specimen
-from lowpower.simulate._textures import Floats, smooth_field
+from lowpower.simulate._textures import smooth_field
 
 __all__ = ["PLAN_UM", "Place", "glass_size_um", "lay_out", "outline_field"]
 
@@ -85,7 +85,7 @@ def outline_field(rng: np.random.Generator, place: Place, specimen: Specimen, to
     x, y = (xs + 0.5) / columns * 2 - 1, (ys + 0.5) / rows * 2 - 1
     um = min(place.width, place.height) / 2
     if place.round:
-        inside = (1 - np.hypot(x, y)) * um
+        inside = (0.94 - np.hypot(x, y)) * um
         bend = smooth_field(rng, (rows, columns), 300 / PLAN_UM, 2) * 0.02 * um
     else:
         corner = 4.0 if specimen in ("resection", "fragment") else 6.0
@@ -99,8 +99,7 @@ def outline_field(rng: np.random.Generator, place: Place, specimen: Specimen, to
         cleft = np.abs(smooth_field(rng, (rows, columns), 320 / PLAN_UM, 3))
         where = smooth_field(rng, (rows, columns), 500 / PLAN_UM)
         field = np.minimum(field, (cleft - 0.06 * torn) * 200 + np.maximum(0.9 - where, 0) * 60)
-    mask = (field > 0).astype(np.uint8)
-    mask[[0, -1]] = 0
-    mask[:, [0, -1]] = 0
-    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5)
-    return np.clip(cv2.GaussianBlur(distance * PLAN_UM, (0, 0), 0.8), -60, 60).astype(np.float32)
+    mask = field > 0
+    mask[[0, -1]] = False
+    mask[:, [0, -1]] = False
+    return np.clip(blurred(signed_distance(mask, 60 / PLAN_UM + 2) * np.float32(PLAN_UM), 0.8), -60, 60)

@@ -8,7 +8,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from lowpower.simulate._textures import Floats, smoothstep
+from lowpower.simulate._images import Floats, blurred, placed
+from lowpower.simulate._textures import smoothstep
 
 __all__ = ["KINDS", "NucleusLibrary", "nucleus_library"]
 
@@ -48,7 +49,8 @@ class NucleusLibrary:
     """Stamps of every kind.
 
     Attributes:
-        stamps: Per kind, and for "columnar" tumour cells, [variant][turn] -> (S, S) float32 relative OD (1 = the laboratory's counterstain).
+        stamps: Per kind, and for "columnar" tumour cells, [variant][turn] -> (S, S) float32 relative OD
+            (1 = the laboratory's counterstain).
         turns: Number of orientations over half a turn.
     """
 
@@ -68,7 +70,7 @@ def _chromatin(rng: np.random.Generator, side: int, mpp: float) -> Floats:
     total = np.zeros((side, side), np.float32)
     for size_um, weight in ((0.45, 0.7), (1.1, 0.7)):
         clumps = rng.standard_normal((side, side), dtype=np.float32)
-        clumps = cv2.GaussianBlur(clumps, (0, 0), max(size_um / mpp, 0.5))
+        clumps = blurred(clumps, max(size_um / mpp, 0.5))
         total += np.float32(weight / (clumps.std() + 1e-6)) * clumps
     return total
 
@@ -105,7 +107,7 @@ def _nucleus(rng: np.random.Generator, kind: str, look: _Look, unit_um: float, m
         body = body + rng.uniform(0.5, 1.4) * np.exp(-((u - nu) ** 2 + (v - nv) ** 2) / (2 * size**2))
     fill = rng.uniform(*look.fill) * (rng.uniform(0.35, 0.7) if ghost else 1.0)
     stamp = np.asarray(fill * np.clip(body, 0.12, 2.4) * inside, np.float32)
-    return cv2.GaussianBlur(stamp, (0, 0), 0.7 / mpp) if ghost else stamp
+    return blurred(stamp, 0.7 / mpp) if ghost else stamp
 
 
 def _turned(stamp: Floats) -> list[Floats]:
@@ -114,7 +116,7 @@ def _turned(stamp: Floats) -> list[Floats]:
     turned = []
     for number in range(_TURNS):
         matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), -180 * number / _TURNS, 1.0)
-        turned.append(cv2.warpAffine(stamp, matrix, (side, side), flags=cv2.INTER_LINEAR))
+        turned.append(placed(stamp, cv2.invertAffineTransform(matrix).astype(np.float64), (side, side), 0.0))
     return turned
 
 

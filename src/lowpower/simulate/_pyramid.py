@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-import cv2
 import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
 from lowpower.files import atomic_path
+from lowpower.simulate._images import shrunk
 
 __all__ = ["TILE", "write_pyramid"]
 
@@ -56,14 +56,6 @@ def padded(tile: Rgb8) -> Rgb8:
     return (
         np.pad(tile, ((0, down), (0, right), (0, 0)), "edge") if down or right else np.ascontiguousarray(tile)
     )
-
-
-def _shrunk(strip: Rgb8, step: int) -> Rgb8:
-    """Area average over `step` x `step` pixels; a last incomplete block is dropped."""
-    rows, columns = strip.shape[0] // step, strip.shape[1] // step
-    if rows == 0:
-        return np.zeros((0, columns, 3), np.uint8)
-    return cv2.resize(strip[: rows * step, : columns * step], (columns, rows), interpolation=cv2.INTER_AREA)
 
 
 def _level_sizes(width: int, height: int, step: int) -> list[tuple[int, int]]:
@@ -111,13 +103,13 @@ def write_pyramid(
         for rows, tiles in strips:
             # Before the tiles go out: the writer takes exactly as many as it needs and never comes back.
             for level in levels:
-                rows = _shrunk(rows, step)
+                rows = shrunk(rows, step)
                 level.add(rows)
             yield from tiles
 
     chroma = {"444": (1, 1), "422": (2, 1), "420": (2, 2)}[subsampling]
     with atomic_path(path) as temporary, tifffile.TiffWriter(temporary, bigtiff=True) as tiff:
-        common = {
+        common: dict[str, Any] = {
             "tile": (TILE, TILE),
             "dtype": np.uint8,
             "photometric": "ycbcr",

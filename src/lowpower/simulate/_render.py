@@ -21,6 +21,8 @@ __all__ = ["Piece", "Stains"]
 
 _REACH_UM = 40.0
 """Cells this far outside a frame may still show in it."""
+_THROUGH = 0.2
+"""DAB in the body of a cell whose membrane is as intense as can be, over that of the membrane."""
 _NUCLEATED = tuple(kind for kind in KINDS if kind != "erythrocyte")
 
 
@@ -166,14 +168,19 @@ class Piece:
         membrane, border = membranes(frame, cells, owner, 1 - lab.sharpness)
         texture = mottle * np.float32(0.28)
         texture += grain * np.float32(0.2)
-        own = np.concatenate([[1.0], 0.7 + 0.6 * (cells.dice & 0xFF) / 255]).astype(np.float32)[owner]
+        uneven = np.append(
+            np.float32(1), np.float32(0.7) + np.float32(0.6 / 255) * (cells.dice & np.uint32(0xFF))
+        )
+        # Strongly stained cells are brown inside too, with membrane above and below the plane of focus.
+        through = lab.dab_strength * _THROUGH * cells.intensity**2 * cells.completeness
+        brown = np.append(np.float32(0), through) + np.float32(lab.blush * 0.5 + self.spec.blush)
+        brown = (brown * uneven).astype(np.float32)
         hematoxylin = texture + np.float32(1)
         hematoxylin += np.float32(0.45) * border
-        hematoxylin *= own
+        hematoxylin *= uneven.astype(np.float32)[owner]
         hematoxylin *= np.float32(lab.cytoplasm)
         dab = texture + np.float32(1)
-        dab *= own
-        dab *= np.float32(lab.blush * 0.5 + self.spec.blush)
+        dab *= brown[owner]
         dab += np.float32(lab.dab_strength) * membrane
         necrosis = frame.coarse(self.plan.necrosis)
         if necrosis.max() > 1:

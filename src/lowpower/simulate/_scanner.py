@@ -39,7 +39,7 @@ def _noisy(grey: NDArray[np.uint8], scanner: Scanner, left: int, top: int) -> ND
     # Odd strides keep one period's noise from repeating in the next.
     x, y = left + (top // BANK) * 641, top + (left // BANK) * 389
     more, less = (wrapped(part, x, y, width, height) for part in _noise(scanner.noise))
-    return cv2.subtract(cv2.add(grey, more), less)
+    return np.asarray(cv2.subtract(cv2.add(grey, more), less), np.uint8)
 
 
 def _log_shading(scanner: Scanner, left: int, top: int, width: int, height: int) -> Floats:
@@ -87,9 +87,8 @@ def picture(
     amounts = cv2.merge([stains.hematoxylin, stains.dab, stains.grey, shading])
     light = cv2.transform(amounts, _colours(laboratory, scanner))
     if flaws is not None and flaws.ink is not None:
-        light -= flaws.ink[..., None] * np.array(flaws.ink_colour, np.float32) * np.float32(_LN10)
-    cv2.exp(light, light)
-    grey = cv2.convertScaleAbs(light)
+        light = light - flaws.ink[..., None] * np.array(flaws.ink_colour, np.float32) * np.float32(_LN10)
+    grey = cv2.convertScaleAbs(cv2.exp(light))
     sigma = scanner.psf_um / scanner.mpp
     if sigma > 0.25:
         grey = cv2.GaussianBlur(grey, (0, 0), sigma)
@@ -100,7 +99,7 @@ def picture(
     if scanner.sharpen > 0.02:
         soft = cv2.GaussianBlur(grey, (0, 0), scanner.sharpen_um / scanner.mpp)
         grey = cv2.addWeighted(grey, 1 + scanner.sharpen, soft, -scanner.sharpen, 0)
-    return _noisy(grey[MARGIN:-MARGIN, MARGIN:-MARGIN], scanner, left, top)
+    return _noisy(np.asarray(grey[MARGIN:-MARGIN, MARGIN:-MARGIN], np.uint8), scanner, left, top)
 
 
 def glass(

@@ -1,4 +1,4 @@
-"""Haematoxylin of what lies between the epithelial structures: collagen, loose stroma, muscle, fat, vessels."""
+"""Haematoxylin of what lies between epithelial structures: collagen, loose stroma, muscle, fat, vessels."""
 
 from __future__ import annotations
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import TypeAlias
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-__all__ = ["BANK", "BANK_UM", "Floats", "bank", "ramp", "smooth_field", "smoothstep", "tile", "wrapped"]
+from lowpower.simulate._images import Floats, blurred, distance, looked_up, placed
 
-Floats: TypeAlias = NDArray[np.float32]
+__all__ = ["BANK", "BANK_UM", "Floats", "bank", "ramp", "smooth_field", "smoothstep", "tile", "wrapped"]
 
 BANK = 1024
 """Side of a texture bank in its own pixels."""
@@ -63,15 +63,14 @@ def smooth_field(
         rows, columns = int(shape[0] / step_y) + 12, int(shape[1] / step_x) + 12
         grid = rng.standard_normal((rows, columns), dtype=np.float32)
         # Blur and spline together leave about this share of the noise's deviation.
-        grid = cv2.GaussianBlur(grid, (0, 0), 1.5) * np.float32(3.85 * np.sqrt(np.pi))
+        grid = blurred(grid, 1.5) * np.float32(3.85 * np.sqrt(np.pi))
         shift_x, shift_y = rng.uniform(4, 5, size=2)
         # Doubling by a spline before the last, linear step: linear steps alone show the grid as corners.
         while min(step_x, step_y) > 4:
-            grid = cv2.pyrUp(grid)
+            grid = np.asarray(cv2.pyrUp(grid), np.float32)
             step_x, step_y, shift_x, shift_y = step_x / 2, step_y / 2, shift_x * 2, shift_y * 2
         matrix = np.array([[1 / step_x, 0, shift_x], [0, 1 / step_y, shift_y]])
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        fine = cv2.warpAffine(grid, matrix, (shape[1], shape[0]), flags=flags)
+        fine = placed(grid, matrix, (shape[1], shape[0]))
         total += np.float32(weight) * fine
         power += weight**2
         weight, scale = weight / 2, scale / 2
@@ -86,7 +85,7 @@ def _periodic(rng: np.random.Generator, along_um: float, across_um: float) -> Fl
     fx = np.fft.rfftfreq(BANK, BANK_UM)[None, :].astype(np.float32)
     spectrum *= np.exp(np.float32(-2 * np.pi**2) * ((fx * along_um) ** 2 + (fy * across_um) ** 2))
     field: Floats = scipy.fft.irfft2(spectrum, s=(BANK, BANK))
-    return field / field.std()
+    return np.asarray(field / field.std(), np.float32)
 
 
 def _bent(rng: np.random.Generator, image: Floats, amount_um: float, scale_um: float) -> Floats:
@@ -94,7 +93,7 @@ def _bent(rng: np.random.Generator, image: Floats, amount_um: float, scale_um: f
     ys, xs = np.mgrid[0:BANK, 0:BANK].astype(np.float32)
     push = np.float32(amount_um / BANK_UM)
     dx, dy = (_periodic(rng, scale_um, scale_um) * push for _ in range(2))
-    return cv2.remap(image, xs + dx, ys + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    return looked_up(image, xs + dx, ys + dy, wrap=True)
 
 
 def _fibres(rng: np.random.Generator) -> Floats:
@@ -126,7 +125,7 @@ def _debris(rng: np.random.Generator) -> Floats:
     """Grains and flakes, mostly 0."""
     grains = np.maximum(_periodic(rng, 0.6, 0.6) - 1.3, 0)
     flakes = np.maximum(_periodic(rng, 1.8, 1.8) - 1.6, 0) * np.float32(1.4)
-    return (grains + flakes) * smoothstep(_periodic(rng, 22.0, 22.0), -0.9, 0.9)
+    return np.asarray((grains + flakes) * smoothstep(_periodic(rng, 22.0, 22.0), -0.9, 0.9), np.float32)
 
 
 def _fat(rng: np.random.Generator) -> Floats:
@@ -144,8 +143,7 @@ def _fat(rng: np.random.Generator) -> Floats:
     edges = np.ones(labels.shape, np.uint8)
     edges[:, 1:][labels[:, 1:] != labels[:, :-1]] = 0
     edges[1:][labels[1:] != labels[:-1]] = 0
-    distance = cv2.distanceTransform(edges, cv2.DIST_L2, 5)[BANK : 2 * BANK, BANK : 2 * BANK]
-    return distance * np.float32(BANK_UM)
+    return distance(edges)[BANK : 2 * BANK, BANK : 2 * BANK] * np.float32(BANK_UM)
 
 
 _MAKERS: dict[str, Callable[[np.random.Generator], Floats]] = {
@@ -176,14 +174,18 @@ def _padded(name: str) -> Floats:
     return texture
 
 
-def wrapped(padded: NDArray[np.generic], left: int, top: int, width: int, height: int) -> NDArray[np.generic]:
+_Array = TypeVar("_Array", bound=NDArray[Any])
+
+
+def wrapped(padded: _Array, left: int, top: int, width: int, height: int) -> _Array:
     """A view into a periodic image that was padded by `_VIEW` px, or a copy where that is too little."""
     left, top = left % BANK, top % BANK
     if width <= _VIEW and height <= _VIEW:
-        return padded[top : top + height, left : left + width]
-    return padded[np.ix_(np.arange(top, top + height) % BANK, np.arange(left, left + width) % BANK)]
+        return cast(_Array, padded[top : top + height, left : left + width])
+    rows, columns = np.arange(top, top + height) % BANK, np.arange(left, left + width) % BANK
+    return cast(_Array, padded[np.ix_(rows, columns)])
 
 
 def tile(name: str, left: int, top: int, width: int, height: int, shift: int = 0) -> Floats:
     """(height, width) of bank `name`, one bank pixel a pixel, aligned with the slide; do not write to it."""
-    return wrapped(_padded(name), left + shift * 577, top + shift * 331, width, height)  # type: ignore[return-value]
+    return wrapped(_padded(name), left + shift * 577, top + shift * 331, width, height)

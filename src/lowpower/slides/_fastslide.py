@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import fastslide
@@ -10,9 +11,8 @@ import numpy as np
 from lowpower.errors import DamagedSlideError, NotASlideError
 from lowpower.slides._codec import TileGuard
 from lowpower.slides._quiet import quiet_stderr
-from lowpower.slides._reader import MppClaim, Pixels, Stored, mirax_files
+from lowpower.slides._reader import MppClaim, Pixels, Stored, inside_canvas, mirax_files
 from lowpower.slides._tiff import TiffLayout
-from lowpower.units import Box
 
 __all__ = ["FastSlideReader"]
 
@@ -26,6 +26,7 @@ class FastSlideReader:
     Args:
         path: The slide.
         layout: Its TIFF directories, where it is a TIFF: they name tiles to check before decoding.
+        about: What is known of the file already; it goes before what fastslide says.
 
     Raises:
         NotASlideError: if fastslide does not open it, or cannot decode a pixel of it.
@@ -34,13 +35,14 @@ class FastSlideReader:
 
     backend = "fastslide"
 
-    def __init__(self, path: Path, layout: TiffLayout | None = None) -> None:
+    def __init__(self, path: Path, layout: TiffLayout | None = None, about: Stored | None = None) -> None:
         self._path = path
         self._guard = None if layout is None else TileGuard(path, layout)
         try:
             with quiet_stderr():
                 self._slide = fastslide.FastSlide.from_file_path(path, cache=_CACHE_BYTES)
-                self.stored = self._describe(layout)
+                stored = self._describe(layout)
+            self.stored = stored if about is None else replace(about, sizes=stored.sizes, rows=stored.rows)
         except (RuntimeError, ValueError) as error:
             raise NotASlideError(path, f"is not opened by fastslide ({_first_line(error)}).") from error
         try:
@@ -71,7 +73,7 @@ class FastSlideReader:
         return Stored(
             sizes=sizes,
             rows=tuple(rows.get(size, _BAND_ROWS) for size in sizes),
-            bounds=Box(int(x), int(y), int(width), int(height)).clipped(*sizes[0]) or Box(0, 0, *sizes[0]),
+            bounds=inside_canvas(x, y, width, height, sizes[0]),
             claims=claims,
             keys_tried=tried,
             associated=tuple(sorted(slide.associated_images.keys())),

@@ -9,7 +9,7 @@ from typing import Literal
 
 from lowpower.errors import DamagedSlideError, NotASlideError, SlideError
 from lowpower.slides._mpp import choose_mpp
-from lowpower.slides._reader import Reader
+from lowpower.slides._reader import Reader, Stored
 from lowpower.slides._slide import Slide
 
 __all__ = ["open_slide"]
@@ -88,37 +88,38 @@ def _open_tiff(path: Path) -> Reader:
 
 
 def _open_dicom(path: Path) -> Reader:
-    from lowpower.slides._dicom_frames import FrameReader
+    from lowpower.slides._dicom_frames import FrameReader, describe
     from lowpower.slides._dicom_series import read_series
     from lowpower.slides._wsidicom import WsiDicomReader
 
     instances = read_series(path)
-    file = next(instance.path for instance in instances if instance.role == "volume")
+    base = instances[0]
+    about = describe(instances, ((base.width, base.height),))
     return _first(
         path,
         [
-            _fastslide(file),
-            _openslide(file),
+            _fastslide(base.path, about),
+            _openslide(base.path, about),
             lambda: WsiDicomReader(path, instances),
             lambda: FrameReader(path, instances),
         ],
     )
 
 
-def _fastslide(path: Path) -> Opener:
+def _fastslide(path: Path, about: Stored | None = None) -> Opener:
     def opener() -> Reader:
         from lowpower.slides._fastslide import FastSlideReader
 
-        return FastSlideReader(path)
+        return FastSlideReader(path, about=about)
 
     return opener
 
 
-def _openslide(path: Path) -> Opener:
+def _openslide(path: Path, about: Stored | None = None) -> Opener:
     def opener() -> Reader:
         from lowpower.slides._openslide import OpenSlideReader
 
-        return OpenSlideReader(path)
+        return OpenSlideReader(path, about=about)
 
     return opener
 

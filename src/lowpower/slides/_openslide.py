@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import openslide
 
 from lowpower.errors import DamagedSlideError, NotASlideError
-from lowpower.slides._reader import MppClaim, Pixels, Stored, mirax_files, on_white
+from lowpower.slides._reader import MppClaim, Pixels, Stored, inside_canvas, mirax_files, on_white
 from lowpower.slides._tiff import TiffLayout
-from lowpower.units import Box
 
 __all__ = ["OpenSlideReader"]
 
@@ -20,6 +20,11 @@ _CACHE_BYTES = 64 << 20
 class OpenSlideReader:
     """Reads through OpenSlide; what it leaves transparent (nothing was scanned there) is white.
 
+    Args:
+        path: The slide.
+        layout: Its TIFF directories, where it is a TIFF: their um/px go before OpenSlide's.
+        about: What is known of the file already; it goes before what OpenSlide says.
+
     Raises:
         NotASlideError: if OpenSlide knows no such format.
         DamagedSlideError: if it knows the format and cannot open the file.
@@ -27,7 +32,7 @@ class OpenSlideReader:
 
     backend = "openslide"
 
-    def __init__(self, path: Path, layout: TiffLayout | None = None) -> None:
+    def __init__(self, path: Path, layout: TiffLayout | None = None, about: Stored | None = None) -> None:
         self._path = path
         try:
             self._slide = openslide.OpenSlide(path)
@@ -49,12 +54,12 @@ class OpenSlideReader:
         tried: tuple[str, ...] = ("openslide.mpp-x",)
         if layout is not None and layout.kind != "vendor":
             claims, tried = layout.claims, layout.keys_tried
-        self.stored = Stored(
+        stored = Stored(
             sizes=sizes,
             rows=tuple(
                 int(properties.get(f"openslide.level[{i}].tile-height", 256)) for i in range(len(sizes))
             ),
-            bounds=Box(x, y, width, height).clipped(*sizes[0]) or Box(0, 0, *sizes[0]),
+            bounds=inside_canvas(x, y, width, height, sizes[0]),
             claims=claims,
             keys_tried=tried,
             associated=tuple(sorted(self._slide.associated_images)),
@@ -63,6 +68,7 @@ class OpenSlideReader:
             icc=_profile(self._slide),
             files=mirax_files(path),
         )
+        self.stored = stored if about is None else replace(about, sizes=sizes, rows=stored.rows)
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
         """Stored pixels, (height, width, 3)."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lowpower.units import Box
 
-__all__ = ["MppClaim", "Pixels", "Reader", "Stored", "mirax_files", "on_white"]
+__all__ = ["MppClaim", "Pixels", "Reader", "Stored", "inside_canvas", "mirax_files", "on_white"]
 
 Pixels = NDArray[np.uint8]
 """RGB pixels, (H, W, 3) uint8."""
@@ -87,3 +87,11 @@ def mirax_files(path: Path) -> tuple[Path, ...]:
     if path.suffix.lower() != ".mrxs":
         return ()
     return tuple(sorted(file for file in path.with_suffix("").iterdir() if file.is_file()))
+
+
+def inside_canvas(x: float, y: float, width: float, height: float, canvas: tuple[int, int]) -> Box:
+    """The scanner's bounds as a box inside level 0; the whole of it where they are empty or absent."""
+    whole = Box(0, 0, *canvas)
+    if width < 1 or height < 1:
+        return whole
+    return Box(int(x), int(y), int(width), int(height)).clipped(*canvas) or whole

