@@ -1,8 +1,8 @@
 """Tissue kept, glass taken and seconds: ours beside saturation > 8, Otsu on grey and Otsu on saturation.
 
 Prints one table over the real cores, a slide made of twelve of them and squares of stain on made glass, and
-draws docs/pictures/tissue_cores.png and tissue_squares.png. Kept: share of what the hand's outline holds. Glass:
-share of what lies more than 12 um outside it. Real cores are read from LOWPOWER_DATA (default ../shared/data).
+draws docs/pictures/tissue_cores.png and tissue_squares.png. Kept: share of what the outline holds. Glass:
+share of what lies over 12 um outside it. Real cores are read from LOWPOWER_DATA or ../shared/data.
 
     python -m benchmarks.tissue [--no-pictures]
 """
