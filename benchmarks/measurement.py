@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -122,9 +123,10 @@ class NuclearPiece(Piece):
         frame = self.frame(left, top, width, height)
         near = self._cells_near(frame)
         for number, od in enumerate(NUCLEAR_OD, start=1):
-            brown = self._stamp(frame, near.pick(np.flatnonzero(near.completeness == number)), ("tumour",))
-            stains.dab[:] += brown * np.float32(od * self.strength)
-            stains.hematoxylin[:] *= 1 - 0.5 * np.minimum(brown, 1)
+            brown = self._stamped(frame, near.pick(np.flatnonzero(near.completeness == number)), ("tumour",))
+            if brown is not None:
+                stains.dab[:] += brown * np.float32(od * self.strength)
+                stains.hematoxylin[:] *= 1 - 0.5 * np.minimum(brown, 1)
         return stains
 
 
@@ -138,8 +140,10 @@ def nuclear_field(folder: Path, number: int, seed: int, percent: float) -> tuple
     )
     weight = rng.dirichlet([1.0, 1.5, 1.5]) * percent / 100
     bins = (1 - weight.sum(), *weight)
-    planned, (width, height) = plan_slide(spec)
-    pieces = [NuclearPiece(spec, piece.plan, piece.cells) for piece in planned]
+    plan = plan_slide(spec)
+    width, height = plan.size
+    pieces = [NuclearPiece(spec, piece.plan, piece.cells) for piece in plan.pieces]
+    plan = replace(plan, pieces=list(pieces))
     for piece in pieces:
         piece.brown(bins, rng, float(rng.uniform(0.8, 1.3)))
     image = np.empty((height, width, 3), np.uint8)
@@ -147,7 +151,7 @@ def nuclear_field(folder: Path, number: int, seed: int, percent: float) -> tuple
     for top in range(0, height, 1024):
         for left in range(0, width, 1024):
             size = min(1024, width - left), min(1024, height - top)
-            block = render_block(spec, list(pieces), left, top, *size)
+            block = render_block(spec, plan, left, top, *size)
             image[top : top + size[1], left : left + size[0]] = white if block is None else block
     path = folder / f"nuclear-simulated-{number:02d}.png"
     cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))

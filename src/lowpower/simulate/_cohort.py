@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from lowpower.engine import map_items
 from lowpower.errors import ConfigError
 from lowpower.files import make_folder, write_json, write_text
 from lowpower.simulate._draw import draw_laboratory, draw_scanner, draw_slide
@@ -118,18 +117,13 @@ def simulate_cohort(
     done, total = len(members) - len(jobs), len(members)
     report = progress or (lambda done, total: None)
     report(done, total)
-    if workers <= 1:
-        for job in jobs:
-            _make(job)
-            done += 1
-            report(done, total)
-    elif jobs:
-        # Spawned, not forked: OpenCV's and polars' threads do not survive a fork.
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            for future in as_completed([pool.submit(_make, job) for job in jobs]):
-                future.result()
-                done += 1
-                report(done, total)
+
+    def finished(_job: tuple[str, SlideSpec], _path: str) -> None:
+        nonlocal done
+        done += 1
+        report(done, total)
+
+    map_items(_make, jobs, workers=workers, on_done=finished)
     table = pl.DataFrame(
         {
             "slide": [f"slides/{m.file}" for m in members],

@@ -200,7 +200,6 @@ class Piece:
         cells = self._cells_near(frame)
         hematoxylin = stroma(frame, self.plan)
         hematoxylin *= np.float32(lab.matrix)
-        hematoxylin *= 1 + np.float32(0.18) * frame.tile("grain", 9)
         if spec.retraction > 0:
             gap = np.float32(spec.retraction) * (frame.tile("cloud", 10) + np.float32(0.3))
             hematoxylin *= ramp(-ground.depth - gap, 0.0, 0.8)

@@ -25,14 +25,14 @@ def stroma(frame: Frame, plan: Architecture) -> Floats:
     result = _dense(fibres) if least < 0.75 else np.zeros_like(fibres)
     if most > 0.1:
         web = frame.texture("web", maps, 0.85)
-        web -= np.float32(0.3) * loose
-        strands = ramp(web, 0.05, 0.75)
-        strands *= 1.35 + np.float32(0.3) * fibres
+        web -= np.float32(0.45) * loose
+        strands = ramp(web, -0.25, 0.45)
+        strands *= np.float32(1.1) + np.float32(0.25) * web
         share = smoothstep(loose, 0.1, 0.7)
         strands -= result
         strands *= share
         result += strands
-    _blend(frame, plan, maps, step, fibres, result)
+    _blend(frame, plan, maps, step, result)
     vessel = frame.coarse(plan.vessel, step)
     if vessel.max() > -14:
         result *= 1 + np.exp(-(((vessel + np.float32(3.5)) * np.float32(0.3)) ** 2))
@@ -49,7 +49,7 @@ def _dense(fibres: Floats) -> Floats:
 
 
 def _blend(
-    frame: Frame, plan: Architecture, maps: tuple[Floats, Floats], step: int, fibres: Floats, result: Floats
+    frame: Frame, plan: Architecture, maps: tuple[Floats, Floats], step: int, result: Floats
 ) -> None:
     """Put muscle and fat into `result` where the plan has them."""
     for name, amount in (("muscle", plan.muscle), ("fat", plan.fat)):
@@ -58,8 +58,9 @@ def _blend(
             continue
         share *= np.float32(1 / 255)
         if name == "muscle":
-            texture = np.float32(1.6) + np.float32(0.3) * frame.texture("muscle", maps)
-            texture *= ramp(fibres, -2.6, -1.7)
+            streaks = frame.texture("muscle", maps)
+            texture = np.float32(1.45) + np.float32(0.38) * streaks
+            texture *= ramp(streaks, -2.6, -1.6)
         else:
             texture = np.float32(0.9) * ramp(-frame.texture("fat", maps, 0.8), -2.2, -0.8)
         texture -= result

@@ -98,27 +98,28 @@ def _bent(rng: np.random.Generator, image: Floats, amount_um: float, scale_um: f
 
 def _fibres(rng: np.random.Generator) -> Floats:
     """Collagen: wavy fibres of several widths, with slits between them (strongly negative)."""
-    body = (
-        0.75 * _periodic(rng, 8.0, 0.55) + 0.6 * _periodic(rng, 18.0, 1.1) + 0.4 * _periodic(rng, 40.0, 3.0)
-    )
-    slits = np.maximum(_periodic(rng, 7.0, 0.7) - 1.2, 0) * 2.6
-    where = ramp(_periodic(rng, 24.0, 9.0), -0.8, 1.2)
-    return _bent(rng, body - slits * where, 2.6, 7.0) + 0.25 * _periodic(rng, 0.6, 0.5)
+    body = 0.9 * _periodic(rng, 6.0, 0.5) + 0.6 * _periodic(rng, 14.0, 0.9) + 0.4 * _periodic(rng, 36.0, 2.6)
+    slits = np.maximum(_periodic(rng, 5.0, 0.55) - 1.0, 0) * 2.4
+    where = ramp(_periodic(rng, 18.0, 7.0), -0.8, 1.4)
+    return _bent(rng, body - slits * where, 2.2, 6.0) + 0.35 * _periodic(rng, 0.9, 0.5)
 
 
 def _web(rng: np.random.Generator) -> Floats:
-    """Torn strands: crests of smooth noise at several scales, about 0 in gaps and 1 in strands."""
-    strands = np.zeros((BANK, BANK), np.float32)
-    for scale, weight in ((7.0, 1.0), (3.6, 1.0), (1.9, 0.85), (1.0, 0.6)):
-        crest = 1.0 - np.abs(_periodic(rng, scale * 1.4, scale)) * np.float32(3.2)
-        strands = np.maximum(strands, np.float32(weight) * crest * (0.8 + 0.4 * _periodic(rng, 5.0, 5.0)))
-    strands += 0.2 * _periodic(rng, 0.45, 0.45) + 0.18 * _periodic(rng, 9.0, 9.0)
-    return _bent(rng, strands, 1.4, 2.5)
+    """Torn mesh: flakes and strands of several sizes, below 0 in gaps and about 1 in strands."""
+    flakes = 0.8 * _periodic(rng, 4.5, 3.2) + 0.75 * _periodic(rng, 1.9, 1.4) + 0.4 * _periodic(rng, 0.8, 0.7)
+    strands = np.full((BANK, BANK), -1.0, np.float32)
+    for scale, weight in ((6.5, 1.0), (3.2, 1.0), (1.7, 0.8)):
+        crest = 1.0 - np.abs(_periodic(rng, scale * 1.4, scale)) * np.float32(3.0)
+        strands = np.maximum(strands, np.float32(weight) * crest)
+    mesh = np.maximum(strands * (0.75 + 0.35 * _periodic(rng, 3.0, 3.0)), 0.62 * flakes - 0.2)
+    return _bent(rng, mesh, 1.2, 2.2) + 0.22 * _periodic(rng, 0.42, 0.42)
 
 
 def _muscle(rng: np.random.Generator) -> Floats:
-    body = 0.8 * _periodic(rng, 70.0, 2.6) + 0.45 * _periodic(rng, 40.0, 1.0) + 0.3 * _periodic(rng, 2.5, 0.8)
-    return _bent(rng, body, 2.0, 18.0)
+    """Bundles of smooth muscle: streaks along, and cracks between the bundles (strongly negative)."""
+    body = 0.5 * _periodic(rng, 40.0, 2.6) + 0.7 * _periodic(rng, 24.0, 1.0) + 0.55 * _periodic(rng, 12.0, 0.5)
+    cracks = np.maximum(_periodic(rng, 45.0, 2.2) - 1.5, 0) * 4.0 + np.maximum(_periodic(rng, 14.0, 0.8) - 1.7, 0) * 2.5
+    return _bent(rng, body - cracks, 2.0, 14.0) + 0.25 * _periodic(rng, 0.8, 0.5)
 
 
 def _debris(rng: np.random.Generator) -> Floats:

@@ -75,3 +75,6 @@ class TileGuard:
                         self._path, f"{where} cannot be decoded ({broken}); copy or export it again."
                     )
         seen[new] = True
+
+    def close(self) -> None:
+        """Nothing is held open."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.errors import DamagedSlideError, NotASlideError
+from lowpower.slides._codec import JPEG, broken_stream
 from lowpower.slides._dicom_series import KEYS, Instance
 from lowpower.slides._dicom_stream import Frames
 from lowpower.slides._reader import Pixels, Stored
@@ -69,6 +70,12 @@ class FrameReader:
         instance = self._extra[name]
         return _Level(instance).read(0, 0, instance.width, instance.height)
 
+    def check(self, size: tuple[int, int], x: int, y: int, width: int, height: int) -> None:
+        """See that the frames of a rectangle begin and end as they should (fastslide turns others white)."""
+        level = next((level for level in self._levels if (level.width, level.height) == size), None)
+        if level is not None:
+            level.check(x, y, width, height)
+
     def close(self) -> None:
         """Release the files."""
         for level in self._levels:
@@ -97,6 +104,7 @@ class _Level:
         self._grid = _grid(header, self._tile, (self.width, self.height), self.frames.count, instance.path)
         self._lock = threading.Lock()
         self._last: tuple[int, Pixels] | None = None
+        self._seen: set[int] = set()
 
     def read(self, x: int, y: int, width: int, height: int) -> Pixels:
         tile_width, tile_height = self._tile
@@ -114,6 +122,22 @@ class _Level:
                 ]
         return out
 
+    def check(self, x: int, y: int, width: int, height: int) -> None:
+        tile_width, tile_height = self._tile
+        wanted = self._grid[
+            y // tile_height : (y + height - 1) // tile_height + 1,
+            x // tile_width : (x + width - 1) // tile_width + 1,
+        ]
+        for index in {int(frame) for frame in wanted.flat if frame >= 0} - self._seen:
+            self._refuse_broken(index, *self.frames.ends(index))
+            self._seen.add(index)
+
+    def _refuse_broken(self, index: int, head: bytes, tail: bytes) -> None:
+        compression = JPEG if self._syntax in _JPEG else 34712 if self._syntax in _JPEG_2000 else 1
+        broken = broken_stream(compression, head, tail)
+        if broken:
+            raise DamagedSlideError(self._path, f"frame {index + 1} cannot be decoded ({broken}); {_CURE}")
+
     def _frame(self, index: int) -> Pixels:
         with self._lock:
             if self._last is not None and self._last[0] == index:
@@ -125,13 +149,12 @@ class _Level:
 
     def _decode(self, index: int) -> Pixels:
         data = self.frames.read(index)
+        self._refuse_broken(index, data[:2], data[-64:])
         shape = (self._tile[1], self._tile[0], 3)
         try:
             if self._syntax in _PLAIN:
                 pixels = np.frombuffer(data, np.uint8, shape[0] * shape[1] * 3).reshape(shape)
             elif self._syntax in _JPEG:
-                if b"\xff\xd9" not in data[-64:]:
-                    raise ValueError("its JPEG stream is cut short")
                 marked = b"JFIF" in data[:32] or b"Adobe" in data[:1024]
                 stored = "RGB" if self._photometric == "RGB" and not marked else None
                 pixels = imagecodecs.jpeg8_decode(data, colorspace=stored, outcolorspace="RGB")

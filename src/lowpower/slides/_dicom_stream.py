@@ -51,6 +51,15 @@ class Frames:
                 parts.append(self._stream.read(length))
         return b"".join(parts)
 
+    def ends(self, index: int) -> tuple[bytes, bytes]:
+        """The first 2 and last 64 bytes of one frame."""
+        (first, _), (last, length) = self._where[index][0], self._where[index][-1]
+        with self._lock:
+            self._stream.seek(first)
+            head = self._stream.read(2)
+            self._stream.seek(last + max(0, length - 64))
+            return head, self._stream.read(min(length, 64))
+
     def close(self) -> None:
         """Release the file."""
         self._stream.close()

@@ -11,7 +11,7 @@ import numpy as np
 from lowpower.errors import DamagedSlideError, NotASlideError
 from lowpower.slides._codec import TileGuard
 from lowpower.slides._quiet import quiet_stderr
-from lowpower.slides._reader import MppClaim, Pixels, Stored, inside_canvas, mirax_files
+from lowpower.slides._reader import Guard, MppClaim, Pixels, Stored, inside_canvas, mirax_files
 from lowpower.slides._tiff import TiffLayout
 
 __all__ = ["FastSlideReader"]
@@ -27,6 +27,7 @@ class FastSlideReader:
         path: The slide.
         layout: Its TIFF directories, where it is a TIFF: they name tiles to check before decoding.
         about: What is known of the file already; it goes before what fastslide says.
+        guard: Looks at pixels before fastslide does; made from `layout` if there is one.
 
     Raises:
         NotASlideError: if fastslide does not open it, or cannot decode a pixel of it.
@@ -35,9 +36,15 @@ class FastSlideReader:
 
     backend = "fastslide"
 
-    def __init__(self, path: Path, layout: TiffLayout | None = None, about: Stored | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        layout: TiffLayout | None = None,
+        about: Stored | None = None,
+        guard: Guard | None = None,
+    ) -> None:
         self._path = path
-        self._guard = None if layout is None else TileGuard(path, layout)
+        self._guard = guard if layout is None else TileGuard(path, layout)
         try:
             with quiet_stderr():
                 self._slide = fastslide.FastSlide.from_file_path(path, cache=_CACHE_BYTES)
@@ -109,6 +116,8 @@ class FastSlideReader:
     def close(self) -> None:
         """Release the file."""
         self._slide.close()
+        if self._guard is not None:
+            self._guard.close()
 
 
 def _first_line(error: BaseException) -> str:

@@ -90,27 +90,31 @@ def _open_tiff(path: Path) -> Reader:
 def _open_dicom(path: Path) -> Reader:
     from lowpower.slides._dicom_frames import FrameReader, describe
     from lowpower.slides._dicom_series import read_series
+    from lowpower.slides._fastslide import FastSlideReader
     from lowpower.slides._wsidicom import WsiDicomReader
 
     instances = read_series(path)
     base = instances[0]
     about = describe(instances, ((base.width, base.height),))
-    return _first(
-        path,
-        [
-            _fastslide(base.path, about),
-            _openslide(base.path, about),
-            lambda: WsiDicomReader(path, instances),
-            lambda: FrameReader(path, instances),
-        ],
-    )
+    openers: list[Opener] = [_openslide(base.path, about), lambda: WsiDicomReader(path, instances)]
+    try:
+        frames = FrameReader(path, instances)  # indexes the frames: a cut file is found here
+    except NotASlideError:
+        return _first(path, openers)
+    # fastslide gives white for frames that are missing or broken, so it reads only what was looked at.
+    openers.insert(0, lambda: FastSlideReader(base.path, about=about, guard=frames))
+    openers.append(lambda: frames)
+    reader = _first(path, openers)
+    if reader.backend not in ("fastslide", "pydicom"):
+        frames.close()
+    return reader
 
 
-def _fastslide(path: Path, about: Stored | None = None) -> Opener:
+def _fastslide(path: Path) -> Opener:
     def opener() -> Reader:
         from lowpower.slides._fastslide import FastSlideReader
 
-        return FastSlideReader(path, about=about)
+        return FastSlideReader(path)
 
     return opener
 

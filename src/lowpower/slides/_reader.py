@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lowpower.units import Box
 
-__all__ = ["MppClaim", "Pixels", "Reader", "Stored", "inside_canvas", "mirax_files", "on_white"]
+__all__ = ["Guard", "MppClaim", "Pixels", "Reader", "Stored", "inside_canvas", "mirax_files", "on_white"]
 
 Pixels = NDArray[np.uint8]
 """RGB pixels, (H, W, 3) uint8."""
@@ -53,6 +53,20 @@ class Stored:
     scanner: str | None = None
     icc: bytes | None = None
     files: tuple[Path, ...] = ()
+
+
+class Guard(Protocol):
+    """Looks at compressed pixels before a library that is careless with broken ones decodes them."""
+
+    def check(self, size: tuple[int, int], x: int, y: int, width: int, height: int) -> None:
+        """Check what a rectangle of the level of this size needs.
+
+        Raises:
+            DamagedSlideError: naming the first piece that cannot be decoded.
+        """
+
+    def close(self) -> None:
+        """Release the file."""
 
 
 class Reader(Protocol):
