@@ -11,8 +11,8 @@ __all__ = ["clean"]
 
 _SMALLEST_PIECE_UM2 = 4_000.0
 """Area below which a piece is a speck (63 um squared); dust and its halo stay below."""
-_SMALLEST_HOLE_UM2 = 20_000.0
-"""Area below which a hole is a lumen or vessel that belongs to the tissue (141 um squared)."""
+_SMALLEST_HOLE_UM2 = 24_000.0
+"""Area below which a hole is a lumen or vessel that belongs to the tissue (155 um squared)."""
 _GRAIN_UM = 12.0
 """Single dark grains on the glass are smaller."""
 _JOIN_UM = 30.0

@@ -160,7 +160,8 @@ def _sharpened(off: Plane, found: Flags, single: Plane) -> Flags:
     level /= np.square(level).sum(axis=-1, keepdims=True) + np.float32(1e-8)
     own = box_mean(off * single[..., None], 3)
     weight = box_mean(single, 3)
-    along = (own * enlarge(level, size)).sum(axis=-1)
+    product = own * enlarge(level, size)
+    along = np.asarray(cv2.transform(product, np.ones((1, 3), np.float32)), np.float32).reshape(height, width)
     return np.asarray(near & (along > 0.5 * weight) & (single > 0.0))
 
 

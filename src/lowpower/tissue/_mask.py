@@ -19,7 +19,7 @@ from lowpower.units import Mpp, scaled_size
 
 __all__ = ["tissue_mask", "working_mpp"]
 
-_PIXELS = 2_000_000
+_PIXELS = 1_400_000
 _COARSEST = 4.0
 _FINEST = 1.0
 _GAPS = 0.05
