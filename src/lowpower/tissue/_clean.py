@@ -11,8 +11,10 @@ __all__ = ["clean"]
 
 _SMALLEST_PIECE_UM2 = 4_000.0
 """Area below which a piece is a speck (63 um squared); dust and its halo stay below."""
-_SMALLEST_HOLE_UM2 = 24_000.0
-"""Area below which a hole is a lumen or vessel that belongs to the tissue (155 um squared)."""
+_SMALLEST_HOLE_UM2 = 22_000.0
+"""Area below which a hole is a lumen or vessel that belongs to the tissue (148 um squared)."""
+_SECRETION = 0.004
+"""Mean OD above which a hole is filled with secretion, not clear."""
 _GRAIN_UM = 12.0
 """Single dark grains on the glass are smaller."""
 _JOIN_UM = 30.0
@@ -40,8 +42,20 @@ def clean(evidence: Flags, off: Plane, mpp: float) -> Flags:
     mask = _morphed(mask, cv2.MORPH_OPEN, square_of(min(_SPUR_UM, 0.08 * field**0.5), mpp))
     mask = _without_small(mask, min(_SMALLEST_PIECE_UM2, 0.002 * field) / mpp**2)
     mask = _without_residue(mask, off, mpp)
-    holes = _without_small(np.asarray(mask ^ 1, np.uint8), min(_SMALLEST_HOLE_UM2, 0.1 * field) / mpp**2)
-    return np.asarray(holes == 0)
+    return _filled(mask, off, min(_SMALLEST_HOLE_UM2, 0.1 * field) / mpp**2)
+
+
+def _filled(mask: Bits, off: Plane, pixels: float) -> Flags:
+    """With the holes of fewer than `pixels` pixels, and up to three times as large where they hold secretion."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        np.asarray(mask ^ 1, np.uint8), connectivity=8, ltype=cv2.CV_32S
+    )
+    area = np.asarray(stats[:, cv2.CC_STAT_AREA], np.int64)
+    places = np.asarray(labels, np.int64).ravel()
+    shade = np.bincount(places, weights=off[..., 0].ravel(), minlength=count)
+    fill = (area < pixels) | ((area < 3 * pixels) & (shade > _SECRETION * area))
+    fill[0] = True
+    return np.asarray(fill[labels], bool)
 
 
 def _morphed(mask: Bits, operation: int, kernel: Bits) -> Bits:
