@@ -18,7 +18,7 @@ from lowpower.simulate._layout import PLAN_UM, Place, outline_field
 from lowpower.simulate._spec import Pattern, SlideSpec
 from lowpower.simulate._textures import smooth_field, smoothstep
 
-__all__ = ["SOLID", "Architecture", "build_architecture"]
+__all__ = ["SOLID", "Architecture", "build_architecture", "clear_empty"]
 
 Halves: TypeAlias = NDArray[np.float16]
 
@@ -70,6 +70,25 @@ def _signed(mask: NDArray[np.bool_], limit: float, smooth: float = 0.8) -> Float
     far = signed_distance(mask, limit / PLAN_UM + 2)
     far *= np.float32(PLAN_UM)
     return np.clip(blurred(far, smooth), -limit, limit)
+
+
+def clear_empty(plan: Architecture, inhabited: NDArray[np.int32]) -> None:
+    """Turn structures too small for a single cell back into stroma, in place.
+
+    Args:
+        plan: The piece.
+        inhabited: Components that have cells.
+    """
+    kept = np.zeros(len(plan.walled), bool)
+    kept[inhabited] = True
+    gone = (plan.component > 0) & ~kept[plan.component]
+    plan.component[gone] = 0
+    plan.epithelium[gone] = np.minimum(-plan.epithelium[gone], -2)
+    plan.lumen[gone] = SOLID
+
+
+def _wanted(spec: SlideSpec, place: Place, attempt: int) -> float:
+    return min((0.6 if place.control else spec.tumour) + 0.12 * attempt, 0.9)
 
 
 def _bytes(field: Floats) -> Bytes:
@@ -134,13 +153,14 @@ def _measure(component: NDArray[np.int32], count: int, depth: Floats) -> tuple[F
     return deepest, where
 
 
-def build_architecture(spec: SlideSpec, place: Place, number: int) -> Architecture:
-    """Plan piece `number` of a slide."""
-    rng = np.random.default_rng([spec.seed, 2, number])
+def build_architecture(spec: SlideSpec, place: Place, number: int, attempt: int = 0) -> Architecture:
+    """Plan piece `number` of a slide; each further `attempt` holds more tumour."""
+    rng = np.random.default_rng([spec.seed, 2, number, attempt])
     torn = 0.1 if place.control else spec.looseness
     outline = outline_field(rng, place, spec.specimen, torn * (1.6 if "tear" in spec.artefacts else 1.0))
     shape = (outline.shape[0], outline.shape[1])
     tissue = outline > 0
+    names: list[Pattern] = ["nests"] if place.control or attempt > 2 else list(spec.patterns)
     flow = np.stack(
         [
             45 * smooth_field(rng, shape, 260 / PLAN_UM, 2) + 5 * smooth_field(rng, shape, 50 / PLAN_UM, 2)
@@ -148,7 +168,7 @@ def build_architecture(spec: SlideSpec, place: Place, number: int) -> Architectu
         ],
         axis=-1,
     ).astype(np.float32)
-    tumour, normal_mask, region = grow(rng, spec, place, tissue)
+    tumour, normal_mask, region = grow(rng, names, _wanted(spec, place, attempt), tissue)
     epithelium_mask = (tumour | normal_mask) & tissue
     count, labels, stats, _ = cv2.connectedComponentsWithStats(epithelium_mask.astype(np.uint8))
     component = np.asarray(labels, np.int32)
@@ -158,10 +178,9 @@ def build_architecture(spec: SlideSpec, place: Place, number: int) -> Architectu
     epithelium = _signed(component > 0, 150.0)
     deepest, where = _measure(component, count, epithelium)
     normal = normal_mask.ravel()[where] & ~tumour.ravel()[where]
-    names: list[Pattern] = list(spec.patterns) if not place.control else ["nests"]
     patterns = [names[int(region.ravel()[pixel] > 0) % len(names)] for pixel in where]
     walled = _walls(rng, patterns, deepest, normal)
-    wall_map = walled[component] * (1 + 0.18 * smooth_field(rng, shape, 60 / PLAN_UM, 2))
+    wall_map = walled[component] * (1 + 0.1 * smooth_field(rng, shape, 60 / PLAN_UM, 2))
     lumen = np.where(walled[component] > 0, epithelium - wall_map, SOLID).astype(np.float32)
     solid = walled == 0
     sieve = np.array([(p == "ducts" and rng.random() < 0.5) or p in ("solid", "tubules") for p in patterns])

@@ -163,7 +163,7 @@ def _columnar(rng: np.random.Generator, spec: SlideSpec, plan: Architecture, nor
     turn = _gradient_turn(plan.epithelium, xy)
     half = np.maximum(wall / 2 - 3.0, 0.5).astype(np.float32)
     room = np.maximum(half - 2.0, 0)
-    shift = (room * np.clip(rng.normal(-0.35, 0.4, len(xy)), -1, 0.8)).astype(np.float32)
+    shift = (room * np.clip(rng.normal(-0.25, 0.45, len(xy)), -1, 0.9)).astype(np.float32)
     middle = xy.copy()
     xy = middle + shift[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1)
     return _table(

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.simulate._layout import PLAN_UM, Place
-from lowpower.simulate._spec import Pattern, SlideSpec
+from lowpower.simulate._layout import PLAN_UM
+from lowpower.simulate._spec import Pattern
 from lowpower.simulate._textures import Floats, smooth_field
 
 __all__ = ["grow", "scattered"]
@@ -103,24 +103,24 @@ def _pattern_mask(
     return _round_structures(rng, shape, (22.0, float(rng.uniform(45, 80))), share, bed)
 
 
-def grow(rng: np.random.Generator, spec: SlideSpec, place: Place, tissue: Mask) -> tuple[Mask, Mask, Floats]:
+def grow(
+    rng: np.random.Generator, names: list[Pattern], wanted: float, tissue: Mask
+) -> tuple[Mask, Mask, Floats]:
     """Masks of tumour and of normal epithelium, and the field whose sign says which pattern rules.
 
     Args:
         rng: Source of randomness.
-        spec: The slide.
-        place: The piece; control tissue is full of tumour.
+        names: One or two patterns.
+        wanted: Share of tissue taken by tumour, roughly.
         tissue: Mask of the piece.
     """
     shape = (tissue.shape[0], tissue.shape[1])
-    wanted = 0.6 if place.control else spec.tumour
     bed_share = min(1.0, 0.25 + wanted)
     where = smooth_field(rng, shape, 900 / PLAN_UM, 3)
     inside = where[tissue][::11]
     bed = tissue & (where > float(np.quantile(inside, 1 - bed_share)))
     region = smooth_field(rng, shape, 1100 / PLAN_UM, 2)
     region -= np.float32(np.median(region[tissue][::11]))
-    names: tuple[Pattern, ...] = ("nests",) if place.control else spec.patterns
     masks = [_pattern_mask(rng, name, shape, wanted / bed_share, bed) for name in names]
     tumour = np.where(region > 0, masks[-1], masks[0]) if len(masks) > 1 else masks[0]
     tumour = _warped(tumour.astype(np.uint8), rng, 5, 28)

@@ -167,6 +167,6 @@ def membranes(frame: Frame, cells: Cells, owner: NDArray[np.int32], smear: float
         thick *= np.float32(spread * np.sqrt(2 * np.pi) / 2 * 0.75)
         wide += thick
     stain = blurred(stain, sigma)
-    stain *= gain * np.float32(1.15 - 0.45 * smear)
+    stain *= gain * np.float32(1.4 - 0.5 * smear)
     stain += wide
     return stain, line

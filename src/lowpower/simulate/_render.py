@@ -166,8 +166,8 @@ class Piece:
         cells = cells.pick(np.flatnonzero(cells.kind <= 1))
         owner = cell_map(frame, cells, ground.inside)
         membrane, border = membranes(frame, cells, owner, 1 - lab.sharpness)
-        texture = mottle * np.float32(0.28)
-        texture += grain * np.float32(0.2)
+        texture = mottle * np.float32(0.32)
+        texture += grain * np.float32(0.3)
         uneven = np.append(
             np.float32(1), np.float32(0.7) + np.float32(0.6 / 255) * (cells.dice & np.uint32(0xFF))
         )

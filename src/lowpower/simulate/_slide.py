@@ -11,7 +11,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.simulate._architecture import build_architecture
+from lowpower.simulate._architecture import build_architecture, clear_empty
 from lowpower.simulate._artefacts import Artefacts
 from lowpower.simulate._cells import place_cells
 from lowpower.simulate._layout import glass_size_um, lay_out
@@ -25,6 +25,9 @@ from lowpower.simulate._truth import SlideTruth, write_truth
 __all__ = ["plan_slide", "render_block", "simulate_slide"]
 
 _BLOCK = 768
+_FEWEST = 300
+"""Tumour cells a piece must have for its shares of membrane classes to be meant; else it grows again."""
+_ATTEMPTS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +45,13 @@ def plan_slide(spec: SlideSpec) -> Plan:
     width_um, height_um = glass_size_um(spec, places)
     pieces = []
     for number, place in enumerate(places):
-        plan = build_architecture(spec, place, number)
-        rng = np.random.default_rng([spec.seed, 3, number])
-        cells = place_cells(rng, spec, plan)
+        for attempt in range(_ATTEMPTS):
+            plan = build_architecture(spec, place, number, attempt)
+            rng = np.random.default_rng([spec.seed, 3, number])
+            cells = place_cells(rng, spec, plan)
+            if np.count_nonzero(cells.kind == 0) >= _FEWEST:
+                break
+        clear_empty(plan, np.unique(cells.component))
         stain_membranes(rng, spec, plan, cells, CONTROL_SHARES if place.control else spec.shares)
         pieces.append(Piece(spec, plan, cells))
     mpp = spec.scanner.mpp

@@ -10,6 +10,7 @@ from lowpower.simulate._textures import Floats, ramp, smoothstep
 
 __all__ = ["stroma"]
 
+_FIBRIL_ZOOM = 1.7
 _TEXTURE_UM = 0.36
 """Pixels finer than this are filled in from every second one: fibres are coarser than that."""
 
@@ -38,7 +39,14 @@ def stroma(frame: Frame, plan: Architecture) -> Floats:
         result *= 1 + np.exp(-(((vessel + np.float32(3.5)) * np.float32(0.3)) ** 2))
         result *= ramp(-vessel, -0.4, 0.8)
     np.maximum(result, 0, out=result)
-    return frame.fine(result, step)
+    result = frame.fine(result, step)
+    if step > 1:
+        maps = (frame.fine(maps[0], step), frame.fine(maps[1], step))
+    fibrils = frame.texture("fibrils", maps, _FIBRIL_ZOOM if step > 1 else 1.0)
+    fibrils *= np.float32(0.42)
+    fibrils += np.float32(1.0)
+    result = result * fibrils
+    return np.maximum(result, 0, out=result)
 
 
 def _dense(fibres: Floats) -> Floats:
@@ -48,9 +56,7 @@ def _dense(fibres: Floats) -> Floats:
     return body
 
 
-def _blend(
-    frame: Frame, plan: Architecture, maps: tuple[Floats, Floats], step: int, result: Floats
-) -> None:
+def _blend(frame: Frame, plan: Architecture, maps: tuple[Floats, Floats], step: int, result: Floats) -> None:
     """Put muscle and fat into `result` where the plan has them."""
     for name, amount in (("muscle", plan.muscle), ("fat", plan.fat)):
         share = frame.coarse(amount, step)

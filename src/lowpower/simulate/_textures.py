@@ -115,10 +115,24 @@ def _web(rng: np.random.Generator) -> Floats:
     return _bent(rng, mesh, 1.2, 2.2) + 0.22 * _periodic(rng, 0.42, 0.42)
 
 
+def _fibrils(rng: np.random.Generator) -> Floats:
+    """The finest threads, unit variance, with sharp dark and light lines."""
+    threads = (
+        0.8 * _periodic(rng, 5.0, 0.42) + 0.6 * _periodic(rng, 2.2, 0.6) + 0.45 * _periodic(rng, 0.6, 0.42)
+    )
+    lines = np.maximum(_periodic(rng, 7.0, 0.42) - 0.9, 0) - np.maximum(_periodic(rng, 6.0, 0.5) - 1.0, 0)
+    return _bent(rng, threads + 1.3 * lines, 1.6, 4.0)
+
+
 def _muscle(rng: np.random.Generator) -> Floats:
     """Bundles of smooth muscle: streaks along, and cracks between the bundles (strongly negative)."""
-    body = 0.5 * _periodic(rng, 40.0, 2.6) + 0.7 * _periodic(rng, 24.0, 1.0) + 0.55 * _periodic(rng, 12.0, 0.5)
-    cracks = np.maximum(_periodic(rng, 45.0, 2.2) - 1.5, 0) * 4.0 + np.maximum(_periodic(rng, 14.0, 0.8) - 1.7, 0) * 2.5
+    body = (
+        0.5 * _periodic(rng, 40.0, 2.6) + 0.7 * _periodic(rng, 24.0, 1.0) + 0.55 * _periodic(rng, 12.0, 0.5)
+    )
+    cracks = (
+        np.maximum(_periodic(rng, 45.0, 2.2) - 1.5, 0) * 4.0
+        + np.maximum(_periodic(rng, 14.0, 0.8) - 1.7, 0) * 2.5
+    )
     return _bent(rng, body - cracks, 2.0, 14.0) + 0.25 * _periodic(rng, 0.8, 0.5)
 
 
@@ -150,6 +164,7 @@ def _fat(rng: np.random.Generator) -> Floats:
 _MAKERS: dict[str, Callable[[np.random.Generator], Floats]] = {
     "fibres": _fibres,
     "web": _web,
+    "fibrils": _fibrils,
     "muscle": _muscle,
     "grain": lambda rng: _periodic(rng, 0.5, 0.5),
     "mottle": lambda rng: _periodic(rng, 1.6, 1.6),
@@ -161,7 +176,7 @@ _MAKERS: dict[str, Callable[[np.random.Generator], Floats]] = {
 
 @cache
 def bank(name: str) -> Floats:
-    """The bank `name`: fibres, web, muscle, grain, mottle, cloud, debris or fat."""
+    """The bank `name`: fibres, web, fibrils, muscle, grain, mottle, cloud, debris or fat."""
     rng = np.random.default_rng([0xBA2C, list(_MAKERS).index(name)])
     texture = np.ascontiguousarray(_MAKERS[name](rng), dtype=np.float32)
     texture.flags.writeable = False
