@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,3 +95,35 @@ def write_pyramid() -> Callable[..., Path]:
 def area_average() -> Callable[..., NDArray[np.float64]]:
     """area_average(image, x, y, step, width, height) -> float64 means."""
     return _area_average
+
+
+def _dicom_writer() -> Any:
+    """The module beside this one; tests are not a package."""
+    spec = importlib.util.spec_from_file_location(
+        "_dicom_writer", Path(__file__).with_name("_dicom_writer.py")
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def dicom() -> Any:
+    """Module with new_uids() and write_level(path, image, mpp, uids, ...)."""
+    return _dicom_writer()
+
+
+@pytest.fixture
+def series(tmp_path: Path, dicom: Any) -> tuple[Path, Pixels]:
+    """A folder with a DICOM series of three levels and a label, and its level 0."""
+    folder = tmp_path / "series"
+    folder.mkdir()
+    image = level = np.asarray(cv2.GaussianBlur(_picture(700, 500), (0, 0), 2.0), np.uint8)
+    uids = dicom.new_uids()
+    for number in range(3):
+        dicom.write_level(folder / f"{number}.dcm", level, 0.25 * 2**number, uids, number=number + 1)
+        level = _halved(level)
+    dicom.write_level(folder / "label.dcm", image[:64, :64], 4.0, uids, kind="LABEL", number=9)
+    return folder, image

@@ -56,8 +56,8 @@ class FastSlideReader:
             # fastslide opens some files that it cannot decode; the corner of the smallest level tells.
             self.read(len(self.stored.sizes) - 1, 0, 0, 1, 1)
         except DamagedSlideError as error:
-            self.close()
-            if error.__cause__ is None:
+            self._slide.close()
+            if error.__cause__ is None:  # the guard's own verdict
                 raise
             raise NotASlideError(path, f"is not decoded by fastslide ({error}).") from error
 

@@ -135,6 +135,8 @@ def _first(path: Path, openers: list[Opener]) -> Reader:
         try:
             return opener()
         except SlideError as error:
+            if isinstance(error, DamagedSlideError) and error.__cause__ is None:
+                raise  # seen in the file itself, not a library's complaint: no other will read it rightly
             problems.append(error)
     if len(problems) == 1:
         raise problems[0]

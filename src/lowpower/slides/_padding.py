@@ -14,7 +14,7 @@ PADDING_BLOCK = 16
 """Level pixels; the unit in which padding is told apart, that of JPEG's colour blocks."""
 
 _STEP = 4  # the lattice that is looked at: 16 pixels of each block
-_BLACK_SAMPLES = 4
+_QUARTER = 4
 _RINGING = 48  # JPEG leaves up to this in the black part of a block that a scan's edge crosses
 
 
@@ -36,17 +36,20 @@ def fill_padding(pixels: Pixels) -> Pixels:
     black = (lattice[..., 0] | lattice[..., 1] | lattice[..., 2]) == 0
     per_block = PADDING_BLOCK // _STEP
     rows, columns = (-(-side // per_block) for side in black.shape)
-    padded = np.zeros((rows * per_block, columns * per_block), np.bool_)
-    padded[: black.shape[0], : black.shape[1]] = black
-    counts = padded.reshape(rows, per_block, columns, per_block).sum(axis=(1, 3))
-    blocks = counts >= _BLACK_SAMPLES
+    counted = np.zeros((2, rows * per_block, columns * per_block), np.uint8)
+    counted[0, : black.shape[0], : black.shape[1]] = black
+    counted[1, : black.shape[0], : black.shape[1]] = 1
+    found, looked = counted.reshape(2, rows, per_block, columns, per_block).sum(axis=(2, 4))
+    blocks = _QUARTER * found >= looked
     if not blocks.any():
         return pixels
     filled = pixels.copy()
-    width = pixels.shape[1]
+    height, width = pixels.shape[:2]
     for row in np.flatnonzero(blocks.any(axis=1)):
-        strip = filled[row * PADDING_BLOCK : (row + 1) * PADDING_BLOCK]
+        # A last sliver that the lattice misses goes with its neighbour.
+        end = (row + 1) * PADDING_BLOCK if row + 1 < rows else height
+        strip = filled[row * PADDING_BLOCK : end]
         where = np.repeat(blocks[row], PADDING_BLOCK)[:width]
-        where = np.pad(where, (0, width - where.size))
+        where = np.pad(where, (0, width - where.size), mode="edge")
         strip[(strip.max(axis=2) <= _RINGING) & where] = GLASS
     return filled
