@@ -26,6 +26,7 @@ from typing import Any
 SIDE = 20_480
 TILE = 256
 MPP = 0.25
+COUNTS = (1_000, 20_000, 200_000)
 
 
 def texture(size: int) -> Any:
@@ -253,7 +254,7 @@ def compare(path: Path, patches: int, rounds: int, threads: int) -> dict[str, fl
 
 
 MEMORY = """
-import sys, resource
+import sys
 sys.path.insert(0, {folder!r})
 import patches
 from pathlib import Path
@@ -261,21 +262,40 @@ from lowpower.slides import open_slide
 from lowpower.views._patch_stream import read_patches
 from lowpower.views._patches import PatchRecipe
 with open_slide(Path({path!r})) as slide:
-    grid = patches.make_grid(slide, PatchRecipe(mpp=0.25, overlap=0.75, min_tissue=0.0), {count})
+    recipe = PatchRecipe(mpp=0.25, size={size}, overlap={overlap}, min_tissue=0.0)
+    grid = patches.square(patches.make_grid(slide, recipe, 10**9), {count})
     seen = sum(len(some.index) for some in read_patches(slide, grid))
-print(seen, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+# Not ru_maxrss, which a child inherits from its parent.
+peak = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+print(seen, int(peak[0].split()[1]) / 1024)
 """
 
 
+def square(grid: Any, patches: int) -> Any:
+    """A square piece of a grid with about this many patches: a small or a large piece of tissue."""
+    import dataclasses
+
+    import numpy as np
+
+    edge = [np.unique(grid.positions[:, axis])[: round(patches**0.5)][-1] for axis in (0, 1)]
+    keep = (grid.positions <= edge).all(axis=1)
+    return dataclasses.replace(
+        grid, positions=grid.positions[keep], coords=grid.coords[keep], tissue=grid.tissue[keep]
+    )
+
+
 def memory(path: Path) -> dict[str, float]:
-    """Peak MiB of a fresh process that streams 1,000, 20,000 and 200,000 patches of one slide."""
+    """Peak MiB of a fresh process that streams square pieces of a slide, of few and many patches."""
     peaks = {}
-    for count in (1_000, 20_000, 200_000):
-        code = MEMORY.format(folder=str(Path(__file__).parent), path=str(path), count=count)
+    cases = [(size, overlap, count) for size, overlap in ((64, 0.0), (256, 0.75)) for count in COUNTS]
+    for size, overlap, count in cases:
+        code = MEMORY.format(
+            folder=str(Path(__file__).parent), path=str(path), size=size, overlap=overlap, count=count
+        )
         told = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         ).stdout.split()
-        peaks[f"peak MiB, {int(told[0])} patches"] = round(float(told[1]), 1)
+        peaks[f"peak MiB, {size} px, overlap {overlap}, {int(told[0])} patches"] = round(float(told[1]), 1)
     return peaks
 
 

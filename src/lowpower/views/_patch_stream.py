@@ -30,7 +30,8 @@ __all__ = ["PatchBatch", "read_patches"]
 _TILE = 256  # what nearly every scanner writes; another size costs some tiles decoded twice, no more
 _CHUNK_TILES = 8
 _BAND = 8192
-_WAITING_BYTES = 64 << 20  # of patches whose lower rows are still to be read
+_PLANNED = 8192  # patches planned at once; where two plans meet, one row of tiles is decoded twice
+_WAITING_BYTES = 16 << 20  # of patches whose lower rows are still to be read
 _AHEAD = 128  # patches being read beyond the batch in hand
 
 
@@ -96,7 +97,10 @@ def _stream(slide: Slide, grid: PatchGrid, batch: int, threads: int) -> Iterator
         width = _band_width(grid, chunk[1] if tiles is None else tiles.width)
         bands = grid.positions[:, 0] // width
         for band in np.unique(bands):
-            yield from _stream_band(slide, grid, np.flatnonzero(bands == band), chunk, batch, pool, tiles)
+            members = np.flatnonzero(bands == band)
+            for start in range(0, len(members), _PLANNED):
+                some = members[start : start + _PLANNED]
+                yield from _stream_band(slide, grid, some, chunk, batch, pool, tiles)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         if tiles is not None:
