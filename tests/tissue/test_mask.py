@@ -188,6 +188,10 @@ def test_tiny_images_do_not_fail(shape: tuple[int, int, int]) -> None:
     tissue_mask(np.full(shape, 230, np.uint8), 4.0)
 
 
+def test_a_strip_of_glass_is_glass() -> None:
+    assert not tissue_mask(coded(bare(6, 4000)), 4.0).mask.any()
+
+
 def test_what_is_no_image_is_refused() -> None:
     with pytest.raises(ValueError, match="uint8"):
         tissue_mask(np.zeros((4, 4), np.uint8), 1.0)
