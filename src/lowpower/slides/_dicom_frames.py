@@ -10,7 +10,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.errors import DamagedSlideError, NotASlideError
+from lowpower.errors import DamagedSlideError, NotASlideError, SlideError
 from lowpower.slides._codec import JPEG, broken_stream
 from lowpower.slides._dicom_series import KEYS, Instance
 from lowpower.slides._dicom_stream import Frames
@@ -57,7 +57,13 @@ class FrameReader:
     def __init__(self, path: Path, instances: list[Instance]) -> None:
         self._path = path
         volumes = [instance for instance in instances if instance.role == "volume"]
-        self._levels = [_Level(instance) for instance in volumes]
+        self._levels: list[_Level] = []
+        try:
+            for instance in volumes:
+                self._levels.append(_Level(instance))
+        except SlideError:
+            self.close()
+            raise
         self._extra = {instance.role: instance for instance in instances if instance.role != "volume"}
         self.stored = describe(instances, tuple((level.width, level.height) for level in self._levels))
 
@@ -67,8 +73,11 @@ class FrameReader:
 
     def associated(self, name: str) -> Pixels:
         """One associated image."""
-        instance = self._extra[name]
-        return _Level(instance).read(0, 0, instance.width, instance.height)
+        level = _Level(self._extra[name])
+        try:
+            return level.read(0, 0, level.width, level.height)
+        finally:
+            level.frames.close()
 
     def check(self, size: tuple[int, int], x: int, y: int, width: int, height: int) -> None:
         """See that the frames of a rectangle begin and end as they should (fastslide turns others white)."""
@@ -101,7 +110,11 @@ class _Level:
         self.frames = Frames(
             instance.path, int(header.get("NumberOfFrames", 1)), self._tile[0] * self._tile[1] * 3
         )
-        self._grid = _grid(header, self._tile, (self.width, self.height), self.frames.count, instance.path)
+        try:
+            self._grid = _grid(header, self._tile, (self.width, self.height), self.frames.count)
+        except ValueError as error:
+            self.frames.close()
+            raise DamagedSlideError(instance.path, f"{error}; {_CURE}") from None
         self._lock = threading.Lock()
         self._last: tuple[int, Pixels] | None = None
         self._seen: set[int] = set()
@@ -167,9 +180,7 @@ class _Level:
             ) from error
 
 
-def _grid(
-    header: Any, tile: tuple[int, int], size: tuple[int, int], count: int, path: Path
-) -> NDArray[np.int64]:
+def _grid(header: Any, tile: tuple[int, int], size: tuple[int, int], count: int) -> NDArray[np.int64]:
     """Frame index of each tile, (rows, columns); -1 where a sparse image has none."""
     across, down = -(-size[0] // tile[0]), -(-size[1] // tile[1])
     positions = header.get("PerFrameFunctionalGroupsSequence")
@@ -183,5 +194,5 @@ def _grid(
                 grid[row, column] = index
         return grid
     if count < across * down:
-        raise DamagedSlideError(path, f"holds {count} of {across * down} frames; {_CURE}")
+        raise ValueError(f"holds {count} of {across * down} frames")
     return np.arange(across * down, dtype=np.int64).reshape(down, across)
