@@ -35,7 +35,7 @@ def glass(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("missing.svs", None, ["no such file"]),
+        ("missing.svs", None, ["does not exist", "check the path"]),
         ("notes.svs", b"a text file, named like a slide\n" * 40, ["not"]),
         ("empty.svs", b"", ["empty"]),
         ("empty.png", b"", ["empty"]),
