@@ -35,7 +35,7 @@ def draw_laboratory(seed: int, index: int = 0) -> Laboratory:
     return Laboratory(
         name=f"simulated-lab-{seed}-{index + 1:02d}",
         hematoxylin=_unit(np.array([0.68, 0.62, 0.37]) + rng.normal(0, [0.05, 0.03, 0.09])),
-        dab=_unit(np.array([0.36, 0.57, 0.74]) + rng.normal(0, [0.06, 0.03, 0.04])),
+        dab=_unit(np.array([0.32, 0.54, 0.78]) + rng.normal(0, [0.06, 0.03, 0.05])),
         counterstain=counterstain,
         cytoplasm=round(haze * float(rng.uniform(0.14, 0.4)), 4),
         matrix=round(haze * float(rng.uniform(0.1, 0.3)), 4),
@@ -43,6 +43,7 @@ def draw_laboratory(seed: int, index: int = 0) -> Laboratory:
         dab_background=_between(rng, 0.0, 0.02),
         blush=_log_between(rng, 0.006, 0.08),
         sharpness=_between(rng, 0.1, 1.0),
+        relief=_between(rng, 0.0, 2.0),
     )
 
 
@@ -62,7 +63,8 @@ def draw_scanner(seed: int, index: int = 0, mpp: tuple[float, float] = (0.25, 0.
         sharpen=_between(rng, 0.0, 2.0),
         sharpen_um=_between(rng, 0.3, 0.8),
         gamma=_between(rng, 0.85, 1.2),
-        saturation=_between(rng, 0.8, 1.2),
+        flare=_between(rng, 0.0, 0.05),
+        saturation=_between(rng, 0.8, 1.25),
         noise=_between(rng, 0.4, 2.2),
         shading=_between(rng, 0.0, 0.012),
         jpeg_quality=int(rng.integers(70, 93)),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lowpower.simulate._architecture import Architecture
 from lowpower.simulate._cells import Cells
 from lowpower.simulate._frame import Frame
+from lowpower.simulate._images import blurred
 from lowpower.simulate._labels import cell_map, membranes
 from lowpower.simulate._layout import PLAN_UM
 from lowpower.simulate._nuclei import KINDS, NucleusLibrary, nucleus_library
@@ -192,6 +193,13 @@ class Piece:
             dab += share * (np.float32(2 * lab.blush) * (1 + texture) - dab)
         return np.maximum(hematoxylin, 0), np.maximum(dab, 0)
 
+    def _refracted(self, frame: Frame, hematoxylin: Floats) -> Floats:
+        """Light bent at edges of whatever has substance: darker within, brighter than glass outside."""
+        relief = blurred(hematoxylin, 0.8 / frame.mpp)
+        np.subtract(hematoxylin, relief, out=relief)
+        relief *= np.float32(self.spec.laboratory.relief)
+        return np.clip(relief, -0.06, 0.3, out=relief)
+
     def render(self, left: int, top: int, width: int, height: int) -> Stains:
         """Stain of the slide pixels `left`, `top`, `width`, `height`; zero where the piece is not."""
         frame = self.frame(left, top, width, height)
@@ -231,4 +239,8 @@ class Piece:
             dab += rim * np.minimum(hematoxylin * np.float32(4 * lab.dab_strength), np.float32(0.7))
         thick = frame.coarse(self.plan.flow, 8)[..., 0]
         thick = ground.tissue * frame.fine(1 + np.float32(0.12) * np.tanh(thick / 60), 8)
-        return Stains(np.maximum(hematoxylin * thick, 0), np.maximum(dab * thick, 0), grey * ground.tissue)
+        grey *= ground.tissue
+        hematoxylin *= thick
+        if lab.relief > 0:
+            grey += self._refracted(frame, hematoxylin)
+        return Stains(np.maximum(hematoxylin, 0), np.maximum(dab * thick, 0), grey)

@@ -88,7 +88,8 @@ def picture(
     light = cv2.transform(amounts, _colours(laboratory, scanner))
     if flaws is not None and flaws.ink is not None:
         light = light - flaws.ink[..., None] * np.array(flaws.ink_colour, np.float32) * np.float32(_LN10)
-    grey = cv2.convertScaleAbs(cv2.exp(light))
+    glare = scanner.flare * float(np.mean(scanner.white))
+    grey = cv2.convertScaleAbs(cv2.exp(light), alpha=1 - scanner.flare, beta=glare)
     sigma = scanner.psf_um / scanner.mpp
     if sigma > 0.25:
         grey = cv2.GaussianBlur(grey, (0, 0), sigma)

@@ -42,6 +42,7 @@ class Laboratory(_Model):
         dab_background: DAB OD spread over all tissue.
         blush: Usual DAB OD of cytoplasm, whatever the score.
         sharpness: 0 = thick sections with smeared membranes, 1 = thin crisp ones.
+        relief: Strength of refraction at the edges of tissue: dark lines with bright ones beside them.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Laboratory(_Model):
     dab_background: float = Field(0.005, ge=0.0, le=0.5)
     blush: float = Field(0.03, ge=0.0, le=1.0)
     sharpness: Unit = 0.6
+    relief: float = Field(0.8, ge=0.0, le=5.0)
 
 
 class Scanner(_Model):
@@ -67,6 +69,7 @@ class Scanner(_Model):
         sharpen: Strength of its unsharp mask, 0 = none.
         sharpen_um: Radius (standard deviation) of that mask, microns.
         gamma: Exponent on relative intensity (1 = linear).
+        flare: Share of white light that reaches the sensor whatever lies in between.
         saturation: Colour saturation, 1 = as is.
         noise: Standard deviation of sensor noise at white, grey values.
         shading: Relative fall of brightness across one camera field.
@@ -82,6 +85,7 @@ class Scanner(_Model):
     sharpen: float = Field(0.6, ge=0.0, le=3.0)
     sharpen_um: float = Field(0.4, gt=0.0, le=3.0)
     gamma: float = Field(1.0, gt=0.3, lt=3.0)
+    flare: float = Field(0.02, ge=0.0, le=0.2)
     saturation: float = Field(1.0, ge=0.0, le=2.0)
     noise: float = Field(1.0, ge=0.0, le=20.0)
     shading: float = Field(0.005, ge=0.0, le=0.2)

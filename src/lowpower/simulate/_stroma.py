@@ -27,8 +27,8 @@ def stroma(frame: Frame, plan: Architecture) -> Floats:
     if most > 0.1:
         web = frame.texture("web", maps, 0.85)
         web -= np.float32(0.45) * loose
-        strands = ramp(web, -0.25, 0.45)
-        strands *= np.float32(1.1) + np.float32(0.25) * web
+        strands = ramp(web, -0.1, 0.25)
+        strands *= np.float32(1.1) + np.float32(0.4) * web
         share = smoothstep(loose, 0.1, 0.7)
         strands -= result
         strands *= share
