@@ -168,7 +168,7 @@ class Piece:
         owner = cell_map(frame, cells, ground.inside)
         membrane, border = membranes(frame, cells, owner, 1 - lab.sharpness)
         texture = mottle * np.float32(0.32)
-        texture += grain * np.float32(0.3)
+        texture += grain * np.float32(0.2)
         uneven = np.append(
             np.float32(1), np.float32(0.7) + np.float32(0.6 / 255) * (cells.dice & np.uint32(0xFF))
         )

@@ -27,7 +27,7 @@ def stroma(frame: Frame, plan: Architecture) -> Floats:
     if most > 0.1:
         web = frame.texture("web", maps, 0.85)
         web -= np.float32(0.45) * loose
-        strands = ramp(web, -0.1, 0.25)
+        strands = ramp(web, -0.05, 0.35)
         strands *= np.float32(1.1) + np.float32(0.4) * web
         share = smoothstep(loose, 0.1, 0.7)
         strands -= result

@@ -105,14 +105,13 @@ def _fibres(rng: np.random.Generator) -> Floats:
 
 
 def _web(rng: np.random.Generator) -> Floats:
-    """Torn mesh: flakes and strands of several sizes, below 0 in gaps and about 1 in strands."""
-    flakes = 0.8 * _periodic(rng, 4.5, 3.2) + 0.75 * _periodic(rng, 1.9, 1.4) + 0.4 * _periodic(rng, 0.8, 0.7)
-    strands = np.full((BANK, BANK), -1.0, np.float32)
-    for scale, weight in ((6.5, 1.0), (3.2, 1.0), (1.7, 0.8)):
-        crest = 1.0 - np.abs(_periodic(rng, scale * 1.4, scale)) * np.float32(3.0)
-        strands = np.maximum(strands, np.float32(weight) * crest)
-    mesh = np.maximum(strands * (0.75 + 0.35 * _periodic(rng, 3.0, 3.0)), 0.62 * flakes - 0.2)
-    return _bent(rng, mesh, 1.2, 2.2) + 0.22 * _periodic(rng, 0.42, 0.42)
+    """Torn mesh: crooked threads of several sizes and flakes, below 0 in gaps and about 1 in threads."""
+    mesh = 0.55 * _periodic(rng, 3.0, 2.6) + 0.35 * _periodic(rng, 1.1, 1.0) - np.float32(0.35)
+    for scale, weight in ((5.5, 1.0), (3.4, 1.0), (2.2, 0.9), (1.3, 0.6)):
+        thread = 1.0 - np.abs(_periodic(rng, scale, scale)) * np.float32(2.6 * scale**0.5)
+        torn = ramp(_periodic(rng, 3.5, 3.5), -1.3, 0.4)
+        mesh = np.maximum(mesh, np.float32(weight) * thread * (0.25 + 0.9 * torn))
+    return _bent(rng, mesh, 1.5, 2.0) + 0.16 * _periodic(rng, 0.45, 0.45)
 
 
 def _fibrils(rng: np.random.Generator) -> Floats:
@@ -150,15 +149,18 @@ def _fat(rng: np.random.Generator) -> Floats:
     gx, gy = np.meshgrid(np.arange(cells), np.arange(cells))
     x = ((gx + 0.5 * (gy % 2) + rng.uniform(0.15, 0.85, gx.shape)) * step) % BANK
     y = ((gy + rng.uniform(0.15, 0.85, gx.shape)) * step) % BANK
-    seeds = np.full((3 * BANK, 3 * BANK), 255, np.uint8)
-    for dx in range(3):
-        for dy in range(3):
-            seeds[(y + dy * BANK).astype(int).ravel(), (x + dx * BANK).astype(int).ravel()] = 0
+    around = 160
+    seeds = np.full((BANK + 2 * around, BANK + 2 * around), 255, np.uint8)
+    for dx in (-BANK, 0, BANK):
+        for dy in (-BANK, 0, BANK):
+            column, row = (x + dx).astype(int) + around, (y + dy).astype(int) + around
+            seen = (column >= 0) & (row >= 0) & (column < len(seeds)) & (row < len(seeds))
+            seeds[row[seen], column[seen]] = 0
     _, labels = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     edges = np.ones(labels.shape, np.uint8)
     edges[:, 1:][labels[:, 1:] != labels[:, :-1]] = 0
     edges[1:][labels[1:] != labels[:-1]] = 0
-    return distance(edges)[BANK : 2 * BANK, BANK : 2 * BANK] * np.float32(BANK_UM)
+    return distance(edges)[around:-around, around:-around] * np.float32(BANK_UM)
 
 
 _MAKERS: dict[str, Callable[[np.random.Generator], Floats]] = {
