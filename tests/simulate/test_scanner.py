@@ -10,7 +10,13 @@ from lowpower.simulate._scanner import MARGIN, glass, picture
 
 LAB = Laboratory(name="simulated-lab", hematoxylin=(0.67, 0.62, 0.41), dab=(0.38, 0.57, 0.73))
 PLAIN = Scanner(
-    name="simulated-scanner", white=(240.0, 235.0, 245.0), psf_um=0.0, sharpen=0.0, noise=0.0, shading=0.0
+    name="simulated-scanner",
+    white=(240.0, 235.0, 245.0),
+    psf_um=0.0,
+    sharpen=0.0,
+    noise=0.0,
+    shading=0.0,
+    flare=0.0,
 )
 
 
