@@ -163,7 +163,7 @@ def build_architecture(spec: SlideSpec, place: Place, number: int, attempt: int 
     names: list[Pattern] = ["nests"] if place.control or attempt > 2 else list(spec.patterns)
     flow = np.stack(
         [
-            60 * smooth_field(rng, shape, 240 / PLAN_UM, 2) + 11 * smooth_field(rng, shape, 45 / PLAN_UM, 2)
+            48 * smooth_field(rng, shape, 260 / PLAN_UM, 2) + 5 * smooth_field(rng, shape, 50 / PLAN_UM, 2)
             for _ in range(2)
         ],
         axis=-1,

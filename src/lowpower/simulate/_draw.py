@@ -134,7 +134,7 @@ def draw_slide(
         patterns=patterns,
         tumour=_between(rng, 0.1, 0.65),
         cellularity=_log_between(rng, 0.4, 2.0),
-        looseness=_between(rng, 0.1, 0.9),
+        looseness=_between(rng, 0.2, 1.0),
         clone_um=_log_between(rng, 80, 1500),
         cell_noise=_between(rng, 0.1, 0.8),
         patchiness=_between(rng, 0.0, 0.35),

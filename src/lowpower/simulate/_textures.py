@@ -98,7 +98,7 @@ def _bent(rng: np.random.Generator, image: Floats, amount_um: float, scale_um: f
 
 def _fibres(rng: np.random.Generator) -> Floats:
     """Collagen: wavy fibres of several widths, with slits between them (strongly negative)."""
-    body = 0.9 * _periodic(rng, 6.0, 0.5) + 0.6 * _periodic(rng, 14.0, 0.9) + 0.4 * _periodic(rng, 36.0, 2.6)
+    body = 0.9 * _periodic(rng, 3.6, 0.55) + 0.6 * _periodic(rng, 9.0, 1.0) + 0.4 * _periodic(rng, 26.0, 2.8)
     slits = np.maximum(_periodic(rng, 5.0, 0.55) - 1.0, 0) * 2.4
     where = ramp(_periodic(rng, 18.0, 7.0), -0.8, 1.4)
     return _bent(rng, body - slits * where, 2.2, 6.0) + 0.35 * _periodic(rng, 0.9, 0.5)
@@ -117,7 +117,7 @@ def _web(rng: np.random.Generator) -> Floats:
 def _fibrils(rng: np.random.Generator) -> Floats:
     """The finest threads, unit variance, with sharp dark and light lines."""
     threads = (
-        0.8 * _periodic(rng, 5.0, 0.42) + 0.6 * _periodic(rng, 2.2, 0.6) + 0.45 * _periodic(rng, 0.6, 0.42)
+        0.8 * _periodic(rng, 3.2, 0.42) + 0.6 * _periodic(rng, 2.2, 0.6) + 0.45 * _periodic(rng, 0.6, 0.42)
     )
     lines = np.maximum(_periodic(rng, 7.0, 0.42) - 0.9, 0) - np.maximum(_periodic(rng, 6.0, 0.5) - 1.0, 0)
     return _bent(rng, threads + 1.3 * lines, 1.6, 4.0)
