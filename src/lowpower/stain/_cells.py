@@ -21,8 +21,8 @@ _NEIGHBOURHOOD_UM = 25.0
 _NEIGHBOURS = 10
 _OWN = 0.3
 """Weight of a cell's own look; the rest is its neighbours'. Epithelium grows in sheets, stroma does not."""
-_LIKE = 0.7
-_LIKE_IN_REGION = 0.0
+_LIKE = 0.9
+_LIKE_IN_REGION = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)

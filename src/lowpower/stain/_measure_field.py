@@ -21,8 +21,9 @@ __all__ = ["FieldCells", "Marker", "StainScale", "join_fields", "measure_field",
 Marker = Literal["HER2", "ER", "PR", "Ki-67"]
 
 _FAINTEST_RESPONSE = 0.012
-_LEAST = 0.2
-"""A nucleus's blob response is at least this share of the slide's usual one."""
+_LEAST = 0.14
+"""A nucleus's blob response is at least this share of the slide's usual one, and this much OD."""
+_LEAST_OD = 0.018
 _LEAST_USUAL = 0.03
 
 
@@ -131,7 +132,8 @@ def measure_field(
             other fields but keep this field's cells from growing into them.
     """
     hematoxylin, dab = stain_maps(image, scale.white_point, scale.vectors)
-    nuclei = find_nuclei(_nuclear_stain(hematoxylin, dab, marker), mpp, _LEAST * scale.contrast)
+    least = max(_LEAST_OD, _LEAST * scale.contrast)
+    nuclei = find_nuclei(_nuclear_stain(hematoxylin, dab, marker), mpp, least)
     diameter, elongation = shape_of(nuclei.radii)
     around = np.concatenate([ray_directions()[::2] * np.float32(radius) for radius in (6.0, 8.0)])
     smooth = blurred(hematoxylin, 1.0, mpp)

@@ -14,13 +14,15 @@ from lowpower.stain._nuclear import nuclear_grades
 __all__ = ["Background", "grade_cells"]
 
 _LEAST_CREST = 0.03
-_TIMES_NOISE = 4.0
+_MOST_CREST = 0.12
+_TIMES_NOISE = 3.0
 _USUAL_NOISE = 0.012
 _ENOUGH_CELLS = 30
-_STAINED = 0.18
-_COMPLETE = 0.62
+_OVER_BODY = 0.6
+_STAINED = 0.25
+_COMPLETE = 0.60
 _WEAK = 0.10
-_INTENSE = 0.38
+_INTENSE = 0.40
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,10 @@ def grade_cells(
 ) -> tuple[Cells, Background]:
     """Kind and class of every cell of a slide.
 
-    A ray is stained where its crest exceeds four times the median crest of the slide's stromal and lymphoid
-    cells, and 0.03 OD. From 18 % of its rays a membrane is stained at all, from 62 % complete (what crowds or
-    crosses it hides the rest); complete and of at least 0.38 OD it is intense, below 0.10 barely perceptible.
+    A ray is stained where its crest exceeds three times the median crest of the slide's stromal and lymphoid
+    cells (taken between 0.03 and 0.12 OD) and 0.6 times the brown of its own body. From a quarter of its
+    rays a membrane is stained at all, from 60 % complete (what crowds or crosses it hides the rest); complete
+    and of at least 0.40 OD it is intense, below 0.10 barely perceptible. Set on simulated slides.
 
     Args:
         found: Cells of the slide, microns.
@@ -59,7 +62,9 @@ def grade_cells(
     others = kind != TUMOUR
     if marker == "HER2":
         background = _membrane_background(found, others)
-        on = found.crest > background.threshold
+        # Granular blush makes small crests of its own, in proportion to how brown the cell body is.
+        least = np.maximum(background.threshold, _OVER_BODY * found.body_dab)
+        on = found.crest > least[:, None]
         completeness = on.mean(axis=1).astype(np.float32)
         mean = np.where(on, found.density, 0).sum(axis=1, dtype=np.float32) / np.maximum(on.sum(axis=1), 1)
         density = np.where(on.any(axis=1), mean - 0.5 * np.maximum(found.nuclear_dab, 0), 0).astype(
@@ -84,7 +89,7 @@ def grade_cells(
 def _membrane_background(found: FieldCells, others: NDArray[np.bool_]) -> Background:
     count = int(others.sum())
     level = float(np.median(found.crest[others])) if count >= _ENOUGH_CELLS else _USUAL_NOISE
-    return Background(count, level, max(_LEAST_CREST, _TIMES_NOISE * level))
+    return Background(count, level, min(max(_LEAST_CREST, _TIMES_NOISE * level), _MOST_CREST))
 
 
 def _nuclear_background(found: FieldCells, others: NDArray[np.bool_]) -> Background:

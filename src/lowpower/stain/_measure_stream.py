@@ -15,6 +15,7 @@ from lowpower.slides import Slide
 from lowpower.stain._density import optical_density
 from lowpower.stain._measure_field import FieldCells, Marker, StainScale, join_fields, measure_field
 from lowpower.stain._nuclei import seed_factor
+from lowpower.stain._nuclei_colour import with_nuclear_hematoxylin
 from lowpower.stain._vectors import estimate_stains
 from lowpower.tissue import Tissue
 from lowpower.units import Box, Mpp
@@ -64,7 +65,9 @@ def scale_of(slide: Slide, tissue: Tissue, marker: Marker) -> StainScale:
         images.append(slide.read(Box(x, y, side, side), slide.mpp * factor))
     density = np.concatenate([optical_density(image, tissue.white_point).reshape(-1, 3) for image in images])
     vectors = estimate_stains(density)
-    return StainScale.of(images, tissue.white_point, vectors, marker, slide.mpp * factor)
+    mpp = slide.mpp * factor
+    vectors = with_nuclear_hematoxylin(vectors, images, tissue.white_point, mpp)
+    return StainScale.of(images, tissue.white_point, vectors, marker, mpp)
 
 
 @dataclass(frozen=True, slots=True)
