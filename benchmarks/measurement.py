@@ -1,8 +1,9 @@
 """How well the measured stain agrees with simulated truth, what real cores give, and how fast it is.
 
-    python benchmarks/measurement.py [--slides 24] [--nuclear 12] [--folder DIR] [--seed 31337]
+    python benchmarks/measurement.py [--slides 24] [--nuclear 12] [--folder DIR] [--seed 40417]
 
-Laboratories and scanners are drawn from `--seed`; development used 5501, 5502 and 9021 to 9025.
+Laboratories and scanners are drawn from `--seed`; development used 5501, 5502, 9021 to 9025 and 31337 to
+31341.
 A nucleus counts as found within 3 um of the true centre, each truth once; truth outside the found tissue is
 left out of F1 (its share stands in the last column).
 """
@@ -19,6 +20,7 @@ import cv2
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.spatial import cKDTree
 from sklearn.metrics import cohen_kappa_score
 
@@ -227,8 +229,8 @@ def picture(path: Path) -> None:
             cv2.circle(image, middle, round(cells.diameter[index] * 2), colour, 2, cv2.LINE_AA)
         shown.append(image)
     top, bottom = np.hstack(shown[:2]), np.hstack(shown[2:])
-    page = cv2.resize(np.vstack([top, bottom]), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    cv2.imwrite(str(path), cv2.cvtColor(page, cv2.COLOR_RGB2BGR))
+    page = cv2.resize(np.vstack([top, bottom]), None, fx=0.45, fy=0.45, interpolation=cv2.INTER_AREA)
+    Image.fromarray(page).quantize(200).save(path, optimize=True)
 
 
 def speed(path: Path) -> None:
@@ -255,7 +257,7 @@ def main() -> None:
     )
     parser.add_argument("--slides", type=int, default=24)
     parser.add_argument("--nuclear", type=int, default=12)
-    parser.add_argument("--seed", type=int, default=31337)
+    parser.add_argument("--seed", type=int, default=40417)
     parser.add_argument("--folder", type=Path, default=Path("runs/measurement"))
     parser.add_argument("--picture", type=Path, help="only draw cells on real cores, to this PNG")
     options = parser.parse_args()

@@ -94,7 +94,7 @@ def test_crest_grows_with_the_membrane_and_ignores_blush() -> None:
 
 def test_core_leaves_other_fields_cells_out() -> None:
     drawn = draw_cells()
-    scale = StainScale(WHITE, VECTORS, 0.15)
+    scale = StainScale(WHITE, VECTORS, 0.15, 0.15)
     height, width = drawn.image.shape[:2]
     middle = width // 4 * 2
     both = measure_field(drawn.image, MPP, scale, "HER2", (0, 0, width // 2 * 2, height // 2 * 2))

@@ -18,11 +18,12 @@ _MOST_CREST = 0.12
 _TIMES_NOISE = 3.0
 _USUAL_NOISE = 0.012
 _ENOUGH_CELLS = 30
-_OVER_BODY = 0.6
-_STAINED = 0.25
-_COMPLETE = 0.60
+_OVER_BODY = 0.8
+_MOST_OVER_BODY = 0.10
+_STAINED = 0.22
+_COMPLETE = 0.55
 _WEAK = 0.10
-_INTENSE = 0.40
+_INTENSE = 0.45
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,9 @@ def grade_cells(
     """Kind and class of every cell of a slide.
 
     A ray is stained where its crest exceeds three times the median crest of the slide's stromal and lymphoid
-    cells (taken between 0.03 and 0.12 OD) and 0.6 times the brown of its own body. From a quarter of its
-    rays a membrane is stained at all, from 60 % complete (what crowds or crosses it hides the rest); complete
-    and of at least 0.40 OD it is intense, below 0.10 barely perceptible. Set on simulated slides.
+    cells (taken between 0.03 and 0.12 OD) and 0.8 times the brown of its own body (at most 0.10 OD). From 22 %
+    of its rays a membrane is stained at all, from 55 % complete (what crowds or crosses it hides the rest);
+    complete and of at least 0.45 OD it is intense, below 0.10 barely perceptible. Set on simulated slides.
 
     Args:
         found: Cells of the slide, microns.
@@ -63,7 +64,8 @@ def grade_cells(
     if marker == "HER2":
         background = _membrane_background(found, others)
         # Granular blush makes small crests of its own, in proportion to how brown the cell body is.
-        least = np.maximum(background.threshold, _OVER_BODY * found.body_dab)
+        grain = np.minimum(_OVER_BODY * found.body_dab, _MOST_OVER_BODY)
+        least = np.maximum(background.threshold, grain)
         on = found.crest > least[:, None]
         completeness = on.mean(axis=1).astype(np.float32)
         mean = np.where(on, found.density, 0).sum(axis=1, dtype=np.float32) / np.maximum(on.sum(axis=1), 1)
