@@ -49,7 +49,8 @@ def grade_cells(
     A ray is stained where its crest exceeds three times the median crest of the slide's stromal and lymphoid
     cells (taken between 0.03 and 0.12 OD) and 0.8 times the brown of its own body (at most 0.10 OD). From
     22 % of its rays a membrane is stained at all, from 55 % complete (what crowds or crosses it hides
-    the rest); complete and of at least 0.45 OD it is intense, below 0.10 barely perceptible. Set on simulated slides.
+    the rest); complete and of at least 0.45 OD it is intense, below 0.10 barely perceptible.
+    Set on simulated slides.
 
     Args:
         found: Cells of the slide, microns.
