@@ -17,7 +17,7 @@ from lowpower.models._lite0 import (
 )
 from lowpower.models._network import SlideNetwork
 from lowpower.models._predict import Prediction, explain, predict, to_tensors
-from lowpower.models._spec import HeadName, ModelSpec
+from lowpower.models._spec import HeadName, ModelSpec, check_backbone
 from lowpower.models._weights import build_network, read_state
 from lowpower.models.mil import (
     Aggregator,
@@ -49,6 +49,7 @@ __all__ = [
     "aggregator_names",
     "build_network",
     "bundled_models",
+    "check_backbone",
     "class_probabilities",
     "create_aggregator",
     "create_encoder",

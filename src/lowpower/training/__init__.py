@@ -13,12 +13,14 @@ from lowpower.training._config import (
     read_config,
 )
 from lowpower.training._outputs import prediction_table
+from lowpower.training._patch_config import BagFitting, PatchFitting
 from lowpower.training._precision import resolve_precision
 from lowpower.training._store import Example, ViewStore
 from lowpower.training._train import TrainingRun, TrainingSummary, train
 
 __all__ = [
     "Augmentation",
+    "BagFitting",
     "Batch",
     "BundleOptions",
     "Crop",
@@ -26,6 +28,7 @@ __all__ = [
     "Example",
     "Fitting",
     "FoldOptions",
+    "PatchFitting",
     "TrainConfig",
     "TrainerOptions",
     "TrainingRun",

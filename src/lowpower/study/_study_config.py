@@ -1,0 +1,214 @@
+"""The study configuration: one YAML file, every key described, no unknown key accepted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from lowpower.cohort import scheme_of
+from lowpower.errors import CohortError
+from lowpower.models import FusionName, HeadName, ModelSpec
+from lowpower.training import Augmentation, BagFitting, Fitting, PatchFitting
+
+__all__ = [
+    "Arm",
+    "FusionArm",
+    "MeasuredArm",
+    "MilArm",
+    "PatchArm",
+    "PatchOptions",
+    "SlideArm",
+    "StudyConfig",
+    "StudyFolds",
+]
+
+_LITE0 = "pypi://efficientnet-lite0"
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._@+-]*$"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StudyFolds(_Section):
+    """Nested folds: whole patients, outer test, inner validation."""
+
+    outer: int = Field(5, ge=2, description="Number of outer folds.")
+    validation_share: float = Field(
+        0.25, gt=0, lt=1, description="Share of the remaining patients that validates."
+    )
+    leave_out: Literal["site", "scanner"] | None = Field(
+        None, description="Hold out one value of this column a fold instead of drawing patients."
+    )
+    seed: int = Field(0, ge=0, description="Seed of the draw.")
+    only: tuple[int, ...] | None = Field(
+        None, min_length=1, description="Run these folds alone, counted from 0; by default all."
+    )
+
+
+class PatchOptions(_Section):
+    """How slides are cut into patches; an arm may set its own size and cap."""
+
+    size: int = Field(256, ge=16, le=4096, description="Side of a patch, pixels.")
+    overlap: float = Field(0.0, ge=0, le=0.9, description="Share of its side a patch shares with the next.")
+    min_tissue: float = Field(0.5, ge=0, le=1, description="Smallest share of a patch that is tissue.")
+    max_patches: int | None = Field(
+        None, ge=1, description="At most this many patches a slide, drawn at random; by default all."
+    )
+    inspect: bool = Field(True, description="Leave out empty, inked and blurred patches.")
+
+
+class _Arm(_Section):
+    name: str = Field("", description="Name in tables; by default made of what the arm is.")
+
+
+class SlideArm(_Arm):
+    """The slide network: one low-resolution view in, one decision out."""
+
+    paradigm: Literal["slide"]
+    mpp: float = Field(8.0, ge=0.1, le=64, description="um/px of the view; a list makes one arm a value.")
+    pretrained: str | None = Field(
+        _LITE0, description="timm, pypi://efficientnet-lite0, hf://owner/name, a weight file, or none."
+    )
+    model: ModelSpec = Field(
+        ModelSpec(backbone="tf_efficientnet_lite0", inputs="rgb"), description="The network."
+    )
+    augmentation: Augmentation = Field(Augmentation(), description="Variation of crops.")
+    fitting: Fitting = Field(Fitting(), description="The optimiser's course.")
+
+
+class _PatchReader(_Arm):
+    mpp: float = Field(0.5, ge=0.05, le=64, description="um/px of patches; a list makes one arm a value.")
+    size: int | None = Field(None, ge=16, le=4096, description="Side of a patch, over patches.size.")
+    max_patches: int | None = Field(None, ge=1, description="Cap a slide, over patches.max_patches.")
+
+
+class MilArm(_PatchReader):
+    """A frozen encoder's patch features, and an aggregator that learns from bags of them."""
+
+    paradigm: Literal["mil"]
+    encoder: str = Field("efficientnet-lite0", description="A registered encoder, any timm name, or a file.")
+    weights: str | None = Field(None, description="The encoder's weight file, or `random`; else its own.")
+    aggregator: str = Field("abmil", description="Multiple-instance aggregator.")
+    options: dict[str, float] = Field({}, description="What the aggregator takes besides.")
+    head: HeadName = Field("corn", description="softmax, or ordinal: corn, cumulative.")
+    fitting: BagFitting = Field(BagFitting(), description="The optimiser's course.")
+
+
+class PatchArm(_PatchReader):
+    """A network fine-tuned on patches that carry their slide's label, and a rule that fuses patches."""
+
+    paradigm: Literal["patch"]
+    fusion: FusionName | Literal["histogram"] = Field(
+        "mean", description="Patches to slide: mean, majority, top, or histogram (fitted on validation)."
+    )
+    top: float = Field(0.1, gt=0, le=1, description="Share of patches that `top` looks at.")
+    pretrained: str | None = Field(_LITE0, description="As for the slide network.")
+    model: ModelSpec = Field(
+        ModelSpec(backbone="tf_efficientnet_lite0", inputs="rgb", strides=(16,), pooling="mean"),
+        description="The network; it sees one patch at a time.",
+    )
+    augmentation: Augmentation = Field(Augmentation(), description="Variation of patches.")
+    fitting: PatchFitting = Field(PatchFitting(), description="The optimiser's course.")
+
+
+class FusionArm(_Arm):
+    """Late fusion of other arms: a mean of their calibrated probabilities, weighted on validation."""
+
+    paradigm: Literal["fusion"]
+    of: tuple[str, ...] = Field(min_length=2, description="Names of the arms to fuse.")
+
+
+class MeasuredArm(_Arm):
+    """The untrained stain measurement; a logistic regression turns its shares into probabilities."""
+
+    paradigm: Literal["measured"]
+    strength: float = Field(1.0, gt=0, description="Inverse of the regression's L2 penalty.")
+
+
+Arm = Annotated[SlideArm | MilArm | PatchArm | FusionArm | MeasuredArm, Field(discriminator="paradigm")]
+"""One arm of a study, told by its `paradigm`."""
+
+
+class StudyConfig(_Section):
+    """Everything a study depends on. Paths are relative to the file they are written in."""
+
+    schema_version: Literal[1] = 1
+    name: str = Field("study", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Name of the study.")
+    cohort: Path = Field(description="The manifest.")
+    scheme: str = Field("her2_four", description="Label scheme.")
+    out: Path | None = Field(None, description="Study folder; by default studies/<name>.")
+    cache: Path | None = Field(
+        None, description="Folder of views, features and patches; by default <out>/cache."
+    )
+    seed: int = Field(0, ge=0, description="Seed of weights, sampling and augmentation.")
+    threads: int = Field(
+        1, ge=1, description="Processor threads a unit computes with; another number may change last digits."
+    )
+    accelerator: Literal["auto", "cpu", "gpu"] = Field("auto", description="Where networks run.")
+    coverage: float = Field(
+        0.9, gt=0, lt=1, description="Conformal abstention: share of sets that hold the truth."
+    )
+    notes: tuple[str, ...] = Field((), description="Sentences that the report repeats.")
+    folds: StudyFolds = Field(StudyFolds(), description="Which slides train, validate and test.")
+    patches: PatchOptions = Field(PatchOptions(), description="How slides are cut into patches.")
+    arms: tuple[Arm, ...] = Field(min_length=1, description="What is compared; see below.")
+
+    @field_validator("scheme")
+    @classmethod
+    def _known_scheme(cls, scheme: str) -> str:
+        try:
+            return scheme_of(scheme).name
+        except CohortError as error:
+            raise ValueError(str(error).rstrip(".")) from error
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, content: Any) -> Any:
+        """Make one arm of each um/px in a list, and give every arm a name."""
+        if not isinstance(content, dict) or not isinstance(content.get("arms"), list | tuple):
+            return content
+        return content | {"arms": [arm for entry in content["arms"] for arm in _expanded(entry)]}
+
+    @property
+    def folder(self) -> Path:
+        """Where the study is written."""
+        return self.out if self.out is not None else Path("studies") / self.name
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where views, features and patches are kept."""
+        return self.cache if self.cache is not None else self.folder / "cache"
+
+
+def _expanded(entry: Any) -> list[Any]:
+    if not isinstance(entry, dict):
+        return [entry]
+    name, mpp = entry.get("name"), entry.get("mpp")
+    if isinstance(mpp, list):
+        return [
+            entry | {"mpp": value, "name": _named(name, value) or _own_name(entry | {"mpp": value})}
+            for value in mpp
+        ]
+    return [entry if name else entry | {"name": _own_name(entry)}]
+
+
+def _named(name: Any, mpp: Any) -> str:
+    return f"{name}@{mpp:g}" if name and isinstance(mpp, int | float) else ""
+
+
+def _own_name(entry: dict[str, Any]) -> str:
+    """A name out of what the arm is; entries that are wrong get any name and fail on what is wrong."""
+    paradigm, mpp = str(entry.get("paradigm", "arm")), entry.get("mpp")
+    if paradigm == "fusion" and isinstance(entry.get("of"), list):
+        return "+".join(map(str, entry["of"]))
+    if paradigm == "measured" or paradigm == "fusion":
+        return paradigm
+    if paradigm == "mil":
+        encoder = Path(str(entry.get("encoder", "efficientnet-lite0"))).stem
+        paradigm = f"{encoder}-{entry.get('aggregator', 'abmil')}"
+    if mpp is None:
+        mpp = 8.0 if paradigm == "slide" else 0.5
+    return _named(paradigm, mpp) or paradigm

@@ -1,0 +1,182 @@
+"""Reading a study's YAML: every problem at once, each with the nearest right word."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from lowpower.errors import ConfigError
+from lowpower.models import aggregator_names, check_backbone, encoder_card
+from lowpower.study._study_config import (
+    FusionArm,
+    MeasuredArm,
+    MilArm,
+    PatchArm,
+    SlideArm,
+    StudyConfig,
+)
+
+__all__ = ["ARM_KINDS", "parse_study", "read_study_config"]
+
+ARM_KINDS: dict[str, type[BaseModel]] = {
+    "slide": SlideArm,
+    "mil": MilArm,
+    "patch": PatchArm,
+    "fusion": FusionArm,
+    "measured": MeasuredArm,
+}
+
+
+def read_study_config(path: str | Path) -> StudyConfig:
+    """Read a study configuration; its relative paths are taken from the file's own folder.
+
+    Raises:
+        ConfigError: naming the file and every problem: no YAML, unknown key, arm or encoder (with the
+            nearest), wrong value.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}; name a YAML file.")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" (line {mark.line + 1})" if mark is not None else ""
+        raise ConfigError(f"{path}: is not YAML{place}: {getattr(error, 'problem', error)}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}).") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: must hold keys and values, for instance 'cohort: cohort.csv'.")
+    return parse_study(content, source=str(path), folder=path.parent)
+
+
+def parse_study(content: dict[str, Any], *, source: str = "study", folder: Path | None = None) -> StudyConfig:
+    """Check a study's content; `source` begins each error sentence, `folder` anchors relative paths.
+
+    Raises:
+        ConfigError: with every problem.
+    """
+    try:
+        config = StudyConfig.model_validate(content)
+    except ValidationError as error:
+        problems = [
+            _sentence(item["loc"], item["type"], item["msg"], item["input"]) for item in error.errors()
+        ]
+        raise ConfigError(f"{source}: {' '.join(problems)}") from error
+    _check_names(config, source)
+    for arm in config.arms:
+        _check_arm(arm, source)
+    return config if folder is None else _anchored(config, folder)
+
+
+def _check_names(config: StudyConfig, source: str) -> None:
+    names = [arm.name for arm in config.arms]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"{source}: two arms are called {name!r}; give each a name of its own.")
+        if not all(letter.isalnum() or letter in "._@+-" for letter in name) or name.startswith("."):
+            raise ConfigError(
+                f"{source}: arm name {name!r} may hold letters, digits and . _ @ + - only; it names a folder."
+            )
+    kinds = {arm.name: arm.paradigm for arm in config.arms}
+    for arm in config.arms:
+        if not isinstance(arm, FusionArm):
+            continue
+        others = [name for name in names if kinds[name] != "fusion"]
+        for member in arm.of:
+            if member not in others:
+                what = "is itself a fusion" if member in names else "is no arm of this study"
+                raise ConfigError(
+                    f"{source}: arm {arm.name!r} fuses {member!r}, which {what}; {_near(member, others)}"
+                )
+        if len(set(arm.of)) < len(arm.of):
+            raise ConfigError(f"{source}: arm {arm.name!r} names an arm twice; name each once.")
+
+
+def _check_arm(arm: BaseModel, source: str) -> None:
+    """What only the registries know: backbones, encoders, aggregators."""
+    try:
+        if isinstance(arm, SlideArm | PatchArm):
+            check_backbone(arm.model.backbone)
+        if isinstance(arm, MilArm):
+            _known_encoder(arm.encoder)
+            if arm.aggregator not in aggregator_names():
+                raise ConfigError(
+                    f"aggregator {arm.aggregator!r} is unknown; {_near(arm.aggregator, aggregator_names())}"
+                )
+    except ConfigError as error:
+        name = getattr(arm, "name", "")
+        raise ConfigError(f"{source}: arm {name!r}: {error}") from error
+
+
+def _known_encoder(name: str) -> None:
+    if Path(name).suffix in (".pt", ".ts", ".torchscript"):
+        return
+    try:
+        encoder_card(name)
+    except ConfigError:
+        import timm
+
+        if not timm.is_model(name.split(".")[0]):
+            raise
+
+
+def _anchored(config: StudyConfig, folder: Path) -> StudyConfig:
+    """The configuration with paths taken from `folder`."""
+    update: dict[str, Any] = {
+        key: (folder / value).resolve()
+        for key in ("cohort", "out", "cache")
+        if (value := getattr(config, key)) is not None
+    }
+    arms = []
+    for arm in config.arms:
+        given = getattr(arm, "pretrained", None)
+        if given and not given.startswith(("hf://", "pypi://")) and given != "timm":
+            arm = arm.model_copy(update={"pretrained": str(folder / given)})
+        if isinstance(arm, MilArm):
+            weights = arm.weights
+            if weights and weights != "random":
+                arm = arm.model_copy(update={"weights": str(folder / weights)})
+            if Path(arm.encoder).suffix in (".pt", ".ts", ".torchscript"):
+                arm = arm.model_copy(update={"encoder": str(folder / arm.encoder)})
+        arms.append(arm)
+    return config.model_copy(update=update | {"arms": tuple(arms)})
+
+
+def _sentence(place: tuple[int | str, ...], kind: str, message: str, given: Any) -> str:
+    name = ".".join(str(part) for part in place)
+    if kind == "extra_forbidden":
+        return f"unknown key {name}; {_near(str(place[-1]), _keys_at(place[:-1]))}"
+    if kind == "missing":
+        return f"{name} is missing."
+    if kind == "union_tag_invalid":
+        paradigm = str(given.get("paradigm")) if isinstance(given, dict) else str(given)
+        return f"{name}: paradigm {paradigm!r} is unknown; {_near(paradigm, tuple(ARM_KINDS))}"
+    if kind == "union_tag_not_found":
+        return f"{name}: says no paradigm ({', '.join(ARM_KINDS)})."
+    return f"{name}: {message.removeprefix('Value error, ')}."
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}."
+
+
+def _keys_at(place: tuple[int | str, ...]) -> list[str]:
+    """The keys of the section at `place`."""
+    section: Any = StudyConfig
+    parts = list(place)
+    if parts[:1] == ["arms"]:  # ("arms", number, paradigm, ...)
+        section, parts = ARM_KINDS[str(parts[2])], parts[3:]
+    for part in parts:
+        annotation = section.model_fields[str(part)].annotation
+        models = [kind for kind in (annotation, *get_args(annotation)) if hasattr(kind, "model_fields")]
+        if not models:
+            return []
+        section = models[0]
+    return list(section.model_fields)

@@ -1,0 +1,42 @@
+"""How long and how fast the high-resolution learners learn."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["BagFitting", "PatchFitting"]
+
+
+class _Course(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weight_decay: float = Field(0.01, ge=0, description="AdamW weight decay.")
+    warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps in which the rate rises.")
+    clip: float = Field(1.0, gt=0, description="Largest gradient norm.")
+
+
+class BagFitting(_Course):
+    """Course of an aggregator that learns from bags of patch features."""
+
+    epochs: int = Field(60, ge=1, description="At most this many passes over the training slides.")
+    patience: int = Field(
+        15, ge=1, description="Stop after this many epochs without a better validation loss."
+    )
+    batch: int = Field(8, ge=1, description="Bags a step.")
+    instances: int | None = Field(
+        None, ge=1, description="Patches drawn of a bag at each training step; by default all."
+    )
+    learning_rate: float = Field(5e-4, gt=0, description="Peak of a one-cycle cosine schedule (AdamW).")
+
+
+class PatchFitting(_Course):
+    """Course of a network that is fine-tuned on patches."""
+
+    epochs: int = Field(6, ge=1, description="At most this many passes over the training slides.")
+    patience: int = Field(
+        3, ge=1, description="Stop after this many epochs without a better validation loss."
+    )
+    batch: int = Field(16, ge=1, description="Patches a step.")
+    per_slide: int = Field(8, ge=1, description="Patches drawn of each training slide an epoch.")
+    learning_rate: float = Field(1e-3, gt=0, description="Peak of a one-cycle cosine schedule (AdamW).")
+    backbone_rate: float = Field(0.3, gt=0, le=1, description="Backbone's learning rate as a share of it.")
