@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from lowpower.models import load_bundle as load_model
     from lowpower.scoring import Result, score, score_files
     from lowpower.slides import Slide, open_slide
+    from lowpower.stain import Measurement, measure
     from lowpower.tissue import Tissue, find_tissue
     from lowpower.units import Box
 
@@ -17,12 +18,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Box",
+    "Measurement",
     "Result",
     "Slide",
     "Tissue",
     "__version__",
     "find_tissue",
     "load_model",
+    "measure",
     "open_slide",
     "score",
     "score_files",
@@ -30,11 +33,13 @@ __all__ = [
 
 _ROOMS = {
     "Box": ("units", "Box"),
+    "Measurement": ("stain", "Measurement"),
     "Result": ("scoring", "Result"),
     "Slide": ("slides", "Slide"),
     "Tissue": ("tissue", "Tissue"),
     "find_tissue": ("tissue", "find_tissue"),
     "load_model": ("models", "load_bundle"),
+    "measure": ("stain", "measure"),
     "open_slide": ("slides", "open_slide"),
     "score": ("scoring", "score"),
     "score_files": ("scoring", "score_files"),

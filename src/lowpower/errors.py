@@ -10,7 +10,8 @@ LowpowerError
 ├── RefusedError             the slide is readable, but a score would be a guess
 │   ├── NoTissueError          nothing but glass
 │   ├── UnexpectedStainError   does not look like the marker's stain (for instance H&E given as HER2)
-│   └── MppOutOfRangeError     the model was not made for this resolution
+│   ├── MppOutOfRangeError     the model was not made for this resolution
+│   └── RegionsError           tumour regions that were not drawn on this slide
 ├── CohortError              the manifest or folds cannot be used
 ├── PredictionsError         a table of predictions or an evaluation cannot be used
 ├── BundleError              a model bundle is incomplete, altered or unknown
@@ -41,6 +42,7 @@ __all__ = [
     "OutputError",
     "PredictionsError",
     "RefusedError",
+    "RegionsError",
     "SlideError",
     "UnexpectedStainError",
     "WeightsError",
@@ -127,6 +129,12 @@ class MppOutOfRangeError(RefusedError):
     """The model was not made for this resolution."""
 
     code = "mpp_out_of_range"
+
+
+class RegionsError(RefusedError):
+    """Tumour regions that were not drawn on this slide."""
+
+    code = "regions"
 
 
 class CohortError(LowpowerError):

@@ -11,14 +11,44 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from lowpower.evaluation import Evaluation
-    from lowpower.scoring import Result
+    from lowpower.scoring import MeasuredSlide, Result
 
-__all__ = ["metrics_table", "print_results"]
+__all__ = ["metrics_table", "print_measurements", "print_results"]
 
 
 def print_results(console: Console, results: Sequence[Result]) -> None:
     """One row a slide, then what is to be said of single slides, one line each, then the counts."""
     console.print(_results_table(results))
+    _print_reasons(console, results)
+
+
+def print_measurements(console: Console, records: Sequence[MeasuredSlide]) -> None:
+    """The same for slides measured without a network."""
+    markers = " ".join(sorted({record.marker for record in records}))
+    title = f"{markers} measured. Research use only: not a medical device."
+    table = Table(title=title, title_justify="left")
+    table.add_column("slide", overflow="fold", min_width=12)
+    for name in ("state", "score", "stained", "H", "cells", "nearest"):
+        table.add_column(name, no_wrap=True)
+    for record in records:
+        told = record.measured
+        deciding = told.deciding if told is not None else None
+        percent = told.percent if told is not None else None
+        h_score = told.h_score if told is not None else None
+        table.add_row(
+            Path(record.file).name,
+            record.state,
+            (told.score if told is not None else None) or "",
+            "" if percent is None else f"{percent:.1f}%",
+            "" if h_score is None else f"{h_score:.0f}",
+            str(told.tumour_cells) if told is not None else "",
+            "" if deciding is None else f"{deciding.nearest} at {deciding.distance:.1%}",
+        )
+    console.print(table)
+    _print_reasons(console, records)
+
+
+def _print_reasons(console: Console, results: Sequence[Result | MeasuredSlide]) -> None:
     for result in results:
         if result.reason:
             known = result.file in result.reason

@@ -1,6 +1,8 @@
 """Scoring: one slide in, one result out, or many slides with a state each."""
 
 from lowpower.scoring._batch import score_files
+from lowpower.scoring._measure_files import MeasureOptions, measure_files
+from lowpower.scoring._measured import Measured, MeasuredSlide
 from lowpower.scoring._overlay import Explanation, draw_overlay
 from lowpower.scoring._page import page_environment
 from lowpower.scoring._result import NOTICE, ModelIdentity, QualityFlag, QualityRecord, Result
@@ -9,11 +11,15 @@ from lowpower.scoring._score import score
 __all__ = [
     "NOTICE",
     "Explanation",
+    "MeasureOptions",
+    "Measured",
+    "MeasuredSlide",
     "ModelIdentity",
     "QualityFlag",
     "QualityRecord",
     "Result",
     "draw_overlay",
+    "measure_files",
     "page_environment",
     "score",
     "score_files",

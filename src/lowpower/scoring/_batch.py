@@ -8,13 +8,13 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import polars as pl
 from pydantic import ValidationError
 
 import lowpower
 from lowpower.errors import LowpowerError, OutputError
 from lowpower.files import atomic_path, make_folder, sha256_of, write_text
 from lowpower.models import Bundle, load_bundle
+from lowpower.scoring._folders import folders_of, write_table
 from lowpower.scoring._page import render_results
 from lowpower.scoring._result import Result
 from lowpower.scoring._score import model_identity, score
@@ -58,34 +58,16 @@ def score_files(
     with atomic_path(out / "report.html") as probe:  # a folder that cannot be written is told before any work
         probe.write_text("in progress")
     results = []
-    for file, folder in zip(files, _folders(files, out), strict=True):
+    for file, folder in zip(files, folders_of(files, out), strict=True):
         result = None if fresh else _finished(Path(file), folder, bundle, mpp, force)
         if result is None:
             result = _score_one(Path(file), folder, bundle, mpp, force)
         results.append(result)
         if on_result is not None:
             on_result(result)
-    pl.DataFrame([r.summary_row() for r in results], infer_schema_length=None).pipe(
-        _write_csv, out / "results.csv"
-    )
-    write_text(out / "report.html", render_results(results, _folders(files, out), out, bundle))
+    write_table(out / "results.csv", [result.summary_row() for result in results])
+    write_text(out / "report.html", render_results(results, folders_of(files, out), out, bundle))
     return results
-
-
-def _write_csv(table: pl.DataFrame, path: Path) -> None:
-    with atomic_path(path) as temporary:
-        table.write_csv(temporary)
-
-
-def _folders(files: Sequence[str | Path], out: Path) -> list[Path]:
-    """A folder a file, named by its stem; a stem that comes again gets a number."""
-    taken: dict[str, int] = {}
-    folders = []
-    for file in files:
-        stem = Path(file).stem or "slide"
-        taken[stem] = taken.get(stem, 0) + 1
-        folders.append(out / (stem if taken[stem] == 1 else f"{stem}-{taken[stem]}"))
-    return folders
 
 
 def _finished(file: Path, folder: Path, bundle: Bundle, mpp: float | None, force: bool) -> Result | None:

@@ -12,11 +12,11 @@ from PIL import Image, ImageDraw, ImageFont
 from lowpower.slides import Slide
 from lowpower.units import Box
 
-__all__ = ["Explanation", "draw_overlay"]
+__all__ = ["INK", "Explanation", "draw_overlay", "draw_scale_bar", "draw_text"]
 
 _PANEL_PIXELS = 1200
 _MARGIN = 16
-_INK = (32, 32, 40)
+INK = (32, 32, 40)
 _CONTOUR = (20, 20, 20)
 
 
@@ -104,29 +104,29 @@ def _compose(
     canvas.paste(Image.fromarray(plain), (_MARGIN, head))
     canvas.paste(Image.fromarray(tinted), (width + 2 * _MARGIN, head))
     draw = ImageDraw.Draw(canvas)
-    _text(draw, (_MARGIN, 14), title, 24, canvas.width - 2 * _MARGIN)
-    _scale_bar(draw, _MARGIN, height + head + 12, width, mpp)
+    draw_text(draw, (_MARGIN, 14), title, 24, canvas.width - 2 * _MARGIN)
+    draw_scale_bar(draw, _MARGIN, height + head + 12, width, mpp)
     _colour_key(canvas, draw, width + 2 * _MARGIN, height + head + 12, min(width, 360), classes)
-    _text(draw, (_MARGIN, height + head + 56), footer, 15, canvas.width - 2 * _MARGIN)
+    draw_text(draw, (_MARGIN, height + head + 56), footer, 15, canvas.width - 2 * _MARGIN)
     return canvas
 
 
-def _text(draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, size: int, room: int) -> None:
+def draw_text(draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, size: int, room: int) -> None:
     """Write one line, smaller if it would not fit, down to 9 px."""
     font = ImageFont.load_default(size)
     while size > 9 and draw.textlength(text, font=font) > room:
         size -= 1
         font = ImageFont.load_default(size)
-    draw.text(at, text, fill=_INK, font=font)
+    draw.text(at, text, fill=INK, font=font)
 
 
-def _scale_bar(draw: ImageDraw.ImageDraw, x: int, y: int, room: int, mpp: float) -> None:
+def draw_scale_bar(draw: ImageDraw.ImageDraw, x: int, y: int, room: int, mpp: float) -> None:
     lengths = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000]
     fitting = [length for length in lengths if length / mpp <= room / 3]
     length = fitting[-1] if fitting else lengths[0]
     label = f"{length} um" if length < 1000 else f"{length // 1000} mm"
-    draw.rectangle((x, y, x + round(length / mpp), y + 6), fill=_INK)
-    draw.text((x, y + 10), label, fill=_INK, font=ImageFont.load_default(15))
+    draw.rectangle((x, y, x + round(length / mpp), y + 6), fill=INK)
+    draw.text((x, y + 10), label, fill=INK, font=ImageFont.load_default(15))
 
 
 def _colour_key(
@@ -138,5 +138,5 @@ def _colour_key(
     for index, name in enumerate(classes):
         place = x + width * index / max(1, len(classes) - 1)
         shift = draw.textlength(name, font=font) * index / max(1, len(classes) - 1)
-        draw.text((place - shift, y + 10), name, fill=_INK, font=font)
-    draw.text((x + width + 12, y - 4), "local score seen by the network", fill=_INK, font=font)
+        draw.text((place - shift, y + 10), name, fill=INK, font=font)
+    draw.text((x + width + 12, y - 4), "local score seen by the network", fill=INK, font=font)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
 from lowpower.models import Bundle
+from lowpower.scoring._measured import MeasuredSlide
 from lowpower.scoring._result import NOTICE, Result
 
-__all__ = ["page_environment", "render_results"]
+__all__ = ["page_environment", "render_measurements", "render_results"]
 
 
 def page_environment(package: str) -> jinja2.Environment:
@@ -27,10 +29,31 @@ def page_environment(package: str) -> jinja2.Environment:
 
 def render_results(results: Sequence[Result], folders: Sequence[Path], out: Path, bundle: Bundle) -> str:
     """HTML of a batch; pictures are linked relative to `out`: ten thousand slides stay a small page."""
-    cards = []
-    for result, folder in zip(results, folders, strict=True):
-        link = Path(os.path.relpath(folder, out)).as_posix()
-        cards.append({"result": result, "folder": link, "name": Path(result.file).name})
-    counts = {state: sum(r.state == state for r in results) for state in ("ok", "refused", "failed")}
     template = page_environment("lowpower.scoring").get_template("results.html")
-    return template.render(cards=cards, counts=counts, bundle=bundle, notice=NOTICE)
+    return template.render(
+        cards=_cards(results, folders, out), counts=_counts(results), bundle=bundle, notice=NOTICE
+    )
+
+
+def render_measurements(records: Sequence[MeasuredSlide], folders: Sequence[Path], out: Path) -> str:
+    """HTML of a measured batch, pictures linked relative to `out`."""
+    template = page_environment("lowpower.scoring").get_template("measurements.html")
+    return template.render(cards=_cards(records, folders, out), counts=_counts(records))
+
+
+def _cards(
+    results: Sequence[Result | MeasuredSlide], folders: Sequence[Path], out: Path
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "result": result,
+            "folder": Path(os.path.relpath(folder, out)).as_posix(),
+            "name": Path(result.file).name,
+            "has_cells": (folder / "cells.png").exists(),
+        }
+        for result, folder in zip(results, folders, strict=True)
+    ]
+
+
+def _counts(results: Sequence[Result | MeasuredSlide]) -> dict[str, int]:
+    return {state: sum(r.state == state for r in results) for state in ("ok", "refused", "failed")}

@@ -8,16 +8,18 @@ from typing import Any, Literal
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-__all__ = ["ModelIdentity", "QualityFlag", "QualityRecord", "Result"]
+__all__ = ["NOTICE", "ModelIdentity", "QualityFlag", "QualityRecord", "Record", "Result"]
 
 NOTICE = "Research use only: not a medical device."
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
+    """What is written to a file or sent over HTTP: no unknown keys, never changed."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ModelIdentity(_Record):
+class ModelIdentity(Record):
     """Which model bundle answered."""
 
     name: str
@@ -26,7 +28,7 @@ class ModelIdentity(_Record):
     trained_on: str = Field(description="One line on the training cohort; says so where it was simulated.")
 
 
-class QualityFlag(_Record):
+class QualityFlag(Record):
     """One thing noticed on the slide, and what it does to the result."""
 
     code: str
@@ -34,18 +36,18 @@ class QualityFlag(_Record):
     effect: Literal["note", "warn", "refuse"]
 
 
-class QualityRecord(_Record):
+class QualityRecord(Record):
     """What was found on the slide before any network looked at it."""
 
     area_mm2: float = Field(description="Tissue area, mm2.")
     pieces: int
     white_point: tuple[float, float, float] = Field(description="RGB colour of this slide's glass, 0-255.")
     white_point_source: str
-    stain: str = Field(description="h-dab, h-e or unclear, with the numbers behind it.")
+    stain: str = Field(description="What the slide is stained with, and the numbers that say so.")
     flags: tuple[QualityFlag, ...] = ()
 
 
-class Result(_Record):
+class Result(Record):
     """One slide's result. `print(result)` gives the sentence, `result.overlay()` the picture."""
 
     schema_version: Literal[1] = 1

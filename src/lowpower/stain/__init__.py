@@ -13,7 +13,7 @@ from lowpower.stain._density import (
 from lowpower.stain._look import StainLook, looks_like
 from lowpower.stain._measure import DabAreas, Heterogeneity, Measurement, measure
 from lowpower.stain._measure_field import Marker
-from lowpower.stain._measure_regions import read_regions
+from lowpower.stain._measure_regions import inside_regions, read_regions
 from lowpower.stain._nuclear import NuclearScore
 from lowpower.stain._rules import (
     AllredScore,
@@ -51,6 +51,7 @@ __all__ = [
     "estimate_stains",
     "h_score",
     "her2_score",
+    "inside_regions",
     "labelling_index",
     "looks_like",
     "measure",

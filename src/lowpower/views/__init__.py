@@ -5,6 +5,7 @@ from lowpower.views._feature_sidecar import FeatureSidecar, read_sidecar
 from lowpower.views._features import FeatureRun, FeatureTimes, make_features
 from lowpower.views._make import make_view
 from lowpower.views._mask_files import read_tissue_mask, write_tissue_geojson, write_tissue_png
+from lowpower.views._outlines import outlines
 from lowpower.views._patch_qc import PATCH_REASONS, PatchQC, PatchReason, inspect_patches, reason_counts
 from lowpower.views._patch_stream import PatchBatch, read_patches
 from lowpower.views._patches import PatchGrid, PatchRecipe, effective_mpp, plan_patches
@@ -36,6 +37,7 @@ __all__ = [
     "make_features",
     "make_view",
     "open_prepared",
+    "outlines",
     "plan_patches",
     "prepare_views",
     "read_bag",

@@ -1,0 +1,77 @@
+"""`lowpower measure`: reads the stain itself, cell by cell, without a trained model."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["command"]
+
+
+class Marker(StrEnum):
+    """What was stained, as the command line spells it."""
+
+    HER2 = "HER2"
+    ER = "ER"
+    PR = "PR"
+    KI67 = "Ki-67"
+
+
+def command(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Slides or fields of view.")],
+    marker: Annotated[
+        Marker, typer.Option(help="What the slides are stained for.", case_sensitive=False)
+    ] = Marker.HER2,
+    mpp: Annotated[
+        float | None, typer.Option(help="Microns per pixel of every file; overrides what the files say.")
+    ] = None,
+    regions: Annotated[
+        Path | None,
+        typer.Option(help="Tumour regions: GeoJSON in base pixels, or a folder with SLIDE.geojson for each."),
+    ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(help="Tissue as you drew it: a PNG over the whole slide, GeoJSON, or a folder of such."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for pictures and records.")] = Path("lowpower-measured"),
+    json_lines: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line on standard output.")
+    ] = False,
+) -> None:
+    """Measure the stain cell by cell, without a network, by the guideline's own words.
+
+    Exit code 1 if any slide was refused or failed; the others are measured all the same.
+    """
+    from rich.console import Console
+
+    from lowpower.cli._progress import progress_bar, stderr
+    from lowpower.cli._tables import print_measurements
+    from lowpower.engine import default_workers
+    from lowpower.scoring import MeasuredSlide, MeasureOptions, measure_files
+
+    options = MeasureOptions(marker.value, mpp, regions, mask, default_workers())
+    with progress_bar() as bar:
+        slides = bar.add_task("slides", total=len(files))
+        fields = bar.add_task("fields", total=None)
+
+        def next_slide(record: MeasuredSlide) -> None:
+            bar.advance(slides)
+            bar.reset(fields)
+
+        records = measure_files(
+            files,
+            options,
+            out=out,
+            on_result=next_slide,
+            progress=lambda done, total: bar.update(fields, completed=done, total=total),
+        )
+    if json_lines:
+        for record in records:
+            typer.echo(record.model_dump_json())
+    print_measurements(stderr if json_lines else Console(highlight=False), records)
+    stderr.print(f"report: {out / 'report.html'}", soft_wrap=True)
+    if any(record.state != "ok" for record in records):
+        raise typer.Exit(1)

@@ -1,0 +1,223 @@
+"""Many slides measured without a network: each one's failure becomes its recorded state, the rest go on."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+import lowpower
+from lowpower.errors import LowpowerError, OutputError, RegionsError
+from lowpower.files import atomic_path, make_folder, write_text
+from lowpower.scoring._cell_look import OTHER, class_names, classes_of
+from lowpower.scoring._cells_picture import draw_cells
+from lowpower.scoring._clipping import clipping_notes
+from lowpower.scoring._folders import folders_of, write_table
+from lowpower.scoring._geojson import annotation, mask_annotations, write_cells_geojson, write_collection
+from lowpower.scoring._measured import Measured, MeasuredSlide, least_grade, measured_of, state_of
+from lowpower.scoring._page import render_measurements
+from lowpower.scoring._result import NOTICE, QualityFlag, QualityRecord
+from lowpower.slides import Slide, open_slide
+from lowpower.stain import Cells, Marker, inside_regions, measure, read_regions
+from lowpower.tissue import Tissue, find_tissue
+from lowpower.views import read_tissue_mask
+
+__all__ = ["MeasureOptions", "measure_files"]
+
+Polygons = list[list[NDArray[np.float64]]]
+_REGION = (230, 60, 200)
+_OVER_EDGE = 0.01
+
+
+@dataclass(frozen=True)
+class MeasureOptions:
+    """What is asked of every slide of a batch.
+
+    Attributes:
+        marker: What was stained.
+        mpp: um/px of every file, overriding what the files say.
+        regions: GeoJSON of tumour regions in base pixels, or a folder with `<slide>.geojson` for each.
+        mask: Tissue as its owner drew it: a PNG over the whole slide or QuPath's GeoJSON, or such a folder.
+        workers: Threads that measure one slide.
+    """
+
+    marker: Marker = "HER2"
+    mpp: float | None = None
+    regions: Path | None = None
+    mask: Path | None = None
+    workers: int = 1
+
+
+def measure_files(
+    files: Sequence[str | Path],
+    options: MeasureOptions,
+    *,
+    out: str | Path = "lowpower-measured",
+    on_result: Callable[[MeasuredSlide], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[MeasuredSlide]:
+    """Measure slides one after another into `<out>/<slide>/`; see docs/measurement.md for the files.
+
+    Args:
+        files: Slides or fields of view.
+        options: Marker, um/px, regions.
+        out: Folder for results; also gets `measurements.csv` and `report.html`.
+        on_result: Called after each slide.
+        progress: Called with fields done and fields in all of the slide in hand.
+
+    Returns:
+        One record a file, in order; refused and failed ones say why.
+
+    Raises:
+        ConfigError: the regions are one file for all slides and no valid GeoJSON.
+        OutputError: results cannot be written; nothing more is tried then.
+    """
+    if options.regions is not None and not options.regions.is_dir():
+        read_regions(options.regions)  # told before any work
+    out = make_folder(out)
+    with atomic_path(out / "report.html") as probe:
+        probe.write_text("in progress")
+    folders = folders_of(files, out)
+    records = []
+    for file, folder in zip(files, folders, strict=True):
+        record = _measure_one(Path(file), folder, options, progress)
+        records.append(record)
+        if on_result is not None:
+            on_result(record)
+    write_table(out / "measurements.csv", [record.summary_row() for record in records])
+    write_text(out / "report.html", render_measurements(records, folders, out))
+    return records
+
+
+def _measure_one(
+    file: Path, folder: Path, options: MeasureOptions, progress: Callable[[int, int], None] | None
+) -> MeasuredSlide:
+    started = time.perf_counter()
+    about: dict[str, Any] = {
+        "file": str(file),
+        "marker": options.marker,
+        "software_version": lowpower.__version__,
+        "regions": _for_slide(options.regions, file),
+        "mask": _for_slide(options.mask, file),
+    }
+    make_folder(folder)
+    for name in ("cells.png", "cells.geojson", "cells.parquet", "tissue.geojson", "error.txt"):
+        (folder / name).unlink(missing_ok=True)
+    try:
+        with open_slide(file, mpp=options.mpp) as slide:
+            about |= _measured_slide(slide, folder, options, about, progress)
+    except OutputError:
+        raise
+    except LowpowerError as error:
+        about |= {"state": error.state, "reason": str(error), "reason_code": error.code}
+    except Exception as error:  # the batch boundary: one slide's surprise must not end the others
+        write_text(folder / "error.txt", traceback.format_exc())
+        sentence = (
+            f"{file}: stopped by an unforeseen {type(error).__name__}; please report {folder / 'error.txt'}."
+        )
+        about |= {"state": "failed", "reason": sentence, "reason_code": "unforeseen"}
+    record = MeasuredSlide(**about, seconds=round(time.perf_counter() - started, 3))
+    write_text(folder / "measurement.json", record.model_dump_json(indent=2) + "\n")
+    return record
+
+
+def _for_slide(given: Path | None, file: Path) -> str | None:
+    """The file that belongs to a slide: `given` itself, or in that folder the one of the slide's name."""
+    if given is None or not given.is_dir():
+        return None if given is None else str(given)
+    names = [given / f"{file.stem}{suffix}" for suffix in (".geojson", ".json", ".png")]
+    return str(next((name for name in names if name.exists()), names[0]))
+
+
+def _measured_slide(
+    slide: Slide,
+    folder: Path,
+    options: MeasureOptions,
+    about: dict[str, Any],
+    progress: Callable[[int, int], None] | None,
+) -> dict[str, Any]:
+    polygons = None
+    if about["regions"] is not None:
+        polygons = read_regions(about["regions"])
+        _check_regions(slide, polygons, about["regions"])
+    drawn = None if about["mask"] is None else read_tissue_mask(about["mask"], slide.size)
+    tissue = find_tissue(slide, mask=drawn)
+    measurement = measure(
+        slide, options.marker, tissue, about["regions"], workers=options.workers, progress=progress
+    )
+    record = measured_of(measurement, clipping_notes(slide, tissue))
+    state, code = state_of(record)
+    features = mask_annotations(tissue.mask, slide.size, "Tissue")
+    features += [annotation(rings, "Region", _REGION) for rings in polygons or ()]
+    write_collection(folder / "tissue.geojson", features)
+    cells = measurement.cells
+    if cells is not None and len(cells):
+        inside = None if polygons is None else inside_regions(polygons, cells.x, cells.y)
+        _write_cells(folder, slide, cells, classes_of(cells, inside), record)
+    return {
+        "state": state,
+        "reason": f"{slide.path}: {' '.join(record.notes)}" if record.notes else None,
+        "reason_code": code,
+        "measured": record,
+        "qc": _quality(tissue, record),
+        "mpp": float(slide.mpp),
+        "mpp_source": slide.mpp_source,
+        "backend": slide.backend,
+        "slide_sha256": slide.content_hash(),
+    }
+
+
+def _check_regions(slide: Slide, polygons: Polygons, name: str) -> None:
+    """Regions drawn on another slide, or at another scale, reach over this slide's edge."""
+    corners = np.concatenate([outline for outline, *_ in polygons])
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    size = np.array(slide.size)
+    if (low >= -_OVER_EDGE * size).all() and (high <= (1 + _OVER_EDGE) * size).all():
+        return
+    raise RegionsError(
+        slide.path,
+        f"the regions of {name} span x {low[0]:.0f} to {high[0]:.0f} and y {low[1]:.0f} to {high[1]:.0f}, "
+        f"and the slide is {size[0]} x {size[1]} base pixels: give the regions drawn on this slide, in its "
+        "base pixels.",
+    )
+
+
+def _write_cells(
+    folder: Path, slide: Slide, cells: Cells, classes: NDArray[np.uint8], record: Measured
+) -> None:
+    names = np.array(class_names(record.marker))
+    table = cells.table().with_columns(
+        pl.Series("class", names[classes]), pl.Series("counted", classes != OTHER)
+    )
+    with atomic_path(folder / "cells.parquet") as temporary:
+        table.write_parquet(temporary)
+    write_cells_geojson(folder / "cells.geojson", cells, classes, record.marker, slide.mpp)
+    footer = (
+        f"{NOTICE} Cells at {record.mpp:.3g} um/px; slide {slide.mpp:.4g} um/px ({slide.mpp_source}); "
+        f"lowpower {lowpower.__version__}. Tumour-like is a look, not a diagnosis."
+    )
+    title = f"{record.marker}, {slide.path.name}: {record.sentence}"
+    picture = draw_cells(slide, cells, classes, record.marker, title, footer, least_grade(record))
+    with atomic_path(folder / "cells.png") as temporary:
+        picture.save(temporary)
+
+
+def _quality(tissue: Tissue, record: Measured) -> QualityRecord:
+    flags = [QualityFlag(code=f.code, message=f.message, effect=f.effect) for f in tissue.qc.flags]
+    red, green, blue = (round(float(value), 1) for value in tissue.white_point)
+    vectors = "not measured" if record.stains is None else f"vectors: {record.stains.source}"
+    return QualityRecord(
+        area_mm2=round(tissue.area_mm2, 4),
+        pieces=len(tissue.pieces),
+        white_point=(red, green, blue),
+        white_point_source=tissue.white_point_source,
+        stain=f"haematoxylin and DAB ({vectors})",
+        flags=tuple(flags),
+    )
