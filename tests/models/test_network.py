@@ -136,7 +136,6 @@ def test_tiles_agree_with_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     view = toy_view(2, height=300, width=420)
     (whole,) = predict(network, [view])
     monkeypatch.setattr(predicting, "_TILE_PIXELS", 128)
-    monkeypatch.setattr(predicting, "_HALO_PIXELS", 96)
     (tiled,) = predict(network, [view])
     assert tiled.local_scores.shape == whole.local_scores.shape
     assert np.abs(tiled.probabilities - whole.probabilities).max() < 1e-4

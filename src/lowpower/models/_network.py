@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from functools import cached_property
 from typing import Any
 
 import timm
@@ -77,6 +79,34 @@ class SlideNetwork(nn.Module):
         """Heights and widths must be a multiple of this many pixels."""
         return max(32, *self.spec.strides)
 
+    @cached_property
+    def reach(self) -> int:
+        """How many pixels away a pixel may still change a cell's features through convolutions and pooling.
+
+        An upper bound: every layer that is run counts, side by side or one after another (Araujo et al. 2019,
+        "Computing receptive fields of convolutional neural networks"). What looks at the whole image, such as
+        squeeze-and-excitation, is not counted.
+        """
+        size = 2 * self.pad_multiple
+        reached = 0.0
+
+        def count(layer: Any, entering: tuple[Tensor, ...], _: Tensor) -> None:
+            nonlocal reached
+            kernel, spread = (_side(getattr(layer, key, 1)) for key in ("kernel_size", "dilation"))
+            reached += (kernel - 1) * spread / 2 * size / entering[0].shape[-2]
+
+        layers = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
+        hooks = [m.register_forward_hook(count) for m in self.body.modules() if isinstance(m, layers)]
+        was_training = self.training
+        try:
+            with torch.inference_mode():
+                self.eval().local_features(torch.ones(1, 3, size, size, device=self.mean.device))
+        finally:
+            self.train(was_training)
+            for hook in hooks:
+                hook.remove()
+        return math.ceil(reached)
+
     def local_features(self, images: Tensor) -> Tensor:
         """One feature vector per cell of the finest grid.
 
@@ -140,6 +170,10 @@ class SlideNetwork(nn.Module):
 def _stain_branch(width: int) -> nn.Sequential:
     """Colour alone: each pixel's optical density through a small network, before any neighbourhood."""
     return nn.Sequential(nn.Conv2d(3, width, 1), nn.GELU(), nn.Conv2d(width, width, 1), nn.GELU())
+
+
+def _side(size: int | tuple[int, ...]) -> int:
+    return size if isinstance(size, int) else size[0]
 
 
 def _mixer(pooled: int, hidden: int) -> nn.Sequential:

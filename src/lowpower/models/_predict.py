@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Prediction", "explain", "predict", "to_tensors"]
 
 _BRIGHTEST = 1.25
-_TILE_PIXELS = 1024
-_HALO_PIXELS = 256
+_TILE_PIXELS = 768
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +67,8 @@ def to_tensors(
 def predict(model: Bundle | SlideNetwork, views: Iterable[View], device: str = "cpu") -> list[Prediction]:
     """Predict views, each alone: a view's result does not depend on what else is predicted.
 
-    Memory is bounded whatever a view's size: the backbone sees tiles of at most 1536 x 1536 px.
+    Memory is bounded whatever a view's size: the backbone sees tiles of at most 768 x 768 px
+    and as much around them as its receptive field reaches.
 
     Args:
         model: A bundle (its temperature is applied) or a bare network.
@@ -113,11 +113,12 @@ def _predict_one(network: SlideNetwork, view: View, temperature: float, device: 
 def _features_in_tiles(network: SlideNetwork, images: Tensor, device: str) -> Tensor:
     """Local features of a whole view, tile by tile with a halo where it is large."""
     height, width = images.shape[-2:]
-    stride = min(network.spec.strides)
+    stride, multiple = min(network.spec.strides), network.pad_multiple
+    halo = -(-network.reach // multiple) * multiple
     rows = []
-    for top, bottom, above, below in _spans(height):
+    for top, bottom, above, below in _spans(height, multiple, halo):
         row = []
-        for left, right, before, after in _spans(width):
+        for left, right, before, after in _spans(width, multiple, halo):
             tile = images[..., above:below, before:after].to(device)
             features = network.local_features(tile.contiguous(memory_format=torch.channels_last))
             inner_rows = slice((top - above) // stride, (bottom - above) // stride)
@@ -126,11 +127,13 @@ def _features_in_tiles(network: SlideNetwork, images: Tensor, device: str) -> Te
     return torch.cat(rows, 1)
 
 
-def _spans(length: int) -> Iterator[tuple[int, int, int, int]]:
-    """(start, stop, start with halo, stop with halo) of tiles along one axis."""
-    for start in range(0, length, _TILE_PIXELS):
-        stop = min(start + _TILE_PIXELS, length)
-        yield start, stop, max(0, start - _HALO_PIXELS), min(length, stop + _HALO_PIXELS)
+def _spans(length: int, multiple: int, halo: int) -> Iterator[tuple[int, int, int, int]]:
+    """(start, stop, start with halo, stop with halo) of tiles of about equal length along one axis."""
+    step = -(-length // -(-length // _TILE_PIXELS))
+    step = -(-step // multiple) * multiple
+    for start in range(0, length, step):
+        stop = min(start + step, length)
+        yield start, stop, max(0, start - halo), min(length, stop + halo)
 
 
 def _cover(
