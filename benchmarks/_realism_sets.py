@@ -47,10 +47,11 @@ _LABORATORY = Laboratory(
     counterstain=0.22,
     cytoplasm=0.04,
     matrix=0.03,
-    dab_strength=0.9,
+    dab_strength=0.8,
     dab_background=0.005,
     blush=0.02,
     sharpness=0.6,
+    relief=0.4,
 )
 _SCANNER = Scanner(
     name="simulated-like-the-cores",

@@ -43,7 +43,7 @@ def draw_laboratory(seed: int, index: int = 0) -> Laboratory:
         dab_background=_between(rng, 0.0, 0.02),
         blush=_log_between(rng, 0.006, 0.08),
         sharpness=_between(rng, 0.1, 1.0),
-        relief=_between(rng, 0.0, 2.0),
+        relief=_between(rng, 0.0, 1.2),
     )
 
 
@@ -138,7 +138,7 @@ def draw_slide(
         clone_um=_log_between(rng, 80, 1500),
         cell_noise=_between(rng, 0.1, 0.8),
         patchiness=_between(rng, 0.0, 0.35),
-        blush=0.0 if rng.random() < 0.5 else _log_between(rng, 0.01, 0.16),
+        blush=0.0 if rng.random() < 0.35 else _log_between(rng, 0.01, 0.2),
         nucleus_um=_between(rng, 6.5, 11.0),
         spacing=_between(rng, 1.25, 1.9),
         retraction=0.0 if rng.random() < 0.5 else _between(rng, 0.5, 4.0),

@@ -106,7 +106,7 @@ def _nucleus(rng: np.random.Generator, kind: str, look: _Look, unit_um: float, m
         size = rng.uniform(0.35, 0.75) / mpp
         body = body + rng.uniform(0.5, 1.4) * np.exp(-((u - nu) ** 2 + (v - nv) ** 2) / (2 * size**2))
     fill = rng.uniform(*look.fill) * (rng.uniform(0.35, 0.7) if ghost else 1.0)
-    stamp = np.asarray(0.78 * fill * np.clip(body, 0.12, 2.4) * inside, np.float32)
+    stamp = np.asarray(0.78 * fill * np.clip(body, 0.12, 1.9) * inside, np.float32)
     return blurred(stamp, 0.7 / mpp) if ghost else stamp
 
 

@@ -16,7 +16,7 @@ from lowpower.simulate._layout import PLAN_UM
 from lowpower.simulate._nuclei import KINDS, NucleusLibrary, nucleus_library
 from lowpower.simulate._spec import SlideSpec
 from lowpower.simulate._stroma import stroma
-from lowpower.simulate._textures import Floats, ramp
+from lowpower.simulate._textures import Floats, ramp, smooth_field
 
 __all__ = ["Piece", "Stains"]
 
@@ -62,6 +62,19 @@ class _Ground:
     """Whether a cell of epithelium owns the pixel."""
 
 
+def _blush_map(spec: SlideSpec, plan: Architecture) -> Floats:
+    """Cytoplasmic DAB OD over the plan: it comes and goes over the distances that clones have.
+
+    Were it even, any unevenness of brown would give the score away at low resolution.
+    """
+    rng = np.random.default_rng([spec.seed, 11])
+    shape = (plan.component.shape[0], plan.component.shape[1])
+    field = smooth_field(rng, shape, max(spec.clone_um / PLAN_UM, 2.0), 3)
+    own = rng.standard_normal(len(plan.walled)).astype(np.float32)[plan.component]
+    uneven = np.exp(np.float32(0.6) * field + np.float32(0.4) * own - np.float32(0.26))
+    return np.asarray(np.float32(spec.laboratory.blush * 0.5 + spec.blush) * uneven, np.float32)
+
+
 class Piece:
     """One piece of tissue, ready to be rendered anywhere.
 
@@ -76,6 +89,7 @@ class Piece:
         self.cells = cells.pick(np.argsort(cells.y, kind="stable"))
         self.library: NucleusLibrary = nucleus_library(spec.nucleus_um, spec.scanner.mpp, spec.seed % 16)
         chance = np.random.default_rng([spec.seed, 7]).random((2, len(plan.walled))).astype(np.float32)
+        self.blush = _blush_map(spec, plan)
         self.debris = np.maximum(chance[0] * 1.7 - 0.7, 0) * 0.5
         self.secretion = np.maximum(chance[1] - 0.8, 0) * 3.0
 
@@ -174,14 +188,14 @@ class Piece:
         )
         # Strongly stained cells are brown inside too, with membrane above and below the plane of focus.
         through = lab.dab_strength * _THROUGH * cells.intensity**2 * cells.completeness
-        brown = np.append(np.float32(0), through) + np.float32(lab.blush * 0.5 + self.spec.blush)
-        brown = (brown * uneven).astype(np.float32)
+        inner = (np.append(np.float32(0), through) * uneven).astype(np.float32)
+        blush = frame.fine(frame.coarse(self.blush, 8), 8)
         hematoxylin = texture + np.float32(1)
         hematoxylin += np.float32(0.45) * border
         hematoxylin *= uneven.astype(np.float32)[owner]
         hematoxylin *= np.float32(lab.cytoplasm)
         dab = texture + np.float32(1)
-        dab *= brown[owner]
+        dab *= inner[owner] + blush * uneven.astype(np.float32)[owner]
         dab += np.float32(lab.dab_strength) * membrane
         necrosis = frame.coarse(self.plan.necrosis)
         if necrosis.max() > 1:
