@@ -1,25 +1,33 @@
-"""Simulated HER2 IHC slides and cohorts, with the truth per cell. Never called real.
+"""Simulated IHC slides and cohorts (HER2, ER, PR, Ki-67), with the truth per cell. Never called real.
 
 Start with `CohortSpec` and `simulate_cohort`, or `draw_slide` and `simulate_slide`.
 """
 
 from lowpower.simulate._cohort import Member, cohort_members, simulate_cohort
 from lowpower.simulate._draw import draw_laboratory, draw_scanner, draw_shares, draw_slide
+from lowpower.simulate._draw_nuclear import draw_nuclear_shares, draw_nuclear_slide
+from lowpower.simulate._nuclear_stain import NuclearTruth
 from lowpower.simulate._score import CellScore, membrane_class, score_from_cells, score_from_shares
 from lowpower.simulate._slide import simulate_slide
-from lowpower.simulate._spec import CohortSpec, Laboratory, Scanner, SlideSpec
+from lowpower.simulate._spec import CohortSpec, Laboratory, Marker, NuclearStain, Scanner, SlideSpec, Status
 from lowpower.simulate._truth import SlideTruth, truth_path
 
 __all__ = [
     "CellScore",
     "CohortSpec",
     "Laboratory",
+    "Marker",
     "Member",
+    "NuclearStain",
+    "NuclearTruth",
     "Scanner",
     "SlideSpec",
     "SlideTruth",
+    "Status",
     "cohort_members",
     "draw_laboratory",
+    "draw_nuclear_shares",
+    "draw_nuclear_slide",
     "draw_scanner",
     "draw_shares",
     "draw_slide",

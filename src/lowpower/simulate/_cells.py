@@ -38,6 +38,7 @@ class Cells:
         dice: Uniform random bits for whatever else differs between cells.
         completeness: Stained share of the membrane, 0..1.
         intensity: Relative intensity of the stained membrane, 0..1.
+        nuclear: Relative DAB in the nucleus, 0..1.
     """
 
     x: Floats
@@ -51,6 +52,7 @@ class Cells:
     dice: NDArray[np.uint32]
     completeness: Floats
     intensity: Floats
+    nuclear: Floats
 
     def __len__(self) -> int:
         return len(self.x)
@@ -98,6 +100,7 @@ def _table(
         dice=rng.integers(0, 2**32, count, dtype=np.uint32),
         completeness=np.zeros(count, np.float32),
         intensity=np.zeros(count, np.float32),
+        nuclear=np.zeros(count, np.float32),
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,14 +15,14 @@ from lowpower.engine import map_items
 from lowpower.errors import ConfigError
 from lowpower.files import make_folder, write_json, write_text
 from lowpower.simulate._draw import draw_laboratory, draw_scanner, draw_slide
-from lowpower.simulate._score import Score
+from lowpower.simulate._draw_nuclear import USUAL_STATUSES, draw_nuclear_slide
 from lowpower.simulate._slide import simulate_slide
 from lowpower.simulate._spec import CohortSpec, Ish, SlideSpec, Specimen
 from lowpower.simulate._truth import SlideTruth, truth_path
 
 __all__ = ["Member", "cohort_members", "simulate_cohort"]
 
-_SCORES: tuple[Score, ...] = ("0", "1+", "2+", "3+")
+_NAMES = ("0", "1+", "2+", "3+", "negative", "low positive", "positive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,13 @@ def cohort_members(spec: CohortSpec) -> list[Member]:
     scanners = [draw_scanner(spec.scanner_seed, index, spec.mpp) for index in range(spec.scanners)]
     owned = np.random.default_rng([spec.site_seed, spec.scanner_seed, 0x0B])
     uses = [owned.integers(0, spec.scanners, 2) for _ in range(spec.sites)]
-    names = [score for score in _SCORES if spec.scores.get(score, 0) > 0]
-    scores = [names[i] for i in _apportioned([spec.scores[name] for name in names], spec.patients)]
+    wanted: dict[Any, float] = dict(spec.scores)
+    draw: Callable[..., SlideSpec] = draw_slide
+    if spec.marker != "HER2":
+        wanted = dict(spec.statuses or USUAL_STATUSES[spec.marker])
+        draw = partial(draw_nuclear_slide, marker=spec.marker)
+    names = [name for name in _NAMES if wanted.get(name, 0) > 0]
+    scores = [names[i] for i in _apportioned([wanted[name] for name in names], spec.patients)]
     scores = [scores[i] for i in rng.permutation(spec.patients)]
     kinds = list(spec.specimens)
     weights = np.array([spec.specimens[kind] for kind in kinds], float)
@@ -63,7 +70,7 @@ def cohort_members(spec: CohortSpec) -> list[Member]:
         for block in range(2 if rng.random() < spec.second_slide else 1):
             specimen: Specimen = kinds[int(rng.choice(len(kinds), p=weights / weights.sum()))]
             name = f"{spec.name}-{patient + 1:04d}"
-            slide = draw_slide(
+            slide = draw(
                 int(rng.integers(2**48)), score, laboratories[site], scanners[int(rng.choice(uses[site]))],
                 specimen=specimen, ish=ish, control=bool(rng.random() < spec.controls),
                 artefacts=bool(rng.random() < spec.artefacts),
@@ -80,6 +87,13 @@ def _finished(path: Path, spec: SlideSpec) -> bool:
         return SlideTruth.read(truth_path(path)).spec == spec
     except ConfigError:
         return False
+
+
+def _percent(slide: Path) -> str:
+    """What the truth of a nuclear marker's slide says, as manifests write it."""
+    truth = SlideTruth.read(truth_path(slide)).nuclear
+    assert truth is not None  # slides without a score are those of nuclear markers
+    return f"{truth.percent:.2f}"
 
 
 def _make(job: tuple[str, SlideSpec]) -> str:
@@ -128,8 +142,8 @@ def simulate_cohort(
         {
             "slide": [f"slides/{m.file}" for m in members],
             "patient": [m.patient for m in members],
-            "marker": ["her2"] * total,
-            "score": [m.spec.score for m in members],
+            "marker": [spec.marker.lower()] * total,
+            "score": [m.spec.score or _percent(slides / m.file) for m in members],
             "ish": [m.spec.ish or "" for m in members],
             "mpp": [m.spec.scanner.mpp for m in members],
             "site": [m.spec.laboratory.name for m in members],

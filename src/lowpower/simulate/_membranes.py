@@ -12,13 +12,13 @@ from lowpower.simulate._score import INTENSE, PERCEPTIBLE, WEAK
 from lowpower.simulate._spec import SlideSpec
 from lowpower.simulate._textures import Floats, smooth_field
 
-__all__ = ["CONTROL_SHARES", "stain_membranes"]
+__all__ = ["CONTROL_SHARES", "by_rank", "expression", "stain_membranes"]
 
 CONTROL_SHARES = (0.03, 0.04, 0.08, 0.85)
 """Membrane classes of on-slide control tissue, a known 3+."""
 
 
-def _expression(rng: np.random.Generator, spec: SlideSpec, plan: Architecture, cells: Cells) -> Floats:
+def expression(rng: np.random.Generator, spec: SlideSpec, plan: Architecture, cells: Cells) -> Floats:
     """Latent expression of each cell: clones, structures and the cell's own noise."""
     shape = (plan.component.shape[0], plan.component.shape[1])
     clone = smooth_field(rng, shape, max(spec.clone_um / PLAN_UM, 2.0), 3)
@@ -30,7 +30,7 @@ def _expression(rng: np.random.Generator, spec: SlideSpec, plan: Architecture, c
     return np.asarray(level, np.float32)
 
 
-def _classes(level: Floats, shares: tuple[float, float, float, float]) -> NDArray[np.uint8]:
+def by_rank(level: Floats, shares: tuple[float, float, float, float]) -> NDArray[np.uint8]:
     """Class 0..3 by rank of expression, in exactly the given shares (rounded to whole cells)."""
     rank = np.empty(len(level), np.float64)
     rank[np.argsort(level, kind="stable")] = (np.arange(len(level)) + 0.5) / len(level)
@@ -54,8 +54,8 @@ def stain_membranes(
         shares: Shares of membrane classes 0..3.
     """
     tumour = np.flatnonzero(cells.kind == 0)
-    level = _expression(rng, spec, plan, cells)[tumour]
-    grade = _classes(level, shares)
+    level = expression(rng, spec, plan, cells)[tumour]
+    grade = by_rank(level, shares)
     count = len(tumour)
     # Within a class the staining still follows expression, so that clones shade into one another.
     within = np.zeros(count)

@@ -13,6 +13,7 @@ from lowpower.simulate._frame import Frame
 from lowpower.simulate._images import blurred
 from lowpower.simulate._labels import cell_map, membranes
 from lowpower.simulate._layout import PLAN_UM
+from lowpower.simulate._nuclear_stain import chromogen
 from lowpower.simulate._nuclei import KINDS, NucleusLibrary, nucleus_library
 from lowpower.simulate._spec import SlideSpec
 from lowpower.simulate._stroma import stroma
@@ -24,6 +25,10 @@ _REACH_UM = 40.0
 """Cells this far outside a frame may still show in it."""
 _THROUGH = 0.2
 """DAB in the body of a cell whose membrane is as intense as can be, over that of the membrane."""
+_NUCLEAR = 0.95
+"""OD of the DAB in the strongest nuclei of a laboratory of strength 1."""
+_MASKED = 0.45
+"""Haematoxylin that dense DAB in a nucleus hides or keeps out."""
 _NUCLEATED = tuple(kind for kind in KINDS if kind != "erythrocyte")
 
 
@@ -115,8 +120,14 @@ class Piece:
         inside = (x > frame.x - _REACH_UM) & (x < frame.x + frame.width * frame.mpp + _REACH_UM)
         return self.cells.pick(np.flatnonzero(inside) + low)
 
-    def _stamped(self, frame: Frame, cells: Cells, kinds: tuple[str, ...]) -> Floats | None:
-        """Nuclei (or red cells) of the given kinds; where two meet the darker shows."""
+    def _stamped(
+        self, frame: Frame, cells: Cells, kinds: tuple[str, ...], library: NucleusLibrary | None = None
+    ) -> Floats | None:
+        """Nuclei (or red cells) of the given kinds; where two meet the darker shows.
+
+        With a `library` of DAB each nucleus holds its own amount of it.
+        """
+        stamps = self.library.stamps if library is None else library.stamps
         chosen = np.flatnonzero(np.isin(cells.kind, [KINDS.index(kind) for kind in kinds]))
         if len(chosen) == 0:
             return None
@@ -129,14 +140,17 @@ class Piece:
         tall = cells.columnar[chosen] & (cells.half[chosen] > 7)
         looks = [KINDS[kind] for kind in cells.kind[chosen]]
         looks = ["columnar" if tall else look for look, tall in zip(looks, tall, strict=True)]
-        for x, y, t, d, look in zip(column, row, turn, dice, looks, strict=True):
-            variants = self.library.stamps[look]
+        amounts = cells.nuclear[chosen].tolist()
+        for x, y, t, d, look, amount in zip(column, row, turn, dice, looks, amounts, strict=True):
+            variants = stamps[look]
             stamp = variants[d % len(variants)][t]
             half = stamp.shape[0] // 2
             x0, y0, x1, y1 = x - half, y - half, x + half + 1, y + half + 1
             if x1 <= 0 or y1 <= 0 or x0 >= frame.width or y0 >= frame.height:
                 continue
             part = stamp[max(-y0, 0) : frame.height - y0, max(-x0, 0) : frame.width - x0]
+            if library is not None:
+                part = part * np.float32(amount)
             target = plane[max(y0, 0) : y1, max(x0, 0) : x1]
             np.maximum(target, part, out=target)
         return plane
@@ -188,6 +202,8 @@ class Piece:
         )
         # Strongly stained cells are brown inside too, with membrane above and below the plane of focus.
         through = lab.dab_strength * _THROUGH * cells.intensity**2 * cells.completeness
+        if self.spec.nuclear is not None:
+            through = lab.dab_strength * self.spec.nuclear.leak * cells.nuclear
         inner = (np.append(np.float32(0), through) * uneven).astype(np.float32)
         blush = frame.fine(frame.coarse(self.blush, 8), 8)
         hematoxylin = texture + np.float32(1)
@@ -206,6 +222,22 @@ class Piece:
             hematoxylin += ghost * share
             dab += share * (np.float32(2 * lab.blush) * (1 + texture) - dab)
         return np.maximum(hematoxylin, 0), np.maximum(dab, 0)
+
+    def _brown_nuclei(self, frame: Frame, cells: Cells, hematoxylin: Floats, dab: Floats) -> None:
+        """Add a nuclear marker's DAB, in place."""
+        spec = self.spec
+        stained = cells.pick(cells.nuclear > 0)
+        library = chromogen(spec.nucleus_um, spec.scanner.mpp, spec.seed % 16)
+        brown = self._stamped(frame, stained, ("tumour", "normal"), library)
+        if brown is None:
+            return
+        # DAB comes in grains; laboratories differ less in nuclei than in membranes.
+        brown *= np.float32(_NUCLEAR * spec.laboratory.dab_strength**0.5)
+        hematoxylin *= 1 - np.float32(_MASKED) * np.minimum(brown, 1)
+        grains = frame.tile("grain", 13) * np.float32(0.1)
+        grains += np.float32(1)
+        brown *= grains
+        dab += brown
 
     def _refracted(self, frame: Frame, hematoxylin: Floats) -> Floats:
         """Light bent at edges of whatever has substance: darker within, brighter than glass outside."""
@@ -243,6 +275,8 @@ class Piece:
             hematoxylin *= 1 - np.float32(0.6) * covered
             dab *= 1 - np.float32(0.5) * covered
             hematoxylin += nuclei * np.float32(lab.counterstain)
+        if spec.nuclear is not None:
+            self._brown_nuclei(frame, cells, hematoxylin, dab)
         red = self._stamped(frame, cells, ("erythrocyte",))
         if red is not None:
             grey += red * np.float32(0.36)

@@ -16,6 +16,7 @@ from lowpower.simulate._artefacts import Artefacts
 from lowpower.simulate._cells import place_cells
 from lowpower.simulate._layout import glass_size_um, lay_out
 from lowpower.simulate._membranes import CONTROL_SHARES, stain_membranes
+from lowpower.simulate._nuclear_stain import NUCLEAR_CONTROL, stain_nuclei
 from lowpower.simulate._pyramid import TILE, padded, write_pyramid
 from lowpower.simulate._render import Piece, Stains
 from lowpower.simulate._scanner import MARGIN, glass, picture
@@ -52,7 +53,11 @@ def plan_slide(spec: SlideSpec) -> Plan:
             if np.count_nonzero(cells.kind == 0) >= _FEWEST:
                 break
         clear_empty(plan, np.unique(cells.component))
-        stain_membranes(rng, spec, plan, cells, CONTROL_SHARES if place.control else spec.shares)
+        if spec.nuclear is None:
+            stain_membranes(rng, spec, plan, cells, CONTROL_SHARES if place.control else spec.shares)
+        else:
+            shares = NUCLEAR_CONTROL if place.control else spec.shares
+            stain_nuclei(rng, spec, spec.nuclear, plan, cells, shares)
         pieces.append(Piece(spec, plan, cells))
     mpp = spec.scanner.mpp
     size = (round(width_um / mpp), round(height_um / mpp))
@@ -140,7 +145,7 @@ def simulate_slide(spec: SlideSpec, path: str | Path) -> SlideTruth:
         write_pyramid(
             path, plan.size, scanner.mpp, _strips(spec, plan), step=scanner.level_step,
             quality=scanner.jpeg_quality, subsampling=scanner.subsampling,
-            description=f"lowpower simulated HER2 IHC slide, not a real specimen; seed {spec.seed}",
+            description=f"lowpower simulated {spec.marker} IHC slide, not a real specimen; seed {spec.seed}",
         )  # fmt: skip
         return write_truth(spec, plan.pieces, plan.size, path)
     finally:

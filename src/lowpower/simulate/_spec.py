@@ -12,8 +12,23 @@ from lowpower.errors import ConfigError
 from lowpower.files import write_text
 from lowpower.simulate._score import Score, score_from_shares
 
-__all__ = ["Artefact", "CohortSpec", "Ish", "Laboratory", "Pattern", "Scanner", "SlideSpec", "Specimen"]
+__all__ = [
+    "Artefact",
+    "CohortSpec",
+    "Ish",
+    "Laboratory",
+    "Marker",
+    "NuclearStain",
+    "Pattern",
+    "Scanner",
+    "SlideSpec",
+    "Specimen",
+    "Status",
+]
 
+Marker = Literal["HER2", "ER", "PR", "Ki-67"]
+Status = Literal["negative", "low positive", "positive"]
+"""Percent of stained tumour nuclei: below 1, 1 to 10, above 10."""
 Ish = Literal["positive", "negative"]
 Specimen = Literal["disc", "fragment", "biopsy", "resection"]
 """disc 1.3 mm; fragment 2 x 5 mm; biopsy 2 x 15 mm; resection 10 x 10 mm."""
@@ -94,15 +109,30 @@ class Scanner(_Model):
     level_step: Literal[2, 4] = 4
 
 
+class NuclearStain(_Model):
+    """What only a nuclear marker has.
+
+    Attributes:
+        normal: Share of nuclei of normal epithelium that are stained.
+        leak: DAB in the cytoplasm of a cell over that in its nucleus.
+    """
+
+    normal: Unit = 0.3
+    leak: float = Field(0.04, ge=0.0, le=0.5)
+
+
 class SlideSpec(_Model):
-    """One simulated HER2 slide, complete: the same spec gives the same bytes.
+    """One simulated slide, complete: the same spec gives the same bytes.
 
     Attributes:
         schema_version: Version of this model.
         seed: Everything random comes from it.
-        score: The slide's score; `shares` must imply it by the rule of `score_from_cells`.
+        marker: What is stained.
+        score: The HER2 score; `shares` must imply it by the rule of `score_from_cells`. None for the others.
         ish: In-situ hybridisation, given for 2+ only.
-        shares: Shares of tumour cells whose membrane is null, 1+, 2+, 3+; they sum to 1.
+        shares: Shares of tumour cells whose membrane is null, 1+, 2+, 3+, or whose nucleus is stained not at
+            all, weakly, moderately, strongly; they sum to 1.
+        nuclear: Given for nuclear markers only.
         laboratory: Who stained.
         scanner: What pictured.
         specimen: Shape and size of the tissue.
@@ -123,9 +153,11 @@ class SlideSpec(_Model):
 
     schema_version: Literal[1] = 1
     seed: int = Field(ge=0)
-    score: Score
+    marker: Marker = Field("HER2", exclude_if=lambda marker: bool(marker == "HER2"))
+    score: Score | None = None
     ish: Ish | None = None
     shares: tuple[Unit, Unit, Unit, Unit]
+    nuclear: NuclearStain | None = Field(None, exclude_if=lambda nuclear: nuclear is None)
     laboratory: Laboratory
     scanner: Scanner
     specimen: Specimen = "disc"
@@ -147,6 +179,12 @@ class SlideSpec(_Model):
     def _consistent(self) -> Self:
         if abs(sum(self.shares) - 1.0) > 1e-6:
             raise ValueError(f"shares must sum to 1, they sum to {sum(self.shares):.6f}")
+        if (self.nuclear is None) != (self.marker == "HER2"):
+            raise ValueError("nuclear is given for ER, PR and Ki-67, and only for them")
+        if self.nuclear is not None:
+            if self.score is not None or self.ish is not None:
+                raise ValueError(f"score and ish belong to HER2, not to {self.marker}")
+            return self
         implied = score_from_shares(self.shares)
         if implied != self.score:
             raise ValueError(f"these shares mean score {implied}, not {self.score}")
@@ -167,7 +205,9 @@ class CohortSpec(_Model):
         seed: Draws patients and slides.
         patients: How many patients.
         second_slide: Share of patients with a second slide, of another block and the same score.
-        scores: Relative numbers of patients per score.
+        marker: What is stained, on every slide.
+        scores: Relative numbers of patients per HER2 score.
+        statuses: Of nuclear markers, relative numbers of patients per status; empty: as in practice.
         sites: How many laboratories.
         site_seed: Draws the laboratories.
         scanners: How many scanners; each laboratory uses one or two of them.
@@ -184,6 +224,8 @@ class CohortSpec(_Model):
     seed: int = Field(0, ge=0)
     patients: int = Field(16, ge=1, le=100_000)
     second_slide: Unit = 0.15
+    marker: Marker = Field("HER2", exclude_if=lambda marker: bool(marker == "HER2"))
+    statuses: dict[Status, Annotated[float, Field(ge=0.0)]] = Field({}, exclude_if=lambda given: not given)
     scores: dict[Score, Annotated[float, Field(ge=0.0)]] = {"0": 1.0, "1+": 1.0, "2+": 1.0, "3+": 1.0}
     sites: int = Field(4, ge=1, le=1000)
     site_seed: int = Field(0, ge=0)
@@ -201,6 +243,8 @@ class CohortSpec(_Model):
             raise ValueError("mpp must be given lowest first")
         if not sum(self.scores.values()) > 0 or not sum(self.specimens.values()) > 0:
             raise ValueError("scores and specimens each need a number above 0")
+        if self.statuses and (self.marker == "HER2" or not sum(self.statuses.values()) > 0):
+            raise ValueError("statuses belong to ER, PR and Ki-67, and need a number above 0")
         return self
 
     @classmethod

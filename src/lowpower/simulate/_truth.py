@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import lowpower
 from lowpower.errors import ConfigError
 from lowpower.files import atomic_path, write_bytes, write_json
+from lowpower.simulate._nuclear_stain import NuclearTruth, nuclear_class
 from lowpower.simulate._nuclei import KINDS
 from lowpower.simulate._render import Piece
 from lowpower.simulate._score import Score, membrane_class, score_from_cells
@@ -32,9 +33,11 @@ class SlideTruth(BaseModel):
         schema_version: Version of this model.
         simulated: Always true: this is not a real specimen.
         slide: File name of the slide.
-        score: By `score_from_cells` on the cells of the specimen (control tissue left out).
+        score: By `score_from_cells` on the cells of the specimen (control tissue left out); None for a
+            nuclear marker.
         ultralow: Score 0 with some stained tumour cells.
-        shares: Shares of tumour cells of membrane class 0, 1, 2, 3.
+        shares: Shares of tumour cells of membrane (or nuclear) class 0, 1, 2, 3.
+        nuclear: Of a nuclear marker.
         tumour_cells: How many there are.
         width: Pixels of level 0.
         height: Pixels of level 0.
@@ -53,9 +56,10 @@ class SlideTruth(BaseModel):
     schema_version: Literal[1] = 1
     simulated: Literal[True] = True
     slide: str
-    score: Score
+    score: Score | None
     ultralow: bool
     shares: tuple[float, float, float, float]
+    nuclear: NuclearTruth | None = Field(None, exclude_if=lambda nuclear: nuclear is None)
     tumour_cells: int
     width: int
     height: int
@@ -92,20 +96,24 @@ def _cell_table(pieces: list[Piece], mpp: float) -> pl.DataFrame:
     tables = []
     for piece in pieces:
         cells, place = piece.cells, piece.plan.place
-        tables.append(
-            pl.DataFrame(
-                {
-                    "x": ((cells.x + place.x) / mpp).astype(np.float32),
-                    "y": ((cells.y + place.y) / mpp).astype(np.float32),
-                    "type": pl.Series(np.array(KINDS)[cells.kind]),
-                    "class": membrane_class(cells.completeness, cells.intensity),
-                    "completeness": cells.completeness,
-                    "intensity": cells.intensity,
-                    "control": np.full(len(cells), place.control),
-                }
-            )
-        )
+        columns = {
+            "x": ((cells.x + place.x) / mpp).astype(np.float32),
+            "y": ((cells.y + place.y) / mpp).astype(np.float32),
+            "type": pl.Series(np.array(KINDS)[cells.kind]),
+        }
+        if piece.spec.nuclear is None:
+            columns["class"] = membrane_class(cells.completeness, cells.intensity)
+            columns |= {"completeness": cells.completeness, "intensity": cells.intensity}
+        else:
+            columns |= {"class": nuclear_class(cells.nuclear), "intensity": cells.nuclear}
+        columns["control"] = np.full(len(cells), place.control)
+        tables.append(pl.DataFrame(columns))
     return pl.concat(tables)
+
+
+def _shares(grades: NDArray[np.uint8]) -> tuple[float, float, float, float]:
+    none, weak, moderate, strong = (float(count) / len(grades) for count in np.bincount(grades, minlength=4))
+    return none, weak, moderate, strong
 
 
 def _mask(pieces: list[Piece], size: tuple[int, int], mpp: float) -> NDArray[np.uint8]:
@@ -136,9 +144,11 @@ def write_truth(spec: SlideSpec, pieces: list[Piece], size: tuple[int, int], sli
     """Write the truth files of a slide, the JSON last."""
     mpp = spec.scanner.mpp
     cells = _cell_table(pieces, mpp)
-    score = score_from_cells(cells.filter(~pl.col("control")))
-    if score.score != spec.score:
+    counted = cells.filter(~pl.col("control"))
+    score = score_from_cells(counted) if spec.nuclear is None else None
+    if score is not None and score.score != spec.score:
         raise RuntimeError(f"{slide}: cells say {score.score}, the spec says {spec.score}")
+    grades = counted.filter(pl.col("type") == "tumour")["class"].to_numpy()
     cells_file = slide.with_suffix(".cells.parquet")
     with atomic_path(cells_file) as temporary:
         cells.write_parquet(temporary)
@@ -151,10 +161,11 @@ def write_truth(spec: SlideSpec, pieces: list[Piece], size: tuple[int, int], sli
         _write_png(control_file, _mask(control, size, mpp))
     truth = SlideTruth(
         slide=slide.name,
-        score=score.score,
-        ultralow=score.score == "0" and not score.null,
-        shares=score.shares,
-        tumour_cells=score.tumour_cells,
+        score=spec.score,
+        ultralow=score is not None and score.score == "0" and not score.null,
+        shares=_shares(grades),
+        nuclear=None if score is not None else NuclearTruth.of(spec.marker, counted),
+        tumour_cells=len(grades),
         width=size[0],
         height=size[1],
         mpp=mpp,

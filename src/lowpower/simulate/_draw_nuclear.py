@@ -1,0 +1,96 @@
+"""Drawing slides of ER, PR and Ki-67: how many nuclei stain, and how strongly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from lowpower.simulate._draw import draw_slide
+from lowpower.simulate._spec import Laboratory, Marker, NuclearStain, Scanner, SlideSpec, Specimen, Status
+
+__all__ = ["USUAL_STATUSES", "draw_nuclear_shares", "draw_nuclear_slide"]
+
+USUAL_STATUSES: Final[Mapping[Marker, Mapping[Status, float]]] = {
+    "ER": {"negative": 0.22, "low positive": 0.04, "positive": 0.74},
+    "PR": {"negative": 0.3, "low positive": 0.12, "positive": 0.58},
+    "Ki-67": {"negative": 0.02, "low positive": 0.33, "positive": 0.65},
+}
+"""Roughly how often each occurs in invasive breast cancer: low positive ER is rare."""
+_NORMAL: Final[Mapping[Marker, tuple[float, float]]] = {
+    "ER": (0.1, 0.6),
+    "PR": (0.1, 0.5),
+    "Ki-67": (0.0, 0.04),
+}
+"""Stained share of normal epithelium."""
+
+
+def draw_nuclear_shares(
+    rng: np.random.Generator, marker: Marker, status: Status
+) -> tuple[float, float, float, float]:
+    """Shares of tumour nuclei stained not at all, weakly, moderately, strongly.
+
+    Most positive tumours stain in most nuclei, most of them strongly; low positive ones stain weakly. Ki-67
+    stains a minority, strongly or moderately.
+    """
+    if status == "negative":
+        stained = 0.0 if rng.random() < 0.6 else float(rng.uniform(0.001, 0.007))
+        strength = float(rng.uniform(0.1, 0.5))
+    elif status == "low positive":
+        stained, strength = float(rng.uniform(0.016, 0.092)), float(rng.uniform(0.1, 0.6))
+    elif marker == "Ki-67":
+        stained, strength = float(np.clip(np.exp(rng.normal(3.2, 0.5)) / 100, 0.115, 0.95)), 0.7
+    elif rng.random() < (0.7 if marker == "ER" else 0.5):
+        stained = float(rng.uniform(0.75, 0.99))
+        strength = float(np.clip(rng.beta(3.0, 1.3), 0.1, 0.95))
+    else:
+        stained, strength = float(rng.uniform(0.115, 0.75)), float(rng.uniform(0.15, 0.8))
+    # Binomial shares of two steps above weak, loosened: real slides are not that regular.
+    mix = np.array([(1 - strength) ** 2, 2 * strength * (1 - strength), strength**2])
+    mix = rng.dirichlet(8 * mix + 0.3)
+    weak, moderate, strong = (round(float(part), 4) for part in stained * mix)
+    return round(1 - weak - moderate - strong, 4), weak, moderate, strong
+
+
+def draw_nuclear_slide(
+    seed: int,
+    status: Status,
+    laboratory: Laboratory,
+    scanner: Scanner,
+    *,
+    marker: Marker,
+    specimen: Specimen = "disc",
+    ish: None = None,
+    control: bool = False,
+    artefacts: bool = False,
+) -> SlideSpec:
+    """A slide of a nuclear marker, everything else drawn from `seed`.
+
+    Args:
+        seed: Draws what is not given.
+        status: Below 1, 1 to 10, or above 10 % of tumour nuclei stained.
+        laboratory: Who stained.
+        scanner: What pictured.
+        marker: ER, PR or Ki-67.
+        specimen: Shape and size.
+        ish: None; so that cohorts draw every marker alike.
+        control: Whether control tissue lies on the slide.
+        artefacts: Whether something went wrong.
+    """
+    tissue = draw_slide(
+        seed, "0", laboratory, scanner, specimen=specimen, control=control, artefacts=artefacts
+    )
+    rng = np.random.default_rng([seed, 0x2CC])
+    changes = {
+        "marker": marker,
+        "score": None,
+        "shares": draw_nuclear_shares(rng, marker, status),
+        "nuclear": NuclearStain(
+            normal=round(float(rng.uniform(*_NORMAL[marker])), 4),
+            leak=round(float(rng.uniform(0.0, 0.09)), 4),
+        ),
+        "blush": 0.0 if rng.random() < 0.6 else round(float(np.exp(rng.uniform(-5.0, -3.2))), 4),
+        "cell_noise": round(float(rng.uniform(0.4, 1.0)), 4),
+    }
+    return SlideSpec.model_validate({**dict(tissue), **changes})
