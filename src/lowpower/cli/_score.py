@@ -26,8 +26,15 @@ def command(
         bool, typer.Option(help="Go on when the stain does not look like the marker's.")
     ] = False,
     fresh: Annotated[bool, typer.Option(help="Score again what OUT already holds.")] = False,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure/--no-measure",
+            help="Also measure the stain cell by cell, beside the network's answer; takes longer than it.",
+        ),
+    ] = True,
 ) -> None:
-    """Score slides: a table to read, an overlay and a result.json per slide, and one report.html.
+    """Score slides: the network's answer and the stain as measured, pictures and result.json per slide.
 
     Exit code 1 if any slide was refused or failed; the others are scored all the same.
     """
@@ -38,12 +45,24 @@ def command(
     from lowpower.scoring import score_files
 
     with progress_bar() as bar:
-        task = bar.add_task("scoring", total=len(files))
+        slides = bar.add_task("scoring", total=len(files))
+        fields = bar.add_task("measuring", total=None, visible=measure)
 
-        def show(result: object) -> None:
-            bar.advance(task)
+        def next_slide(result: object) -> None:
+            bar.advance(slides)
+            bar.reset(fields)
 
-        results = score_files(files, model=model, mpp=mpp, out=out, force=force, fresh=fresh, on_result=show)
+        results = score_files(
+            files,
+            model=model,
+            mpp=mpp,
+            out=out,
+            force=force,
+            fresh=fresh,
+            measure=measure,
+            on_result=next_slide,
+            progress=lambda done, total: bar.update(fields, completed=done, total=total),
+        )
     if json_lines:
         for result in results:
             typer.echo(result.model_dump_json())

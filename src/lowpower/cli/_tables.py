@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
     from lowpower.evaluation import Evaluation
     from lowpower.scoring import MeasuredSlide, Result
 
-__all__ = ["metrics_table", "print_measurements", "print_results"]
+__all__ = ["metrics_table", "print_case", "print_measurements", "print_results"]
 
 
 def print_results(console: Console, results: Sequence[Result]) -> None:
-    """One row a slide, then what is to be said of single slides, one line each, then the counts."""
+    """One row a slide, then what is to be said of single slides, one line each, then the counts.
+
+    A single scored slide gets a screen of its own instead of a row.
+    """
+    if len(results) == 1 and results[0].state == "ok":
+        print_case(console, results[0])
+        return
     console.print(_results_table(results))
     _print_reasons(console, results)
 
@@ -65,18 +72,58 @@ def _print_reasons(console: Console, results: Sequence[Result | MeasuredSlide]) 
 def _results_table(results: Sequence[Result]) -> Table:
     table = Table(title="Research use only: not a medical device.", title_justify="left")
     table.add_column("slide", overflow="fold", min_width=16)
-    for name in ("state", "decision", "expected", "probabilities"):
+    for name in ("state", "decision", "network", "measured", "agreement"):
         table.add_column(name, no_wrap=True)
     for result in results:
-        shares = (result.probabilities or {}).items()
         table.add_row(
             Path(result.file).name,
             result.state,
             result.decision or "",
-            f"{result.expected_score:.2f}" if result.expected_score is not None else "",
-            " ".join(f"{name}:{share:.2f}" for name, share in shares),
+            "" if result.probabilities is None else _likeliest(result.probabilities),
+            "" if result.measured is None else result.measured.score or "none",
+            "" if result.agreement is None else result.agreement.level,
         )
     return table
+
+
+def _likeliest(probabilities: Mapping[str, float]) -> str:
+    name = max(probabilities, key=lambda key: probabilities[key])
+    return f"{name} {probabilities[name]:.2f}"
+
+
+def print_case(console: Console, result: Result) -> None:
+    """One slide in one screen: decision, network, measurement, whether they agree, quality, model."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    told, agreement = result.measured, result.agreement
+    table.add_row("slide", Path(result.file).name)
+    table.add_row("decision", f"[bold]{result.marker} {result.decision}[/bold]")
+    for number, reason in enumerate(result.reasons):
+        table.add_row("" if number else "reasons", escape(reason))
+    shares = "  ".join(f"{name} {share:.2f}" for name, share in (result.probabilities or {}).items())
+    kept = "" if result.prediction_set is None else f"; not excluded: {', '.join(result.prediction_set)}"
+    table.add_row("network", f"{shares}{kept}")
+    if told is not None:
+        table.add_row("measured", escape(told.sentence))
+    if told is not None and told.shares is not None:
+        classes = "  ".join(f"{name.replace('_', ' ')} {share:.1%}" for name, share in told.shares.items())
+        table.add_row("cells", f"{told.tumour_cells} tumour-like: {classes}")
+        table.add_row("H-score", f"{told.h_score:.0f} of 300")
+    if told is not None and told.deciding is not None:
+        near = told.deciding
+        next_score = f"{near.nearest} is {near.distance:.1%} of cells away"
+        table.add_row("decides", f"{near.what} {near.share:.1%}, cut-off {near.cutoff:.0%}; {next_score}")
+    if agreement is not None:
+        table.add_row("agreement", f"{agreement.level}: {escape(agreement.sentence)}")
+    if result.qc is not None:
+        table.add_row("tissue", f"{result.qc.area_mm2:.1f} mm2; {escape(result.qc.stain)}")
+    if result.model is not None:
+        name = f"{result.model.name} {result.model.version}"
+        table.add_row("model", escape(f"{name}: {result.model.trained_on}"))
+    table.add_row("time", f"{result.seconds:.1f} s")
+    console.print("Research use only: not a medical device.", style="italic")
+    console.print(table)
 
 
 def metrics_table(evaluation: Evaluation) -> Table:

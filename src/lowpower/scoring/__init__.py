@@ -1,15 +1,18 @@
 """Scoring: one slide in, one result out, or many slides with a state each."""
 
+from lowpower.scoring._agreement import Agreement
 from lowpower.scoring._batch import score_files
 from lowpower.scoring._measure_files import MeasureOptions, measure_files
 from lowpower.scoring._measured import Measured, MeasuredSlide
 from lowpower.scoring._overlay import Explanation, draw_overlay
 from lowpower.scoring._page import page_environment
-from lowpower.scoring._result import NOTICE, ModelIdentity, QualityFlag, QualityRecord, Result
+from lowpower.scoring._record import NOTICE, ModelIdentity, QualityFlag, QualityRecord
+from lowpower.scoring._result import Result
 from lowpower.scoring._score import score
 
 __all__ = [
     "NOTICE",
+    "Agreement",
     "Explanation",
     "MeasureOptions",
     "Measured",

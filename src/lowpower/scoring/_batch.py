@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -14,7 +14,9 @@ import lowpower
 from lowpower.errors import LowpowerError, OutputError
 from lowpower.files import atomic_path, make_folder, sha256_of, write_text
 from lowpower.models import Bundle, load_bundle
+from lowpower.scoring._attachments import Attachments, remove_attachments, write_attachments
 from lowpower.scoring._folders import folders_of, write_table
+from lowpower.scoring._measure_slide import FieldProgress
 from lowpower.scoring._page import render_results
 from lowpower.scoring._result import Result
 from lowpower.scoring._score import model_identity, score
@@ -30,9 +32,11 @@ def score_files(
     out: str | Path = "lowpower-results",
     force: bool = False,
     fresh: bool = False,
+    measure: bool = True,
+    progress: FieldProgress | None = None,
     on_result: Callable[[Result], None] | None = None,
 ) -> list[Result]:
-    """Score slides one after another, writing `<out>/<slide>/result.json` and `overlay.png` as each is done.
+    """Score slides one after another, writing `<out>/<slide>/result.json` and pictures as each is done.
 
     A killed run loses the slide in hand; the same command skips slides whose result was made from the same
     bytes by the same model, um/px and software version, unless `fresh`.
@@ -44,6 +48,8 @@ def score_files(
         out: Folder for results; also gets `results.csv` and `report.html`.
         force: Go on where the stain does not look like the marker's.
         fresh: Score again what `out` already holds.
+        measure: Also measure the stain of each slide, cell by cell.
+        progress: Called with measured fields done and fields in all of the slide in hand.
         on_result: Called after each slide.
 
     Returns:
@@ -58,10 +64,11 @@ def score_files(
     with atomic_path(out / "report.html") as probe:  # a folder that cannot be written is told before any work
         probe.write_text("in progress")
     results = []
+    request = _Request(bundle, mpp, force, measure, progress)
     for file, folder in zip(files, folders_of(files, out), strict=True):
-        result = None if fresh else _finished(Path(file), folder, bundle, mpp, force)
+        result = None if fresh else _finished(Path(file), folder, request)
         if result is None:
-            result = _score_one(Path(file), folder, bundle, mpp, force)
+            result = _score_one(Path(file), folder, request)
         results.append(result)
         if on_result is not None:
             on_result(result)
@@ -70,48 +77,66 @@ def score_files(
     return results
 
 
-def _finished(file: Path, folder: Path, bundle: Bundle, mpp: float | None, force: bool) -> Result | None:
+@dataclass(frozen=True)
+class _Request:
+    """What is asked of every slide."""
+
+    bundle: Bundle
+    mpp: float | None
+    force: bool
+    measure: bool
+    progress: FieldProgress | None
+
+
+def _finished(file: Path, folder: Path, request: _Request) -> Result | None:
     """The result that `folder` holds, if this slide's bytes, the model and the options are the same."""
     try:
         result = Result.model_validate_json((folder / "result.json").read_bytes())
     except (OSError, ValidationError):
         return None
+    mpp = request.mpp
     same_request = (
         result.state == "ok"
-        and result.model == model_identity(bundle)
+        and result.model == model_identity(request.bundle)
         and result.software_version == lowpower.__version__
-        and result.forced == force
+        and result.forced == request.force
+        and result.was_measured == request.measure
         and (result.mpp == mpp if mpp is not None else result.mpp_source != "option")
         and (folder / "overlay.png").exists()
     )
     if not same_request or not file.is_file() or sha256_of(file) != result.slide_sha256:
         return None
-    return result
+    return result.attach(Attachments(folder))
 
 
-def _score_one(file: Path, folder: Path, bundle: Bundle, mpp: float | None, force: bool) -> Result:
+def _score_one(file: Path, folder: Path, request: _Request) -> Result:
     started = time.perf_counter()
+    bundle = request.bundle
+    make_folder(folder)
+    remove_attachments(folder)
     try:
-        result = score(file, model=bundle, mpp=mpp, force=force)
+        result = score(
+            file,
+            model=bundle,
+            mpp=request.mpp,
+            force=request.force,
+            measure=request.measure,
+            progress=request.progress,
+        )
     except OutputError:
         raise
     except LowpowerError as error:
         result = _stopped(file, bundle, error.state, str(error), error.code, started)
     except Exception as error:  # the batch boundary: one slide's surprise must not end the others
-        make_folder(folder)
         write_text(folder / "error.txt", traceback.format_exc())
         sentence = (
             f"{file}: stopped by an unforeseen {type(error).__name__}; please report {folder / 'error.txt'}."
         )
         result = _stopped(file, bundle, "failed", sentence, "unforeseen", started)
-    make_folder(folder)
-    if result.state == "ok":
-        with atomic_path(folder / "overlay.png") as temporary:
-            result.overlay().save(temporary)
-    elif (folder / "overlay.png").exists():
-        os.remove(folder / "overlay.png")
+    write_attachments(folder, result.attached())
     write_text(folder / "result.json", result.model_dump_json(indent=2) + "\n")
-    return result
+    # Pictures and cells of ten thousand slides would not fit in memory: from here on they are read back.
+    return result.attach(Attachments(folder))
 
 
 def _stopped(file: Path, bundle: Bundle, state: str, sentence: str, code: str, started: float) -> Result:

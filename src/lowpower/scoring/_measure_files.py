@@ -9,31 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
-
 import lowpower
-from lowpower.errors import LowpowerError, OutputError, RegionsError
+from lowpower.errors import LowpowerError, OutputError
 from lowpower.files import atomic_path, make_folder, write_text
-from lowpower.scoring._cell_look import OTHER, class_names, classes_of
-from lowpower.scoring._cells_picture import draw_cells
-from lowpower.scoring._clipping import clipping_notes
+from lowpower.scoring._attachments import remove_attachments, write_attachments
 from lowpower.scoring._folders import folders_of, write_table
-from lowpower.scoring._geojson import annotation, mask_annotations, write_cells_geojson, write_collection
-from lowpower.scoring._measured import Measured, MeasuredSlide, least_grade, measured_of, state_of
+from lowpower.scoring._measure_slide import FieldProgress, MeasureRequest, measure_slide
+from lowpower.scoring._measured import Measured, MeasuredSlide, state_of
 from lowpower.scoring._page import render_measurements
-from lowpower.scoring._result import NOTICE, QualityFlag, QualityRecord
+from lowpower.scoring._record import QualityFlag, QualityRecord
 from lowpower.slides import Slide, open_slide
-from lowpower.stain import Cells, Marker, inside_regions, measure, read_regions
+from lowpower.stain import Marker, read_regions
 from lowpower.tissue import Tissue, find_tissue
 from lowpower.views import read_tissue_mask
 
 __all__ = ["MeasureOptions", "measure_files"]
-
-Polygons = list[list[NDArray[np.float64]]]
-_REGION = (230, 60, 200)
-_OVER_EDGE = 0.01
 
 
 @dataclass(frozen=True)
@@ -61,7 +51,7 @@ def measure_files(
     *,
     out: str | Path = "lowpower-measured",
     on_result: Callable[[MeasuredSlide], None] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: FieldProgress | None = None,
 ) -> list[MeasuredSlide]:
     """Measure slides one after another into `<out>/<slide>/`; see docs/measurement.md for the files.
 
@@ -97,7 +87,7 @@ def measure_files(
 
 
 def _measure_one(
-    file: Path, folder: Path, options: MeasureOptions, progress: Callable[[int, int], None] | None
+    file: Path, folder: Path, options: MeasureOptions, progress: FieldProgress | None
 ) -> MeasuredSlide:
     started = time.perf_counter()
     about: dict[str, Any] = {
@@ -108,8 +98,7 @@ def _measure_one(
         "mask": _for_slide(options.mask, file),
     }
     make_folder(folder)
-    for name in ("cells.png", "cells.geojson", "cells.parquet", "tissue.geojson", "error.txt"):
-        (folder / name).unlink(missing_ok=True)
+    remove_attachments(folder)
     try:
         with open_slide(file, mpp=options.mpp) as slide:
             about |= _measured_slide(slide, folder, options, about, progress)
@@ -137,30 +126,14 @@ def _for_slide(given: Path | None, file: Path) -> str | None:
 
 
 def _measured_slide(
-    slide: Slide,
-    folder: Path,
-    options: MeasureOptions,
-    about: dict[str, Any],
-    progress: Callable[[int, int], None] | None,
+    slide: Slide, folder: Path, options: MeasureOptions, about: dict[str, Any], progress: FieldProgress | None
 ) -> dict[str, Any]:
-    polygons = None
-    if about["regions"] is not None:
-        polygons = read_regions(about["regions"])
-        _check_regions(slide, polygons, about["regions"])
     drawn = None if about["mask"] is None else read_tissue_mask(about["mask"], slide.size)
     tissue = find_tissue(slide, mask=drawn)
-    measurement = measure(
-        slide, options.marker, tissue, about["regions"], workers=options.workers, progress=progress
-    )
-    record = measured_of(measurement, clipping_notes(slide, tissue))
+    request = MeasureRequest(options.marker, about["regions"], options.workers, progress=progress)
+    record, made = measure_slide(slide, tissue, request)
+    write_attachments(folder, made)
     state, code = state_of(record)
-    features = mask_annotations(tissue.mask, slide.size, "Tissue")
-    features += [annotation(rings, "Region", _REGION) for rings in polygons or ()]
-    write_collection(folder / "tissue.geojson", features)
-    cells = measurement.cells
-    if cells is not None and len(cells):
-        inside = None if polygons is None else inside_regions(polygons, cells.x, cells.y)
-        _write_cells(folder, slide, cells, classes_of(cells, inside), record)
     return {
         "state": state,
         "reason": f"{slide.path}: {' '.join(record.notes)}" if record.notes else None,
@@ -172,41 +145,6 @@ def _measured_slide(
         "backend": slide.backend,
         "slide_sha256": slide.content_hash(),
     }
-
-
-def _check_regions(slide: Slide, polygons: Polygons, name: str) -> None:
-    """Regions drawn on another slide, or at another scale, reach over this slide's edge."""
-    corners = np.concatenate([outline for outline, *_ in polygons])
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    size = np.array(slide.size)
-    if (low >= -_OVER_EDGE * size).all() and (high <= (1 + _OVER_EDGE) * size).all():
-        return
-    raise RegionsError(
-        slide.path,
-        f"the regions of {name} span x {low[0]:.0f} to {high[0]:.0f} and y {low[1]:.0f} to {high[1]:.0f}, "
-        f"and the slide is {size[0]} x {size[1]} base pixels: give the regions drawn on this slide, in its "
-        "base pixels.",
-    )
-
-
-def _write_cells(
-    folder: Path, slide: Slide, cells: Cells, classes: NDArray[np.uint8], record: Measured
-) -> None:
-    names = np.array(class_names(record.marker))
-    table = cells.table().with_columns(
-        pl.Series("class", names[classes]), pl.Series("counted", classes != OTHER)
-    )
-    with atomic_path(folder / "cells.parquet") as temporary:
-        table.write_parquet(temporary)
-    write_cells_geojson(folder / "cells.geojson", cells, classes, record.marker, slide.mpp)
-    footer = (
-        f"{NOTICE} Cells at {record.mpp:.3g} um/px; slide {slide.mpp:.4g} um/px ({slide.mpp_source}); "
-        f"lowpower {lowpower.__version__}. Tumour-like is a look, not a diagnosis."
-    )
-    title = f"{record.marker}, {slide.path.name}: {record.sentence}"
-    picture = draw_cells(slide, cells, classes, record.marker, title, footer, least_grade(record))
-    with atomic_path(folder / "cells.png") as temporary:
-        picture.save(temporary)
 
 
 def _quality(tissue: Tissue, record: Measured) -> QualityRecord:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from lowpower.scoring._result import NOTICE, QualityRecord, Record
+from lowpower.scoring._record import NOTICE, QualityRecord, Record
 from lowpower.stain import Cells, Measurement, NuclearScore
 
 __all__ = [

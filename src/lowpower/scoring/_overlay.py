@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from lowpower.scoring._geojson import annotation
 from lowpower.slides import Slide
 from lowpower.units import Box
+from lowpower.views import outlines
 
-__all__ = ["INK", "Explanation", "draw_overlay", "draw_scale_bar", "draw_text"]
+__all__ = ["INK", "Explanation", "draw_overlay", "draw_scale_bar", "draw_text", "network_annotations"]
 
 _PANEL_PIXELS = 1200
 _MARGIN = 16
@@ -60,6 +63,24 @@ def draw_overlay(slide: Slide, explanation: Explanation, title: str, footer: str
         mpp /= factor
     tinted = _tint(plain, explanation, slide.mpp / mpp)
     return _compose(plain, tinted, explanation.classes, mpp, title, footer)
+
+
+def network_annotations(explanation: Explanation) -> list[dict[str, Any]]:
+    """Where the network's map is nearest to each class, as QuPath annotations in base pixels."""
+    height, width = explanation.scores.shape
+    share = cv2.resize(explanation.mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    nearest = np.where(share >= 0.5, np.rint(explanation.scores), -1).astype(int)
+    box = explanation.box
+    scale, corner = np.array([box.width / width, box.height / height]), np.array([box.x, box.y])
+    ramp = np.linspace(0, 255, len(explanation.classes)).astype(np.uint8)
+    colours = cv2.applyColorMap(ramp[None], cv2.COLORMAP_VIRIDIS)[0, :, ::-1]
+    features = []
+    for index, name in enumerate(explanation.classes):
+        red, green, blue = (int(value) for value in colours[index])
+        for polygon in outlines(nearest == index):
+            rings = [ring * scale + corner for ring in polygon]
+            features.append(annotation(rings, f"Network {name}", (red, green, blue)))
+    return features
 
 
 def _tint(plain: NDArray[np.uint8], explanation: Explanation, scale: float) -> NDArray[np.uint8]:

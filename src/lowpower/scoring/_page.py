@@ -11,7 +11,8 @@ import jinja2
 
 from lowpower.models import Bundle
 from lowpower.scoring._measured import MeasuredSlide
-from lowpower.scoring._result import NOTICE, Result
+from lowpower.scoring._record import NOTICE
+from lowpower.scoring._result import Result
 
 __all__ = ["page_environment", "render_measurements", "render_results"]
 

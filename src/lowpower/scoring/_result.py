@@ -5,46 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+import polars as pl
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 
-__all__ = ["NOTICE", "ModelIdentity", "QualityFlag", "QualityRecord", "Record", "Result"]
+from lowpower.scoring._agreement import Agreement
+from lowpower.scoring._attachments import Attachments
+from lowpower.scoring._measured import Measured
+from lowpower.scoring._record import NOTICE, ModelIdentity, QualityRecord, Record
 
-NOTICE = "Research use only: not a medical device."
-
-
-class Record(BaseModel):
-    """What is written to a file or sent over HTTP: no unknown keys, never changed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ModelIdentity(Record):
-    """Which model bundle answered."""
-
-    name: str
-    version: str
-    sha256: str = Field(description="SHA-256 of the bundle's weights.")
-    trained_on: str = Field(description="One line on the training cohort; says so where it was simulated.")
-
-
-class QualityFlag(Record):
-    """One thing noticed on the slide, and what it does to the result."""
-
-    code: str
-    message: str
-    effect: Literal["note", "warn", "refuse"]
-
-
-class QualityRecord(Record):
-    """What was found on the slide before any network looked at it."""
-
-    area_mm2: float = Field(description="Tissue area, mm2.")
-    pieces: int
-    white_point: tuple[float, float, float] = Field(description="RGB colour of this slide's glass, 0-255.")
-    white_point_source: str
-    stain: str = Field(description="What the slide is stained with, and the numbers that say so.")
-    flags: tuple[QualityFlag, ...] = ()
+__all__ = ["Result"]
 
 
 class Result(Record):
@@ -58,12 +28,15 @@ class Result(Record):
     marker: str | None = None
     scheme: str | None = None
     decision: str | None = Field(None, description="A class of the scheme, or 'refer': a human must decide.")
+    reasons: tuple[str, ...] = Field((), description="Every reason for a referral and every warning.")
     probabilities: dict[str, float] | None = None
     expected_score: float | None = Field(None, description="Sum of class index x probability.")
     prediction_set: tuple[str, ...] | None = Field(
         None, description="Conformal set: the classes not excluded at the bundle's error rate."
     )
     qc: QualityRecord | None = None
+    measured: Measured | None = Field(None, description="The stain as measured, beside the network's answer.")
+    agreement: Agreement | None = Field(None, description="Whether the two say the same.")
     model: ModelIdentity | None = None
     mpp: float | None = None
     mpp_source: str | None = None
@@ -76,24 +49,56 @@ class Result(Record):
     software_version: str
     notice: str = NOTICE
 
-    _picture: Image.Image | None = PrivateAttr(None)
+    _made: Attachments = PrivateAttr(default_factory=Attachments)
+
+    @property
+    def was_measured(self) -> bool:
+        """Whether the stain was looked at beside the network; `measured` says what came of it."""
+        return self.measured is not None
 
     def overlay(self) -> Image.Image:
         """The slide beside the network's explanation, at slide scale.
 
         Raises:
-            ValueError: if the result was not just computed here (read from a file, refused or failed).
+            ValueError: if there is none: refused, failed, read from a bare file, or not asked for.
         """
-        if self._picture is None:
+        picture = self._made.picture("overlay")
+        if picture is None:
             raise ValueError(
                 f"{self.file}: there is no overlay ({self.state}); score the slide again to make one."
             )
-        return self._picture
+        return picture
 
-    def with_picture(self, picture: Image.Image) -> Result:
-        """The same result carrying its overlay."""
+    def cells_overlay(self) -> Image.Image:
+        """The slide, its cells coloured by class, and four fields at full resolution.
+
+        Raises:
+            ValueError: as for `overlay`, or if no cell was measured.
+        """
+        picture = self._made.picture("cells_overlay")
+        if picture is None:
+            raise ValueError(f"{self.file}: there is no picture of cells; score the slide with measure=True.")
+        return picture
+
+    def cells(self) -> pl.DataFrame:
+        """One row a measured cell.
+
+        Raises:
+            ValueError: as for `cells_overlay`.
+        """
+        table = self._made.cell_table()
+        if table is None:
+            raise ValueError(f"{self.file}: there are no cells; score the slide with measure=True.")
+        return table
+
+    def attached(self) -> Attachments:
+        """Everything that goes with the result."""
+        return self._made
+
+    def attach(self, made: Attachments) -> Result:
+        """The same result carrying its pictures and cells."""
         copy = self.model_copy()
-        copy._picture = picture
+        copy._made = made
         return copy
 
     def __str__(self) -> str:
@@ -102,7 +107,9 @@ class Result(Record):
             return f"{name}: {self.state}: {self.reason}"
         shares = ", ".join(f"{key} {value:.2f}" for key, value in (self.probabilities or {}).items())
         why = f" ({self.reason})" if self.reason else ""
-        return f"{name}: {self.marker} {self.decision}{why}; probabilities {shares}. {self.notice}"
+        beside = f" {self.measured.sentence[0].upper()}{self.measured.sentence[1:]}" if self.measured else ""
+        beside += f" Agreement: {self.agreement.level}." if self.agreement else ""
+        return f"{name}: {self.marker} {self.decision}{why}; probabilities {shares}.{beside} {self.notice}"
 
     def summary_row(self) -> dict[str, Any]:
         """One flat row for a table over many slides."""
@@ -113,5 +120,9 @@ class Result(Record):
         row["expected_score"] = self.expected_score
         for key, value in (self.probabilities or {}).items():
             row[f"p_{key}"] = value
+        row["measured_score"] = self.measured.score if self.measured else None
+        row["measured_percent"] = self.measured.percent if self.measured else None
+        row["measured_h_score"] = self.measured.h_score if self.measured else None
+        row["agreement"] = self.agreement.level if self.agreement else None
         row["mpp"], row["mpp_source"], row["seconds"] = self.mpp, self.mpp_source, self.seconds
         return row

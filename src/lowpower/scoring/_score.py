@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import cast, get_args
 
 import numpy as np
-from PIL import Image
 
 import lowpower
+from lowpower.engine import default_workers
 from lowpower.errors import MppOutOfRangeError, UnexpectedStainError
 from lowpower.models import Bundle, Prediction, load_bundle, predict
-from lowpower.scoring._decide import decide, prediction_set
-from lowpower.scoring._overlay import Explanation, draw_overlay
-from lowpower.scoring._result import NOTICE, ModelIdentity, QualityFlag, QualityRecord, Result
+from lowpower.scoring._agreement import agreement_of, not_asked
+from lowpower.scoring._attachments import Attachments
+from lowpower.scoring._decide import REFER, decide, prediction_set
+from lowpower.scoring._measure_slide import FieldProgress, MeasureRequest, measure_slide
+from lowpower.scoring._overlay import Explanation, draw_overlay, network_annotations
+from lowpower.scoring._record import NOTICE, ModelIdentity, QualityFlag, QualityRecord
+from lowpower.scoring._result import Result
 from lowpower.slides import Slide, open_slide
-from lowpower.stain import StainLook, looks_like
+from lowpower.stain import Marker, StainLook, looks_like
 from lowpower.tissue import Tissue, find_tissue
 from lowpower.views import View, make_view
 
@@ -47,15 +53,21 @@ def score(
     mpp: float | None = None,
     force: bool = False,
     overlay: bool = True,
+    measure: bool = True,
+    workers: int | None = None,
+    progress: FieldProgress | None = None,
 ) -> Result:
-    """Score one slide.
+    """Score one slide: the network's answer, and beside it the stain as measured.
 
     Args:
         slide: An open slide, or a file to open.
         model: A loaded bundle, a bundled model's name, a folder or `hf://owner/name`.
         mpp: um/px, when `slide` is a file that does not say it or says it wrongly.
         force: Go on where the stain does not look like the marker's; the result says so.
-        overlay: Also draw the picture that `Result.overlay()` returns.
+        overlay: Also draw the pictures that `Result.overlay()` and `Result.cells_overlay()` return.
+        measure: Also measure the stain, cell by cell at about 0.5 um/px; takes longer than the network.
+        workers: Threads that measure; as many as there are processors if None. They change no number.
+        progress: Called with measured fields done and fields in all.
 
     Returns:
         A result whose state is "ok"; its decision may still be "refer".
@@ -68,15 +80,23 @@ def score(
         BundleError: the model cannot be loaded.
     """
     bundle = model if isinstance(model, Bundle) else load_bundle(model)
+    marker = bundle.scheme.marker
+    request = None
+    if measure and marker in get_args(Marker):
+        request = MeasureRequest(
+            cast(Marker, marker), workers=workers or default_workers(), picture=overlay, progress=progress
+        )
     if isinstance(slide, Slide):
-        return _score_open(slide, bundle, _Clock(), force=force, overlay=overlay)
+        return _score_open(slide, bundle, _Clock(), request, force=force, overlay=overlay)
     clock = _Clock()
     with open_slide(slide, mpp=mpp) as opened:
         clock.lap("open")
-        return _score_open(opened, bundle, clock, force=force, overlay=overlay)
+        return _score_open(opened, bundle, clock, request, force=force, overlay=overlay)
 
 
-def _score_open(slide: Slide, bundle: Bundle, clock: _Clock, *, force: bool, overlay: bool) -> Result:
+def _score_open(
+    slide: Slide, bundle: Bundle, clock: _Clock, request: MeasureRequest | None, *, force: bool, overlay: bool
+) -> Result:
     _check_mpp(slide, bundle)
     # Hashing waits on the disk and releases the GIL, so it runs beside the decoding.
     with ThreadPoolExecutor(1) as pool:
@@ -93,25 +113,44 @@ def _score_open(slide: Slide, bundle: Bundle, clock: _Clock, *, force: bool, ove
         slide_sha256 = digest.result()
         clock.lap("hash")
     decision, reason = decide(bundle, prediction)
+    classes = bundle.scheme.classes
+    kept = prediction_set(bundle, prediction.probabilities)
+    measured, made, agreement = None, Attachments(), not_asked()
+    if request is not None:
+        measured, made = measure_slide(slide, tissue, request)
+        likeliest = classes[int(np.argmax(prediction.probabilities))]
+        agreement = agreement_of(bundle.scheme, likeliest, kept, measured)
+        clock.lap("measurement")
+    referrals = [reason] if reason else []
+    if agreement.refers:
+        referrals.append(
+            f"Refer to a pathologist: the network excludes what the stain shows. {agreement.sentence}"
+        )
+        decision = REFER
     quality = _quality(tissue, look)
     warnings = [flag.message for flag in quality.flags if flag.effect == "warn"]
-    picture = None
+    warnings += measured.notes if measured is not None else ()
     if overlay:
-        picture = _draw(slide, bundle, view, prediction, decision)
+        explanation = Explanation(prediction.local_scores, view.mask, view.box, classes)
+        picture = draw_overlay(slide, explanation, *_titles(slide, bundle, view, prediction, decision))
+        made = replace(made, overlay=picture, network=network_annotations(explanation))
         clock.lap("overlay")
-    classes = bundle.scheme.classes
-    result = Result(
+    reasons = (*referrals, *warnings)
+    return Result(
         file=str(slide.path),
         state="ok",
-        reason=" ".join([*([reason] if reason else []), *warnings]) or None,
-        reason_code="refer" if reason else ("warning" if warnings else None),
+        reason=" ".join(reasons) or None,
+        reason_code="refer" if referrals else ("warning" if warnings else None),
+        reasons=reasons,
         marker=bundle.scheme.marker,
         scheme=bundle.scheme.name,
         decision=decision,
         probabilities={name: float(p) for name, p in zip(classes, prediction.probabilities, strict=True)},
         expected_score=float(prediction.probabilities @ np.arange(len(classes))),
-        prediction_set=prediction_set(bundle, prediction.probabilities),
+        prediction_set=kept,
         qc=quality,
+        measured=measured,
+        agreement=agreement,
         model=model_identity(bundle),
         mpp=float(slide.mpp),
         mpp_source=slide.mpp_source,
@@ -122,8 +161,7 @@ def _score_open(slide: Slide, bundle: Bundle, clock: _Clock, *, force: bool, ove
         timings=clock.steps,
         forced=force,
         software_version=lowpower.__version__,
-    )
-    return result if picture is None else result.with_picture(picture)
+    ).attach(made)
 
 
 def model_identity(bundle: Bundle) -> ModelIdentity:
@@ -169,7 +207,10 @@ def _quality(tissue: Tissue, look: StainLook) -> QualityRecord:
     )
 
 
-def _draw(slide: Slide, bundle: Bundle, view: View, prediction: Prediction, decision: str) -> Image.Image:
+def _titles(
+    slide: Slide, bundle: Bundle, view: View, prediction: Prediction, decision: str
+) -> tuple[str, str]:
+    """Title and footer of the picture."""
     classes = bundle.scheme.classes
     shares = "  ".join(f"{name}: {p:.2f}" for name, p in zip(classes, prediction.probabilities, strict=True))
     title = f"{bundle.scheme.marker} {decision}   ({shares})   {slide.path.name}"
@@ -177,6 +218,4 @@ def _draw(slide: Slide, bundle: Bundle, view: View, prediction: Prediction, deci
         f"{NOTICE} Model {bundle.name} {bundle.spec.version}, seen at {view.mpp:.3g} um/px; "
         f"slide {slide.mpp:.4g} um/px ({slide.mpp_source}). {bundle.spec.trained_on}"
     )
-    return draw_overlay(
-        slide, Explanation(prediction.local_scores, view.mask, view.box, classes), title, footer
-    )
+    return title, footer

@@ -1,0 +1,45 @@
+"""The base of every record, and what is said of model and quality."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["NOTICE", "ModelIdentity", "QualityFlag", "QualityRecord", "Record"]
+
+NOTICE = "Research use only: not a medical device."
+
+
+class Record(BaseModel):
+    """What is written to a file or sent over HTTP: no unknown keys, never changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelIdentity(Record):
+    """Which model bundle answered."""
+
+    name: str
+    version: str
+    sha256: str = Field(description="SHA-256 of the bundle's weights.")
+    trained_on: str = Field(description="One line on the training cohort; says so where it was simulated.")
+
+
+class QualityFlag(Record):
+    """One thing noticed on the slide, and what it does to the result."""
+
+    code: str
+    message: str
+    effect: Literal["note", "warn", "refuse"]
+
+
+class QualityRecord(Record):
+    """What was found on the slide before any network looked at it."""
+
+    area_mm2: float = Field(description="Tissue area, mm2.")
+    pieces: int
+    white_point: tuple[float, float, float] = Field(description="RGB colour of this slide's glass, 0-255.")
+    white_point_source: str
+    stain: str = Field(description="What the slide is stained with, and the numbers that say so.")
+    flags: tuple[QualityFlag, ...] = ()
