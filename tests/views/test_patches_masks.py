@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lowpower.errors import DamagedSlideError
-from lowpower.views._mask_files import read_tissue_mask, write_tissue_geojson, write_tissue_png
-from lowpower.views._outlines import fill_polygons, outlines
+from lowpower.tissue._mask_files import read_tissue_mask, write_tissue_geojson, write_tissue_png
+from lowpower.tissue._outlines import fill_polygons, outlines
 
 SLIDE: Any = SimpleNamespace(size=(800, 600))
 

@@ -2,7 +2,11 @@
 
 from lowpower.tissue._find import find_tissue
 from lowpower.tissue._mask import tissue_mask, working_mpp
+from lowpower.tissue._mask_files import read_tissue_mask, write_tissue_geojson, write_tissue_png
+from lowpower.tissue._outlines import fill_polygons, outlines
 from lowpower.tissue._types import (
+    Control,
+    Effect,
     MaskNumbers,
     MaskResult,
     Piece,
@@ -13,6 +17,8 @@ from lowpower.tissue._types import (
 )
 
 __all__ = [
+    "Control",
+    "Effect",
     "MaskNumbers",
     "MaskResult",
     "Piece",
@@ -20,7 +26,12 @@ __all__ = [
     "Tissue",
     "TissueQC",
     "WhitePointSource",
+    "fill_polygons",
     "find_tissue",
+    "outlines",
+    "read_tissue_mask",
     "tissue_mask",
     "working_mpp",
+    "write_tissue_geojson",
+    "write_tissue_png",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from lowpower.tissue._grid import Flags, Plane, enlarge
 from lowpower.tissue._types import MaskNumbers, MaskResult, WhitePointSource
 from lowpower.units import Mpp, scaled_size
 
-__all__ = ["tissue_mask", "working_mpp"]
+__all__ = ["Look", "look_at", "tissue_mask", "working_mpp"]
 
 _PIXELS = 1_400_000
 _COARSEST = 4.0
@@ -38,6 +39,21 @@ def working_mpp(width: int, height: int, mpp: float) -> float:
     return max(mpp, min(_COARSEST, max(_FINEST, wanted)))
 
 
+@dataclass(frozen=True, eq=False)
+class Look:
+    """An image as it was seen while its tissue was looked for.
+
+    Attributes:
+        found: The tissue.
+        off: (H, W, 3) opponent density above the glass, on the mask's grid.
+        padding: (H, W) bool, pixels that no scanner saw.
+    """
+
+    found: MaskResult
+    off: Plane
+    padding: Flags
+
+
 def tissue_mask(image: NDArray[np.uint8], mpp: float) -> MaskResult:
     """Find tissue in an image.
 
@@ -51,6 +67,11 @@ def tissue_mask(image: NDArray[np.uint8], mpp: float) -> MaskResult:
     Raises:
         ValueError: if the image is not (H, W, 3) uint8 or mpp is not above 0.
     """
+    return look_at(image, mpp).found
+
+
+def look_at(image: NDArray[np.uint8], mpp: float) -> Look:
+    """What `tissue_mask` finds, with the densities that it found it in."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
         raise ValueError(f"need an (H, W, 3) uint8 image, got {image.shape} {image.dtype}")
     if not (mpp > 0 and math.isfinite(mpp)):
@@ -84,7 +105,7 @@ def tissue_mask(image: NDArray[np.uint8], mpp: float) -> MaskResult:
             mask = np.ones_like(mask)
         mask &= ~(padding | pen)
     numbers = _numbers(off[..., 0], mask, pen, padding, glass, evidence, effective)
-    return MaskResult(mask, pen, Mpp(effective), white, source, numbers)
+    return Look(MaskResult(mask, pen, Mpp(effective), white, source, numbers), off, padding)
 
 
 def _numbers(

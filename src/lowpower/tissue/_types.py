@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.units import Box, Mpp
 
-__all__ = ["MaskNumbers", "MaskResult", "Piece", "QCFlag", "Tissue", "TissueQC", "WhitePointSource"]
+__all__ = [
+    "Control",
+    "Effect",
+    "MaskNumbers",
+    "MaskResult",
+    "Piece",
+    "QCFlag",
+    "Tissue",
+    "TissueQC",
+    "WhitePointSource",
+]
 
 WhitePointSource = Literal["glass", "brightest tissue", "default"]
 """Where the white point came from: the slide's own glass, or what stands in when no glass is in view."""
+
+
+Control: TypeAlias = str | Path | Box | NDArray[np.bool_]
+"""On-slide control tissue: "auto" (look for it), "none" (all tissue is sample), or where it is: a GeoJSON or
+PNG file, a box in base pixels, or a mask (h, w) over the whole slide."""
+
+Effect = Literal["note", "warn", "refuse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +42,15 @@ class QCFlag:
         code: Short machine-readable name, stable across versions (`pen`, `out_of_focus`, ...).
         message: One sentence with the numbers behind it.
         effect: `note` (nothing to do), `warn` (a person should look) or `refuse` (do not score).
+        area_mm2: Area it concerns, where it has one.
+        box: Where, base pixels, likewise.
     """
 
     code: str
     message: str
-    effect: Literal["note", "warn", "refuse"]
+    effect: Effect
+    area_mm2: float | None = None
+    box: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +107,19 @@ class MaskResult:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One connected piece of tissue: its bounding box in base pixels and its area."""
+    """One connected piece of tissue.
+
+    Attributes:
+        box: Its bounding box, base pixels.
+        area_mm2: Its area.
+        label: Whether it is sample or on-slide control tissue.
+        reason: Why it is control tissue; empty for sample.
+    """
 
     box: Box
     area_mm2: float
+    label: Literal["sample", "control"] = "sample"
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +135,19 @@ class Tissue:
     """Where a slide's tissue is.
 
     Attributes:
-        mask: (H, W) bool over the whole slide at `mpp`.
-        mpp: Effective um/px of the mask.
-        area_mm2: Area of the tissue.
-        pieces: Connected pieces, largest first.
+        mask: (H, W) bool over the whole slide at `mpp`: the sample, control tissue left out.
+        control: (H, W) bool, on-slide control tissue.
+        mpp: Effective um/px of the masks.
+        area_mm2: Area of the sample.
+        pieces: Connected pieces, largest first, those of the sample before those of the control.
         white_point: (3,) float32, RGB of this slide's glass on the scale 0..255.
         white_point_source: Where the white point came from.
         qc: Numbers and flags.
-        box: Bounding box of all tissue, base pixels.
+        box: Bounding box of the sample, base pixels.
     """
 
     mask: NDArray[np.bool_]
+    control: NDArray[np.bool_]
     mpp: Mpp
     area_mm2: float
     pieces: tuple[Piece, ...]

@@ -1,11 +1,10 @@
 """Views: artefacts made of slides by recipes, each with a sidecar that says by what."""
 
+from lowpower.tissue import outlines, read_tissue_mask, write_tissue_geojson, write_tissue_png
 from lowpower.views._bags import Bag, BagMaker, check_bag, read_bag
 from lowpower.views._feature_sidecar import FeatureSidecar, read_sidecar
 from lowpower.views._features import FeatureRun, FeatureTimes, make_features
 from lowpower.views._make import make_view
-from lowpower.views._mask_files import read_tissue_mask, write_tissue_geojson, write_tissue_png
-from lowpower.views._outlines import outlines
 from lowpower.views._patch_qc import PATCH_REASONS, PatchQC, PatchReason, inspect_patches, reason_counts
 from lowpower.views._patch_stream import PatchBatch, read_patches
 from lowpower.views._patches import PatchGrid, PatchRecipe, effective_mpp, plan_patches

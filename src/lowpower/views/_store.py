@@ -27,7 +27,7 @@ from lowpower.views._recipe import LowResRecipe, View
 
 __all__ = ["ViewSidecar", "cached_view", "keep_view", "load_view"]
 
-_MAKER = 1
+_MAKER = 2
 """Raise when the same recipe would give other pixels than before."""
 
 

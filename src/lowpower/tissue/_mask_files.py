@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lowpower.errors import DamagedSlideError
 from lowpower.files import write_bytes, write_text
-from lowpower.views._outlines import Polygon, fill_polygons, outlines
+from lowpower.tissue._outlines import Polygon, fill_polygons, outlines
 
 if TYPE_CHECKING:
     from lowpower.slides import Slide
