@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-VERBS = ("demo", "doctor", "check", "prepare", "train", "evaluate", "simulate", "score", "measure")
+VERBS = ("demo", "doctor", "check", "prepare", "train", "evaluate", "compare", "simulate", "score", "measure")
 
 
 def test_help_names_every_verb_and_the_notice(lowpower):

@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 import lowpower
-from lowpower.cli import _check, _demo, _doctor, _evaluate, _measure, _prepare, _score, _simulate, _train
+from lowpower.cli import (
+    _check,
+    _compare,
+    _demo,
+    _doctor,
+    _evaluate,
+    _measure,
+    _prepare,
+    _score,
+    _simulate,
+    _train,
+)
 from lowpower.errors import LowpowerError
 
 __all__ = ["main"]
@@ -21,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for verb in (_demo, _doctor, _check, _prepare, _train, _evaluate, _simulate, _score, _measure):
+for verb in (_demo, _doctor, _check, _prepare, _train, _evaluate, _compare, _simulate, _score, _measure):
     app.command(name=verb.__name__.rsplit("_", 1)[-1])(verb.command)
 
 

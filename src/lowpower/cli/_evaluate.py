@@ -1,23 +1,67 @@
-"""`lowpower evaluate`: the one look at the test fold."""
+"""`lowpower evaluate`: a run's test fold, or a table of predictions made elsewhere."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from lowpower.cli._columns import COLUMN_HELP, columns_of
+
+if TYPE_CHECKING:
+    from lowpower.evaluation import Evaluation
 
 __all__ = ["command"]
 
 
 def command(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder written by `lowpower train`.")],
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="RUN|TABLE.csv", help="A folder by `lowpower train`, or a CSV."),
+    ],
+    scheme: Annotated[
+        str | None, typer.Option(help="Table: label scheme, where columns do not name its classes.")
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=YOURS", help=f"Table: {COLUMN_HELP}")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Table: folder for report.html and metrics.csv.", show_default=False)
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The evaluation as JSON on standard output.")
+    ] = False,
 ) -> None:
-    """Evaluate a trained run on its test fold: metrics with 95 % intervals, plots, report.html."""
+    """Metrics with 95 % intervals, plots, report.html: of a trained run's test fold, or of any predictions.
+
+    A table has one row a slide: slide, label, if possible patient, and one probability a class.
+    """
     from rich.console import Console
 
-    from lowpower.cli._progress import progress_bar
+    from lowpower.cli._progress import stderr
     from lowpower.cli._tables import metrics_table
+
+    if target.is_dir():
+        if scheme is not None or column or out is not None:
+            raise typer.BadParameter("--scheme, --column and --out are for tables; a run knows its own.")
+        evaluation, report = _run(target)
+    else:
+        from lowpower.study import evaluate_table
+
+        outcome = evaluate_table(target, scheme, columns=columns_of(column), out=out)
+        evaluation, report = outcome.evaluation, outcome.report
+    if as_json:
+        typer.echo(evaluation.model_dump_json())
+    console = stderr if as_json else Console(highlight=False)
+    console.print(metrics_table(evaluation))
+    for note in evaluation.notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
+    stderr.print(f"report: {report}", soft_wrap=True)
+
+
+def _run(folder: Path) -> tuple[Evaluation, Path]:
+    from lowpower.cli._progress import progress_bar
     from lowpower.study import evaluate_run
 
     with progress_bar() as bar:
@@ -26,6 +70,5 @@ def command(
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        outcome = evaluate_run(run, progress=show)
-    Console(highlight=False).print(metrics_table(outcome.evaluation))
-    typer.echo(f"report: {outcome.report}")
+        outcome = evaluate_run(folder, progress=show)
+    return outcome.evaluation, outcome.report

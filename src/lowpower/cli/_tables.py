@@ -11,10 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from lowpower.evaluation import Evaluation
+    from lowpower.evaluation import ComparisonSet, Evaluation
     from lowpower.scoring import MeasuredSlide, Result
 
-__all__ = ["metrics_table", "print_case", "print_measurements", "print_results"]
+__all__ = ["comparison_table", "metrics_table", "print_case", "print_measurements", "print_results"]
 
 
 def print_results(console: Console, results: Sequence[Result]) -> None:
@@ -127,14 +127,14 @@ def print_case(console: Console, result: Result) -> None:
 
 
 def metrics_table(evaluation: Evaluation) -> Table:
-    """Metrics of a test fold with their intervals."""
+    """Metrics with their intervals."""
     from lowpower.study import METRIC_NAMES, say
 
     share = f"{evaluation.confidence:.0%}"
     table = Table(
         "metric",
         f"value ({share} interval)",
-        title=f"{evaluation.slides} test slides of {evaluation.patients} patients. {evaluation.research_use}",
+        title=f"{evaluation.slides} slides of {evaluation.patients} patients. {evaluation.research_use}",
         title_justify="left",
     )
     for name, metric in evaluation.metrics.items():
@@ -142,4 +142,32 @@ def metrics_table(evaluation: Evaluation) -> Table:
     for name, cutoff in evaluation.cutoffs.items():
         table.add_row(f"positive percent agreement at {name}", say(cutoff.ppa, 3))
         table.add_row(f"negative percent agreement at {name}", say(cutoff.npa, 3))
+    return table
+
+
+def comparison_table(evaluations: Mapping[str, Evaluation], comparison: ComparisonSet) -> Table:
+    """One row a model: the summary metrics, and the corrected tests against the first."""
+    from lowpower.study import p_sentence, say
+
+    first = evaluations[comparison.reference]
+    table = Table(
+        "model",
+        "AUC, macro",
+        "accuracy",
+        "kappa",
+        "AUC difference",
+        "p, Holm",
+        "p McNemar, Holm",
+        title=f"{first.slides} slides of {first.patients} patients, against {comparison.reference}. "
+        f"{comparison.research_use}",
+        title_justify="left",
+    )
+    for name, evaluation in evaluations.items():
+        values = [say(evaluation.metrics[key], 3) for key in ("auc_macro", "accuracy", "kappa_quadratic")]
+        tests = [
+            comparison.test_of(name, *key) for key in (("bootstrap", "auc_macro"), ("mcnemar", "accuracy"))
+        ]
+        difference = tests[0].difference if tests[0] else None
+        ps = [p_sentence(test.p_holm) if test and test.p_holm is not None else "" for test in tests]
+        table.add_row(name, *values, "" if difference is None else f"{difference:+.3f}", *ps)
     return table

@@ -8,6 +8,12 @@ from lowpower.evaluation._abstention import (
     fit_conformal,
     risk_coverage,
 )
+from lowpower.evaluation._against import (
+    ComparisonSet,
+    PairedTest,
+    compare_with_reference,
+    shared_slides,
+)
 from lowpower.evaluation._bootstrap import (
     FEW_PATIENTS,
     MIN_PATIENTS,
@@ -40,6 +46,8 @@ from lowpower.evaluation._evaluation import (
     RiskPoint,
     RocCurve,
 )
+from lowpower.evaluation._flat import metric_table, named_metrics
+from lowpower.evaluation._given import PER_SLIDE, GivenPredictions, read_given
 from lowpower.evaluation._metrics import (
     accuracy,
     auc_at,
@@ -65,21 +73,25 @@ from lowpower.evaluation._predictions import read_predictions
 __all__ = [
     "FEW_PATIENTS",
     "MIN_PATIENTS",
+    "PER_SLIDE",
     "Abstention",
     "AucDifference",
     "Calibration",
     "Comparison",
+    "ComparisonSet",
     "ConformalRule",
     "CutoffMetrics",
     "DeLongTest",
     "Difference",
     "Discordance",
     "Evaluation",
+    "GivenPredictions",
     "Interval",
     "McNemarTest",
     "Metric",
     "OperatingMetrics",
     "OperatingPoint",
+    "PairedTest",
     "ReliabilityBin",
     "ReliabilityPoint",
     "RiskCoverage",
@@ -95,6 +107,7 @@ __all__ = [
     "brier_score",
     "choose_operating_point",
     "compare_predictions",
+    "compare_with_reference",
     "conformal_decisions",
     "conformal_sets",
     "confusion_matrix",
@@ -113,10 +126,14 @@ __all__ = [
     "kappa_quadratic",
     "log_loss",
     "mcnemar",
+    "metric_table",
+    "named_metrics",
     "percent_agreement",
+    "read_given",
     "read_predictions",
     "reliability",
     "resampled",
     "risk_coverage",
+    "shared_slides",
     "wilson",
 ]

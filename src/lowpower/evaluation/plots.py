@@ -19,20 +19,32 @@ from lowpower.evaluation._evaluation import Evaluation, Metric
 from lowpower.files import atomic_path, write_text
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_confusion", "plot_reliability", "plot_risk_coverage", "plot_roc"]
+__all__ = [
+    "BLUE",
+    "DASHES",
+    "GREY",
+    "ORANGE",
+    "ORDERED",
+    "drawn",
+    "plot_confusion",
+    "plot_reliability",
+    "plot_risk_coverage",
+    "plot_roc",
+    "short",
+    "write_numbers",
+]
 
-_BLUE: Final = "#0072B2"
-_ORANGE: Final = "#D55E00"
-_GREY: Final = "#767676"
-_ORDERED: Final = {
-    2: (_BLUE, _ORANGE),
-    3: (_BLUE, "#E69F00", _ORANGE),
-    4: (_BLUE, "#56B4E9", "#E69F00", _ORANGE),
+BLUE: Final = "#0072B2"
+ORANGE: Final = "#D55E00"
+GREY: Final = "#767676"
+ORDERED: Final = {
+    2: (BLUE, ORANGE),
+    3: (BLUE, "#E69F00", ORANGE),
+    4: (BLUE, "#56B4E9", "#E69F00", ORANGE),
 }
-_DASHES: Final = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+DASHES: Final = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 _STYLE: Final[dict[Any, Any]] = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -58,7 +70,7 @@ def plot_confusion(evaluation: Evaluation, path: str | Path) -> Path:
     """
     classes, counts = evaluation.classes, evaluation.confusion
     shares = [[count / max(1, sum(row)) for count in row] for row in counts]
-    with _figure(path, (4.2, 3.8)) as (figure, axes):
+    with drawn(path, (4.2, 3.8)) as (figure, axes):
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for row, (row_counts, row_shares) in enumerate(zip(counts, shares, strict=True)):
             for column, (count, share) in enumerate(zip(row_counts, row_shares, strict=True)):
@@ -76,7 +88,7 @@ def plot_confusion(evaluation: Evaluation, path: str | Path) -> Path:
         for label in range(len(classes))
         for predicted in range(len(classes))
     ]
-    return _numbers(path, ["label", "predicted", "count", "share"], rows)
+    return write_numbers(path, ["label", "predicted", "count", "share"], rows)
 
 
 def plot_roc(evaluation: Evaluation, path: str | Path) -> Path:
@@ -91,24 +103,24 @@ def plot_roc(evaluation: Evaluation, path: str | Path) -> Path:
         OutputError: if it cannot be written, or the ending is no known format.
     """
     rows: list[Sequence[Any]] = []
-    with _figure(path, (4.6, 4.4)) as (_, axes):
-        axes.plot([0, 1], [0, 1], color=_GREY, linewidth=0.8)
-        colours = _ORDERED.get(len(evaluation.classes), _ORDERED[4])
+    with drawn(path, (4.6, 4.4)) as (_, axes):
+        axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
+        colours = ORDERED.get(len(evaluation.classes), ORDERED[4])
         for number, (name, curve) in enumerate(evaluation.roc.items()):
             axes.plot(
                 curve.false_positive_rate,
                 curve.true_positive_rate,
                 color=colours[number % len(colours)],
-                linestyle=_DASHES[number % len(_DASHES)],
+                linestyle=DASHES[number % len(DASHES)],
                 linewidth=1.8,
-                label=f"{name}: {_said(evaluation.per_class[name]['auc'])}",
+                label=f"{name}: {short(evaluation.per_class[name]['auc'])}",
             )
             points = (curve.false_positive_rate, curve.true_positive_rate, curve.threshold)
             rows += [(name, *point) for point in zip(*points, strict=True)]
         axes.set(xlabel="1 - specificity", ylabel="sensitivity", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
         axes.set_aspect("equal")
         axes.legend(loc="lower right", fontsize=8.5, title="class: AUC", title_fontsize=8.5, handlelength=2.8)
-    return _numbers(path, ["class", "false_positive_rate", "true_positive_rate", "threshold"], rows)
+    return write_numbers(path, ["class", "false_positive_rate", "true_positive_rate", "threshold"], rows)
 
 
 def plot_reliability(evaluation: Evaluation, path: str | Path) -> Path:
@@ -126,20 +138,20 @@ def plot_reliability(evaluation: Evaluation, path: str | Path) -> Path:
     bins = evaluation.reliability
     ends = [wilson(bin_.accuracy * bin_.n, bin_.n) for bin_ in bins]
     x, y = [bin_.confidence for bin_ in bins], [bin_.accuracy for bin_ in bins]
-    with _figure(path, (4.6, 4.4)) as (_, axes):
-        axes.plot([0, 1], [0, 1], color=_GREY, linewidth=0.8)
+    with drawn(path, (4.6, 4.4)) as (_, axes):
+        axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
         below = [max(0.0, value - low) for value, (low, _) in zip(y, ends, strict=True)]
         above = [max(0.0, high - value) for value, (_, high) in zip(y, ends, strict=True)]
-        axes.errorbar(x, y, yerr=[below, above], color=_BLUE, ecolor="#9CC3DB", marker="o", markersize=5)
+        axes.errorbar(x, y, yerr=[below, above], color=BLUE, ecolor="#9CC3DB", marker="o", markersize=5)
         axes.set(xlabel="stated confidence", ylabel="share right", xlim=(0, 1.02), ylim=(-0.02, 1.02))
         axes.set_aspect("equal")
-        about = f"calibration error {_said(evaluation.metrics['ece'])}"
+        about = f"calibration error {short(evaluation.metrics['ece'])}"
         if evaluation.temperature != 1:
             about += f"\ntemperature {evaluation.temperature:.2f}"
         axes.text(0.03, 0.97, about, transform=axes.transAxes, va="top", fontsize=8.5)
     rows = [(b.low, b.high, b.confidence, b.accuracy, b.n, *end) for b, end in zip(bins, ends, strict=True)]
     columns = ["low", "high", "confidence", "accuracy", "n", "accuracy_low", "accuracy_high"]
-    return _numbers(path, columns, rows)
+    return write_numbers(path, columns, rows)
 
 
 def plot_risk_coverage(evaluation: Evaluation, path: str | Path) -> Path:
@@ -154,21 +166,21 @@ def plot_risk_coverage(evaluation: Evaluation, path: str | Path) -> Path:
         OutputError: if it cannot be written, or the ending is no known format.
     """
     curve = evaluation.risk_coverage
-    with _figure(path, (4.8, 3.8)) as (_, axes):
+    with drawn(path, (4.8, 3.8)) as (_, axes):
         axes.step(
             [0.0, *(point.coverage for point in curve)],
             [curve[0].risk, *(point.risk for point in curve)],
             where="pre",
-            color=_BLUE,
+            color=BLUE,
             linewidth=1.8,
-            label=f"area {_said(evaluation.metrics['aurc'])}",
+            label=f"area {short(evaluation.metrics['aurc'])}",
         )
         kept = evaluation.abstention
         if kept is not None and kept.referred.value is not None and kept.accuracy_kept.value is not None:
             axes.plot(
                 1 - kept.referred.value,
                 1 - kept.accuracy_kept.value,
-                color=_ORANGE,
+                color=ORANGE,
                 marker="D",
                 linestyle="none",
                 clip_on=False,
@@ -178,12 +190,24 @@ def plot_risk_coverage(evaluation: Evaluation, path: str | Path) -> Path:
         axes.set(xlabel="share of slides kept", ylabel="error among them", xlim=(0, 1.01), ylim=(0, top))
         axes.legend(loc="best", fontsize=8.5)
     rows = [(point.coverage, point.risk, point.confidence) for point in curve]
-    return _numbers(path, ["coverage", "risk", "confidence"], rows)
+    return write_numbers(path, ["coverage", "risk", "confidence"], rows)
 
 
 @contextmanager
-def _figure(path: str | Path, size: tuple[float, float]) -> Iterator[tuple[Figure, Axes]]:
-    """A figure without global state (no pyplot), saved on leaving."""
+def drawn(
+    path: str | Path, size: tuple[float, float], *, grid: tuple[int, int] = (1, 1), also: Sequence[str] = ()
+) -> Iterator[tuple[Figure, Any]]:
+    """A figure in the common style, without global state (no pyplot), saved on leaving.
+
+    Args:
+        path: The picture.
+        size: Width and height, inches.
+        grid: Rows and columns of axes; more than one gives an array of axes.
+        also: Further endings to save under.
+
+    Raises:
+        OutputError: if it cannot be written, or an ending is no known format.
+    """
     path = Path(path)
     kind = path.suffix.lower()
     if kind not in _FORMATS:
@@ -193,19 +217,22 @@ def _figure(path: str | Path, size: tuple[float, float]) -> Iterator[tuple[Figur
 
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained")
-        yield figure, figure.subplots()
-        undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(kind)
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary, dpi=150, format=kind[1:], metadata=undated)
+        yield figure, figure.subplots(*grid)
+        for ending in (kind, *also):
+            undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(ending)
+            with atomic_path(path.with_suffix(ending)) as temporary:
+                figure.savefig(temporary, dpi=150, format=ending[1:], metadata=undated)
 
 
-def _numbers(path: str | Path, columns: list[str], rows: Sequence[Sequence[Any]]) -> Path:
+def write_numbers(path: str | Path, columns: list[str], rows: Sequence[Sequence[Any]]) -> Path:
+    """The numbers behind a figure, as a CSV beside it; gives back the figure's path."""
     table = pl.DataFrame(list(rows), schema=columns, orient="row", infer_schema_length=None)
     write_text(Path(path).with_suffix(".csv"), table.write_csv())
     return Path(path)
 
 
-def _said(metric: Metric) -> str:
+def short(metric: Metric) -> str:
+    """A metric in two decimals, with its interval where there is one."""
     if metric.value is None:
         return "undefined"
     if metric.low is None or metric.high is None:

@@ -1,0 +1,50 @@
+"""`lowpower compare`: predictions of several models on the same slides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lowpower.cli._columns import COLUMN_HELP, columns_of
+
+__all__ = ["command"]
+
+
+def command(
+    tables: Annotated[
+        list[Path],
+        typer.Argument(metavar="REFERENCE.csv OTHER.csv...", help="CSVs of the same slides."),
+    ],
+    scheme: Annotated[
+        str | None, typer.Option(help="Label scheme, where columns do not name its classes.")
+    ] = None,
+    column: Annotated[list[str] | None, typer.Option(metavar="NAME=YOURS", help=COLUMN_HELP)] = None,
+    shared: Annotated[bool, typer.Option("--shared", help="Leave out slides that some table lacks.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for report.html, metrics.csv and tests.csv.")] = Path(
+        "lowpower-comparison"
+    ),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The comparison as JSON on standard output.")
+    ] = False,
+) -> None:
+    """Compare predictions on the same slides with the first table: differences, McNemar, DeLong, Holm.
+
+    Intervals resample patients with all their slides; p-values are corrected for the number of models.
+    """
+    from rich.console import Console
+
+    from lowpower.cli._progress import stderr
+    from lowpower.cli._tables import comparison_table
+    from lowpower.study import compare_tables
+
+    outcome = compare_tables(tables, scheme, columns=columns_of(column), shared=shared, out=out)
+    if as_json:
+        typer.echo(outcome.comparison.model_dump_json())
+    console = stderr if as_json else Console(highlight=False)
+    console.print(comparison_table(outcome.evaluations, outcome.comparison))
+    console.print(outcome.verdict, soft_wrap=True, markup=False)
+    for note in outcome.comparison.notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
+    stderr.print(f"report: {outcome.report}", soft_wrap=True)

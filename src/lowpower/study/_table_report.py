@@ -1,0 +1,86 @@
+"""Evaluating a table of predictions made elsewhere: metrics with intervals, figures, report.html."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+import lowpower
+from lowpower.evaluation import Evaluation, evaluate_predictions, metric_table, read_given
+from lowpower.evaluation.plots import plot_confusion, plot_reliability, plot_risk_coverage, plot_roc
+from lowpower.files import make_folder, sha256_of, write_text
+from lowpower.scoring import page_environment
+from lowpower.study._page import METRIC_NAMES, embedded, say
+
+__all__ = ["TableOutcome", "evaluate_table"]
+
+
+@dataclass(frozen=True, eq=False)
+class TableOutcome:
+    """What a table of predictions is worth.
+
+    Attributes:
+        evaluation: Metrics with intervals.
+        report: report.html; metrics.csv, evaluation.json and the figures lie beside it.
+    """
+
+    evaluation: Evaluation
+    report: Path
+
+
+def evaluate_table(
+    path: str | Path,
+    scheme: str | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    out: str | Path | None = None,
+    seed: int = 0,
+    resamples: int = 2000,
+) -> TableOutcome:
+    """Evaluate a CSV of probabilities.
+
+    Args:
+        path: The table, as `lowpower.evaluation.read_given` takes it.
+        scheme: Label scheme; None takes the one whose class names are columns.
+        columns: The file's own column names by the names expected.
+        out: Folder; by default `<name of the file>-evaluation` in the current folder.
+        seed: Of the resampling.
+        resamples: Bootstrap resamples of patients.
+
+    Raises:
+        PredictionsError: the table cannot be used; names the file, what is wrong and what to do.
+        OutputError: the folder cannot be written.
+    """
+    given = read_given(path, scheme, columns)
+    found = evaluate_predictions(given.table, given.scheme, seed=seed, resamples=resamples)
+    found = found.model_copy(update={"notes": [*given.notes, *found.notes]})
+    folder = make_folder(out if out is not None else f"{given.path.stem}-evaluation")
+    found.save(folder / "evaluation.json")
+    write_text(folder / "metrics.csv", metric_table(found).write_csv())
+    figures = [
+        ("Confusion matrix", plot_confusion(found, folder / "confusion.png")),
+        ("ROC, each class against the rest", plot_roc(found, folder / "roc.png")),
+        ("Are the probabilities true?", plot_reliability(found, folder / "reliability.png")),
+        ("Error among the slides kept", plot_risk_coverage(found, folder / "risk_coverage.png")),
+    ]
+    html = (
+        page_environment("lowpower.study")
+        .get_template("table.html")
+        .render(
+            name=given.path.stem,
+            path=given.path,
+            digest=sha256_of(given.path),
+            scheme=given.scheme,
+            has_patients=given.has_patients,
+            evaluation=found,
+            metrics=[(METRIC_NAMES.get(name, name), say(metric)) for name, metric in found.metrics.items()],
+            say=say,
+            figures=[(title, embedded(Image.open(picture))) for title, picture in figures],
+            version=lowpower.__version__,
+        )
+    )
+    write_text(folder / "report.html", html)
+    return TableOutcome(found, folder / "report.html")
