@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -165,3 +167,24 @@ def test_a_full_disk_is_one_sentence(lowpower, tmp_path, glass, monkeypatch):
     assert finished.code == 1
     assert "disk is full" in finished.err
     assert list((tmp_path / "out").rglob("*.part*")) == []
+
+
+def test_a_truly_full_disk_is_one_sentence_and_keeps_what_was_there(tmp_path, glass):
+    """A file system of 60 kB, filled up, in a mount namespace of its own."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    namespace = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    mount = f"mount -t tmpfs -o size=64k none '{disk}'"
+    try:
+        subprocess.run([*namespace, mount], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no file system of one's own can be mounted here ({error})")
+    script = (
+        f"{mount}; echo earlier > '{disk}/earlier.txt'; dd if=/dev/zero of='{disk}/filler' 2>/dev/null; "
+        f"'{sys.executable}' -m lowpower score '{glass}' --mpp 0.5 --out '{disk}/out'; echo code $?; "
+        f"cat '{disk}/earlier.txt'; find '{disk}' -name '*.part*'"
+    )
+    finished = subprocess.run([*namespace, script], capture_output=True, text=True, check=False)
+    assert finished.stdout.split()[-3:] == ["code", "1", "earlier"]
+    assert "disk is full" in finished.stderr
+    assert finished.stderr.count("\n") == 1
