@@ -1,0 +1,32 @@
+"""The bundled model on real tissue: seven cores of another organ, which measure nothing about accuracy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import lowpower as lp
+from lowpower.errors import NoTissueError
+
+POSITIVE = ("2_0123a214", "2_da5928b4")
+NEGATIVE = ("0_9b0f64d1", "0_ccb66c10", "1_154ae963", "1_fb95908d", "2_726fa489")
+
+
+def core_file(folder: Path, name: str) -> Path:
+    return next(folder.glob(f"{name}*.jpg"))
+
+
+@pytest.mark.slow
+def test_positive_cores_score_higher_than_every_negative(real_cores):
+    model = lp.load_model("her2-sim")
+    expected = {
+        name: lp.score(core_file(real_cores, name), model, mpp=0.25, overlay=False).expected_score
+        for name in POSITIVE + NEGATIVE
+    }
+    assert min(expected[name] for name in POSITIVE) > max(expected[name] for name in NEGATIVE)
+
+
+def test_the_blank_core_is_refused_by_name(real_cores):
+    with pytest.raises(NoTissueError, match="blank_99b35026"):
+        lp.score(core_file(real_cores, "blank"), "her2-sim", mpp=0.25)
