@@ -197,3 +197,22 @@ def test_what_is_no_image_is_refused() -> None:
         tissue_mask(np.zeros((4, 4), np.uint8), 1.0)
     with pytest.raises(ValueError, match="um/px"):
         tissue_mask(np.zeros((4, 4, 3), np.uint8), 0.0)
+
+
+@pytest.mark.parametrize("wall_um", [24, 36])
+def test_a_thin_wall_of_stained_epithelium_is_kept(wall_um: int) -> None:
+    """A gland of one row of cells in clear fat: a spur by its width, and all of the slide's stain."""
+    image = bare(900, 900)
+    wall = np.zeros((900, 900), np.uint8)
+    cv2.circle(wall, (450, 450), 260, 1, wall_um)
+    image[wall > 0] = (176, 128, 92)
+    found = tissue_mask(coded(image), 1.0)
+    ring = cv2.resize(wall, found.mask.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    assert found.mask[ring].mean() > 0.95
+    assert not found.mask[450, 450]
+
+
+def test_a_pale_fibre_on_the_glass_is_not_kept() -> None:
+    image = bare(900, 900)
+    cv2.line(image, (100, 300), (800, 520), (222, 221, 232), 20)
+    assert not tissue_mask(coded(image), 1.0).mask.any()

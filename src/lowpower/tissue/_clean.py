@@ -21,6 +21,10 @@ _JOIN_UM = 30.0
 """Gaps between nuclei of pale tissue are narrower."""
 _SPUR_UM = 40.0
 """Fibres and debris that hang on tissue are narrower."""
+_SOLID = 0.05
+"""Mean OD over a grain's width of structures that are kept however thin: a gland's wall is 20 um of strong stain."""
+_ROUND_UM = 8.0
+"""Radius to which corners that squares have cut are rounded."""
 _RESIDUE = 0.0065
 """Root mean square OD of a piece that is residue: a lost core's print 0.0035, the faintest core 0.015."""
 
@@ -39,7 +43,8 @@ def clean(evidence: Flags, off: Plane, mpp: float) -> Flags:
     mask = _morphed(mask, cv2.MORPH_OPEN, square_of(_GRAIN_UM, mpp))
     mask = _morphed(mask, cv2.MORPH_CLOSE, square_of(_JOIN_UM, mpp))
     # In a small field of view a square this wide would eat what is there to see.
-    mask = _morphed(mask, cv2.MORPH_OPEN, square_of(min(_SPUR_UM, 0.08 * field**0.5), mpp))
+    thick = _morphed(mask, cv2.MORPH_OPEN, square_of(min(_SPUR_UM, 0.08 * field**0.5), mpp))
+    mask = _rounded(thick, mpp) | _solid(mask, off, mpp)
     mask = _without_small(mask, min(_SMALLEST_PIECE_UM2, 0.002 * field) / mpp**2)
     mask = _without_residue(mask, off, mpp)
     return _filled(mask, off, min(_SMALLEST_HOLE_UM2, 0.1 * field) / mpp**2)
@@ -56,6 +61,20 @@ def _filled(mask: Bits, off: Plane, pixels: float) -> Flags:
     fill = (area < pixels) | ((area < 3 * pixels) & (shade > _SECRETION * area))
     fill[0] = True
     return np.asarray(fill[labels], bool)
+
+
+def _solid(mask: Bits, off: Plane, mpp: float) -> Bits:
+    """What is dense over more than a grain's width, wherever it is thin: it is no fibre on the glass."""
+    square = square_of(_GRAIN_UM, mpp)
+    dense = np.asarray(box_mean(np.ascontiguousarray(off[..., 0]), square.shape[0]) > _SOLID, np.uint8)
+    return _morphed(dense & mask, cv2.MORPH_OPEN, square)
+
+
+def _rounded(mask: Bits, mpp: float) -> Bits:
+    """With corners rounded, area about kept."""
+    side = 2 * round(_ROUND_UM / mpp) + 1
+    share = cv2.blur(cv2.blur(mask * np.uint8(255), (side, side)), (side, side))
+    return np.asarray(share > 127, np.uint8)
 
 
 def _morphed(mask: Bits, operation: int, kernel: Bits) -> Bits:
