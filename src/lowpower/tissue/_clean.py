@@ -22,7 +22,7 @@ _JOIN_UM = 30.0
 _SPUR_UM = 40.0
 """Fibres and debris that hang on tissue are narrower."""
 _SOLID = 0.05
-"""Mean OD over a grain's width of structures that are kept however thin: a gland's wall is 20 um of strong stain."""
+"""Mean OD over a grain's width of what is kept however thin: a gland's wall is 20 um of strong stain."""
 _ROUND_UM = 8.0
 """Radius to which corners that squares have cut are rounded."""
 _RESIDUE = 0.0065
