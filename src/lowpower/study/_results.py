@@ -1,14 +1,15 @@
 """What a study found, in memory and on disk: the contract between the engine and whoever reports.
 
 A study folder holds `study.json` (the configuration as run), `folds.json`, `audit.json` and `results/`:
-`predictions`, `units`, `costs` and `left_out` (CSV; predictions also Parquet), `arms.json`, `notes.json`.
+`predictions`, `units`, `costs` and `left_out` (CSV; predictions also Parquet), `validation.parquet`,
+`arms.json`, `notes.json`.
 Predictions, units, left_out, arms and notes are the same bytes on every run; costs are clocks and are not.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -88,6 +89,9 @@ class StudyResults:
             validation. bytes_read is null where the system does not tell it.
         left_out: Test slides that an arm could not predict: arm, fold, row, slide, reason.
         notes: Sentences a reader must know: simulated slides, caps, slides left out.
+        validation: One row an arm, fold and validation slide: arm, fold, row, slide, patient, label, p_0 ..
+            (calibrated on these very slides). Empty where it was not collected. What is chosen before the
+            test is looked at, such as the arm that others are held against, is chosen on it.
     """
 
     folder: Path
@@ -98,6 +102,7 @@ class StudyResults:
     costs: pl.DataFrame
     left_out: pl.DataFrame
     notes: tuple[str, ...]
+    validation: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     def of_arm(self, name: str) -> pl.DataFrame:
         """One arm's predictions over all folds, by slide; what `evaluate_predictions` takes."""
@@ -112,6 +117,8 @@ def save_results(results: StudyResults) -> Path:
             getattr(results, name).write_csv(temporary)
     with atomic_path(folder / "predictions.parquet") as temporary:
         results.predictions.write_parquet(temporary)
+    with atomic_path(folder / "validation.parquet") as temporary:
+        results.validation.write_parquet(temporary)
     write_json(folder / "arms.json", [arm.model_dump(mode="json") for arm in results.arms])
     write_json(folder / "notes.json", list(results.notes))
     return folder
@@ -138,6 +145,7 @@ def load_study(folder: str | Path) -> StudyResults:
             pl.read_csv(results / "costs.csv", schema=COSTS),
             pl.read_csv(results / "left_out.csv", schema=LEFT_OUT),
             tuple(notes),
+            pl.read_parquet(results / "validation.parquet"),
         )
     except OSError as error:
         missing = Path(str(error.filename or "results")).name
