@@ -1,13 +1,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 import pytest
+from pydantic import BaseModel
 
 from lowpower.errors import ConfigError
-from lowpower.study import ArmRecord, StudyResults, load_study, parse_study, read_study_config
+from lowpower.models import ModelSpec
+from lowpower.study import (
+    ArmRecord,
+    StudyConfig,
+    StudyResults,
+    load_study,
+    parse_study,
+    read_study_config,
+)
 from lowpower.study._results import COSTS, LEFT_OUT, UNITS, save_results
+from lowpower.study._study_read import ARM_KINDS
+from lowpower.training import Augmentation, Fitting
+
+TRAINING = (ModelSpec, Augmentation, Fitting)
 
 
 def content(*arms: dict[str, object], **more: object) -> dict[str, object]:
@@ -110,3 +124,34 @@ def test_results_come_back_as_they_were(tmp_path: Path) -> None:
     (tmp_path / "results" / "arms.json").write_text("{")
     with pytest.raises(ConfigError, match="were altered"):
         load_study(tmp_path)
+
+
+def test_every_key_is_in_the_reference() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "study.md").read_text(encoding="utf-8")
+
+    def rows(section: type[BaseModel], place: str = "") -> list[str]:
+        names = []
+        for name, field in section.model_fields.items():
+            kinds = [
+                kind for kind in (field.annotation, *get_args(field.annotation)) if isinstance(kind, type)
+            ]
+            nested = [kind for kind in kinds if issubclass(kind, BaseModel) and kind not in TRAINING]
+            if nested:
+                names += rows(nested[0], f"{place}{name}.")
+            elif name not in ("schema_version", "arms", "paradigm"):
+                names.append(f"| `{place}{name}` | ")
+                assert field.description in page, field.description
+        return names
+
+    page, *parts = page.split("### `paradigm: ")
+    assert [row for row in rows(StudyConfig) if row not in page] == []
+    assert [part.split("`")[0] for part in parts] == list(ARM_KINDS)
+    for part, kind in zip(parts, ARM_KINDS.values(), strict=True):
+        page = part
+        assert [row for row in rows(kind) if row not in part] == []
+
+
+def test_the_worked_study_reads() -> None:
+    config = read_study_config(Path(__file__).parents[2] / "recipes" / "study-example.yaml")
+    assert len(config.arms) >= 10
+    assert len({arm.paradigm for arm in config.arms}) == 5

@@ -18,6 +18,7 @@ from lowpower.cli import (
     _prepare,
     _score,
     _simulate,
+    _study,
     _train,
 )
 from lowpower.errors import LowpowerError
@@ -32,7 +33,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for verb in (_demo, _doctor, _check, _prepare, _train, _evaluate, _compare, _simulate, _score, _measure):
+for verb in (
+    _demo,
+    _doctor,
+    _check,
+    _prepare,
+    _train,
+    _evaluate,
+    _compare,
+    _simulate,
+    _score,
+    _measure,
+    _study,
+):
     app.command(name=verb.__name__.rsplit("_", 1)[-1])(verb.command)
 
 

@@ -6,6 +6,7 @@ from lowpower.study._demo import DemoSize, run_demo
 from lowpower.study._evaluate import TestOutcome, evaluate_run
 from lowpower.study._page import METRIC_NAMES, say
 from lowpower.study._results import ArmRecord, StudyResults, load_study
+from lowpower.study._run_study import run_study
 from lowpower.study._study_config import StudyConfig
 from lowpower.study._study_read import parse_study, read_study_config
 from lowpower.study._table_report import TableOutcome, evaluate_table
@@ -30,6 +31,7 @@ __all__ = [
     "prepare_run",
     "read_study_config",
     "run_demo",
+    "run_study",
     "say",
     "train_run",
 ]

@@ -9,11 +9,13 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lowpower.models import Prediction, SlideNetwork, head_loss, predict
 from lowpower.training._batches import Batch, CropBatches
 from lowpower.training._config import TrainConfig
+from lowpower.training._optimiser import one_cycle
 from lowpower.training._store import Example, ViewStore
 
 __all__ = ["CropData", "SlideModule", "validation_metrics"]
@@ -105,45 +107,23 @@ class SlideModule(L.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the class-balanced validation metrics."""
         labels = [example.label for example in self.data.validation_examples[: len(self.predictions)]]
-        for name, value in validation_metrics(labels, self.predictions).items():
+        probabilities = np.stack([prediction.probabilities for prediction in self.predictions])
+        for name, value in validation_metrics(labels, probabilities).items():
             self.log(name, value, prog_bar=name == "val_loss", batch_size=len(labels))
 
     def configure_optimizers(self) -> Any:
-        """AdamW with one cosine cycle; no decay on biases, norms and other vectors."""
+        """The backbone may learn more slowly than the rest."""
         fitting = self.config.fitting
-        backbone = {id(parameter) for parameter in self.network.body.parameters()}
-        groups: dict[tuple[bool, bool], list[Tensor]] = {}
-        for parameter in self.network.parameters():
-            groups.setdefault((id(parameter) in backbone, parameter.ndim > 1), []).append(parameter)
-        optimizer = torch.optim.AdamW(
-            [
-                {
-                    "params": parameters,
-                    "lr": fitting.learning_rate * (fitting.backbone_rate if in_backbone else 1.0),
-                    "weight_decay": fitting.weight_decay if decays else 0.0,
-                }
-                for (in_backbone, decays), parameters in groups.items()
-            ]
-        )
-        total = max(1, int(self.trainer.estimated_stepping_batches))
-        warmup = max(1, round(fitting.warmup * total))
-
-        def course(step: int) -> float:
-            if step < warmup:
-                return (step + 1) / warmup
-            return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, total - warmup)))) + 1e-3
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, course)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        steps = int(self.trainer.estimated_stepping_batches)
+        return one_cycle(self.network, fitting, steps, self.network.body, fitting.backbone_rate)
 
 
-def validation_metrics(labels: Sequence[int], predictions: Sequence[Prediction]) -> dict[str, float]:
+def validation_metrics(labels: Sequence[int], probabilities: NDArray[np.float64]) -> dict[str, float]:
     """Class-balanced log loss (`val_loss`), balanced accuracy and mean absolute error of the expected score.
 
-    Every class that occurs weighs the same, whatever its number of slides.
+    Every class that occurs weighs the same, whatever its number of slides; `probabilities` are (N, K).
     """
     truth = np.asarray(labels)
-    probabilities = np.stack([prediction.probabilities for prediction in predictions])
     losses = -np.log(np.maximum(probabilities[np.arange(len(truth)), truth], 1e-7))
     right = probabilities.argmax(1) == truth
     off = np.abs(probabilities @ np.arange(probabilities.shape[1]) - truth)

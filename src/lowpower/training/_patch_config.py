@@ -22,11 +22,11 @@ class BagFitting(_Course):
     patience: int = Field(
         15, ge=1, description="Stop after this many epochs without a better validation loss."
     )
-    batch: int = Field(8, ge=1, description="Bags a step.")
+    batch: int = Field(4, ge=1, description="Bags a step.")
     instances: int | None = Field(
         None, ge=1, description="Patches drawn of a bag at each training step; by default all."
     )
-    learning_rate: float = Field(5e-4, gt=0, description="Peak of a one-cycle cosine schedule (AdamW).")
+    learning_rate: float = Field(1e-3, gt=0, description="Peak of a one-cycle cosine schedule (AdamW).")
 
 
 class PatchFitting(_Course):

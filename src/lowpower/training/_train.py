@@ -78,6 +78,7 @@ def train(
     validation_rows: Sequence[int],
     folder: str | Path | None = None,
     workers: int = 1,
+    prepared: Sequence[PreparedView] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> TrainingRun:
     """Train, or go on where a killed run of the same configuration in `folder` stopped.
@@ -89,6 +90,7 @@ def train(
         validation_rows: Rows for early stopping (and, later, temperature and thresholds).
         folder: Run folder; by default the configuration's.
         workers: Processes that make views.
+        prepared: Views of every row, made already by the configuration's recipe; None makes them.
         progress: Called with (stage, done, total); stages "views" and "training".
 
     Returns:
@@ -102,7 +104,7 @@ def train(
     """
     folder = make_folder(folder if folder is not None else config.run_folder)
     _same_run(config, cohort, train_rows, validation_rows, folder)
-    examples, left_out = _examples(config, cohort, [train_rows, validation_rows], workers, progress)
+    examples, left_out = _examples(config, cohort, [train_rows, validation_rows], workers, prepared, progress)
     write_examples(folder / "slides.csv", examples, left_out)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -166,17 +168,20 @@ def _examples(
     cohort: Cohort,
     parts: Sequence[Sequence[int]],
     workers: int,
+    prepared: Sequence[PreparedView] | None,
     progress: Callable[[str, int, int], None] | None,
 ) -> tuple[list[list[Example]], list[PreparedView]]:
     """Views and labels of the training and validation rows; slides without a view."""
     labels = {row["row"]: row for row in cohort.labels(config.scheme).iter_rows(named=True)}
     rows = [int(row) for part in parts for row in part]
     report = None if progress is None else (lambda done, total: progress("views", done, total))
-    records = prepare_views(
-        cohort, config.view, config.view_folder, rows=rows, workers=workers, progress=report
-    )
+    records = prepared
+    if records is None:
+        records = prepare_views(
+            cohort, config.view, config.view_folder, rows=rows, workers=workers, progress=report
+        )
     by_row = {record.row: record for record in records}
-    left_out = [record for record in records if record.picture is None]
+    left_out = [by_row[row] for row in rows if by_row[row].picture is None]
     examples = [
         [
             Example(

@@ -10,7 +10,7 @@ from lowpower.views._patch_stream import PatchBatch, read_patches
 from lowpower.views._patches import PatchGrid, PatchRecipe, effective_mpp, plan_patches
 from lowpower.views._prepare import PreparedView, open_prepared, prepare_views
 from lowpower.views._recipe import LowResRecipe, View
-from lowpower.views._store import ViewSidecar, cached_view, load_view
+from lowpower.views._store import ViewSidecar, cached_view, keep_open_view, load_view
 
 __all__ = [
     "PATCH_REASONS",
@@ -32,6 +32,7 @@ __all__ = [
     "check_bag",
     "effective_mpp",
     "inspect_patches",
+    "keep_open_view",
     "load_view",
     "make_features",
     "make_view",

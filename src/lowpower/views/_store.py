@@ -19,13 +19,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from lowpower import __version__
 from lowpower.errors import DamagedSlideError, OutputError
 from lowpower.files import make_folder, sha256_of, write_bytes, write_json
-from lowpower.slides import open_slide
+from lowpower.slides import Slide, open_slide
 from lowpower.tissue import find_tissue
 from lowpower.units import Box, Mpp
 from lowpower.views._make import make_view
 from lowpower.views._recipe import LowResRecipe, View
 
-__all__ = ["ViewSidecar", "cached_view", "keep_view", "load_view"]
+__all__ = ["ViewSidecar", "cached_view", "keep_open_view", "keep_view", "load_view"]
 
 _MAKER = 2
 """Raise when the same recipe would give other pixels than before."""
@@ -92,35 +92,46 @@ def keep_view(
     mask_path: str | Path | None = None,
 ) -> tuple[View, Path]:
     """What `cached_view` gives, and the picture's path in the cache, which `load_view` reads."""
-    mask_hash = _mask_hash(mask_path)
     with open_slide(slide_path, mpp) as slide:
-        content = slide.content_hash()
-        picture = _picture_path(Path(cache_folder), Path(slide_path), content, mpp, mask_hash, recipe)
-        found = _find(picture, (recipe, content, mpp, mask_hash, _MAKER, __version__))
-        if found is not None:
-            return found, picture
-        drawn = None if mask_path is None else _read_mask(mask_path)
-        tissue = find_tissue(slide, mask=drawn)
-        view = make_view(slide, tissue, recipe)
-        data = _encode(view)
-        sidecar = ViewSidecar(
-            recipe=recipe,
-            slide=str(slide_path),
-            content_hash=content,
-            option_mpp=mpp,
-            tissue_mask_sha256=mask_hash,
-            maker=_MAKER,
-            software=__version__,
-            box=(view.box.x, view.box.y, view.box.width, view.box.height),
-            mpp=view.mpp,
-            slide_mpp=slide.mpp,
-            slide_mpp_source=slide.mpp_source,
-            white_point=tuple(float(value) for value in view.white_point),
-            white_point_source=tissue.white_point_source,
-            tissue_mm2=tissue.area_mm2,
-            qc_flags=tuple(flag.code for flag in tissue.qc.flags),
-            png_sha256=hashlib.sha256(data).hexdigest(),
-        )
+        return keep_open_view(slide, mpp, recipe, cache_folder, mask_path)
+
+
+def keep_open_view(
+    slide: Slide,
+    mpp: float | None,
+    recipe: LowResRecipe,
+    cache_folder: str | Path,
+    mask_path: str | Path | None = None,
+) -> tuple[View, Path]:
+    """`keep_view` of a slide that is open; `mpp` is what it was opened with."""
+    mask_hash = _mask_hash(mask_path)
+    content = slide.content_hash()
+    picture = _picture_path(Path(cache_folder), slide.path, content, mpp, mask_hash, recipe)
+    found = _find(picture, (recipe, content, mpp, mask_hash, _MAKER, __version__))
+    if found is not None:
+        return found, picture
+    drawn = None if mask_path is None else _read_mask(mask_path)
+    tissue = find_tissue(slide, mask=drawn)
+    view = make_view(slide, tissue, recipe)
+    data = _encode(view)
+    sidecar = ViewSidecar(
+        recipe=recipe,
+        slide=str(slide.path),
+        content_hash=content,
+        option_mpp=mpp,
+        tissue_mask_sha256=mask_hash,
+        maker=_MAKER,
+        software=__version__,
+        box=(view.box.x, view.box.y, view.box.width, view.box.height),
+        mpp=view.mpp,
+        slide_mpp=slide.mpp,
+        slide_mpp_source=slide.mpp_source,
+        white_point=tuple(float(value) for value in view.white_point),
+        white_point_source=tissue.white_point_source,
+        tissue_mm2=tissue.area_mm2,
+        qc_flags=tuple(flag.code for flag in tissue.qc.flags),
+        png_sha256=hashlib.sha256(data).hexdigest(),
+    )
     make_folder(cache_folder)
     # The picture first: a sidecar without its picture would never be written by a killed run.
     write_bytes(picture, data)

@@ -1,0 +1,41 @@
+"""`lowpower study`: arms x folds out of one configuration, and what each arm is worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["command"]
+
+
+def command(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="See docs/study.md for every key.")],
+    out: Annotated[Path | None, typer.Option(help="Study folder, over what CONFIG says.")] = None,
+    fresh: Annotated[
+        bool, typer.Option(help="Forget an earlier study in the same folder; views and features stay.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default every processor.")] = None,
+) -> None:
+    """Compare arms (paradigm, resolution) on a cohort, with nested patient-level folds.
+
+    A killed study goes on with the same command. Exit code 1 if any arm failed on any fold.
+    """
+    from rich.console import Console
+
+    from lowpower.cli._progress import progress_bar
+    from lowpower.cli._study_table import print_study
+    from lowpower.study import run_study
+
+    with progress_bar() as bar:
+        tasks = {stage: bar.add_task(stage, total=None) for stage in ("preparing slides", "arms x folds")}
+
+        def show(stage: str, done: int, total: int) -> None:
+            bar.update(tasks[stage], completed=done, total=total)
+
+        results = run_study(config, out=out, fresh=fresh, workers=workers, progress=show)
+    print_study(Console(), results)
+    typer.echo(f"results: {results.folder / 'results'}")
+    if (results.units["state"] == "failed").any():
+        raise typer.Exit(1)

@@ -1,0 +1,171 @@
+"""From finished units to one table of predictions, states, costs, and what a reader must know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from lowpower.cohort import Cohort, Folds, scheme_of
+from lowpower.study._costs import Cost, together
+from lowpower.study._makers import Artefact
+from lowpower.study._needs import needs_of
+from lowpower.study._results import COSTS, LEFT_OUT, UNITS, ArmRecord, StudyResults
+from lowpower.study._study_config import Arm, FusionArm, MilArm, PatchArm, SlideArm, StudyConfig
+from lowpower.study._units import Done, unit_folder
+
+__all__ = ["collect"]
+
+MEASURED_MPP = 0.5
+"""What the stain measurement reads at, about."""
+
+
+def collect(
+    config: StudyConfig,
+    cohort: Cohort,
+    folds: Folds,
+    wanted: Sequence[int],
+    artefacts: Mapping[str, Mapping[int, Artefact]],
+    done: Mapping[tuple[str, int], Done],
+) -> StudyResults:
+    """Gather a study's results; see `StudyResults`."""
+    tables, units, costs, left_out = [], [], [], []
+    for arm in config.arms:
+        for fold in wanted:
+            unit = done[arm.name, fold]
+            units.append((arm.name, fold, unit.state, unit.reason))
+            if unit.state != "ok":
+                continue
+            table = pl.read_parquet(unit_folder(config, arm, fold) / "test.parquet").sort("row")
+            tables.append(table.with_columns(arm=pl.lit(arm.name), fold=pl.lit(fold, pl.Int64)))
+            costs += _costs(config, arm, fold, table["row"].to_list(), artefacts, done)
+            left_out += [
+                (arm.name, fold, row, cohort.table["slide_name"][row], reason)
+                for row, reason in sorted(unit.left_out.items())
+            ]
+    missing = pl.DataFrame(left_out, schema=LEFT_OUT, orient="row")
+    states = {arm.name: [done[arm.name, fold].state for fold in wanted] for arm in config.arms}
+    return StudyResults(
+        folder=config.folder,
+        config=config,
+        arms=tuple(_record(config, arm, states[arm.name]) for arm in config.arms),
+        predictions=_predictions(config, cohort, tables),
+        units=pl.DataFrame(units, schema=UNITS, orient="row"),
+        costs=pl.DataFrame(costs, schema=COSTS, orient="row"),
+        left_out=missing,
+        notes=_notes(config, cohort, folds, wanted, artefacts, missing),
+    )
+
+
+def _predictions(config: StudyConfig, cohort: Cohort, tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    names = [f"p_{index}" for index in range(len(scheme_of(config.scheme).classes))]
+    columns = ["arm", "fold", "row", "slide", "patient", "site", "scanner", "label", *names]
+    columns += ["set_size", "referred"]
+    if not tables:
+        kinds: dict[str, Any] = dict.fromkeys(columns, pl.Float64)
+        kinds |= dict.fromkeys(("arm", "slide", "patient", "site", "scanner"), pl.String)
+        kinds |= dict.fromkeys(("fold", "row", "label", "set_size"), pl.Int64) | {"referred": pl.Boolean}
+        return pl.DataFrame(schema=kinds)
+    where = cohort.table.select("site", "scanner").with_columns(row=pl.int_range(len(cohort), dtype=pl.Int64))
+    return pl.concat(tables).join(where, on="row", how="left", maintain_order="left").select(columns)
+
+
+def _costs(
+    config: StudyConfig,
+    arm: Arm,
+    fold: int,
+    rows: Sequence[int],
+    artefacts: Mapping[str, Mapping[int, Artefact]],
+    done: Mapping[tuple[str, int], Done],
+) -> list[tuple[Any, ...]]:
+    """One row a stage; a fusion costs what its arms cost, what they share once."""
+    made = [artefacts[need.key][row] for need in needs_of(arm, config) for row in rows]
+    names = (*arm.of, arm.name) if isinstance(arm, FusionArm) else (arm.name,)
+    units = [done[name, fold] for name in names]
+    stages: list[tuple[str, int, list[Cost]]] = [
+        ("read", len(rows), [artefact.read for artefact in made]),
+        ("features", len(rows), [artefact.features for artefact in made]),
+        ("train", max(unit.learnt_from for unit in units), [unit.train for unit in units]),
+        ("predict", len(rows), [unit.predict for unit in units]),
+    ]
+    found = []
+    for stage, slides, costs in stages:
+        cost = together(costs)
+        spent = (cost.wall_s, cost.cpu_s, cost.peak_mb, cost.bytes_read, cost.bytes_stored)
+        if cost.wall_s > 0:
+            found.append((arm.name, fold, stage, slides, *spent))
+    return found
+
+
+def _record(config: StudyConfig, arm: Arm, states: Sequence[str]) -> ArmRecord:
+    good = states.count("ok")
+    return ArmRecord(
+        name=arm.name,
+        paradigm=arm.paradigm,
+        mpp=_finest(config, arm),
+        label=_label(config, arm),
+        settings=arm.model_dump(mode="json"),
+        state="ok" if good == len(states) else "partial" if good else "failed",
+    )
+
+
+def _finest(config: StudyConfig, arm: Arm) -> float:
+    if isinstance(arm, FusionArm):
+        return min(_finest(config, other) for other in config.arms if other.name in arm.of)
+    return getattr(arm, "mpp", MEASURED_MPP)
+
+
+def _label(config: StudyConfig, arm: Arm) -> str:
+    if isinstance(arm, FusionArm):
+        return f"late fusion of {' and '.join(arm.of)}"
+    if isinstance(arm, SlideArm):
+        return f"slide network, {arm.mpp:g} um/px"
+    if isinstance(arm, MilArm):
+        return f"{arm.aggregator} on {arm.encoder}, {arm.mpp:g} um/px"
+    if isinstance(arm, PatchArm):
+        return f"patch network, {arm.fusion} of patches, {arm.mpp:g} um/px"
+    return "measured stain and a regression"
+
+
+def _notes(
+    config: StudyConfig,
+    cohort: Cohort,
+    folds: Folds,
+    wanted: Sequence[int],
+    artefacts: Mapping[str, Mapping[int, Artefact]],
+    left_out: pl.DataFrame,
+) -> tuple[str, ...]:
+    notes = list(config.notes)
+    names = cohort.table.select("site", "scanner", "patient").fill_null("")
+    if any("simulated" in value.lower() for row in names.iter_rows() for value in row):
+        notes.append("The slides are simulated: nothing here was measured on patients' tissue.")
+    if len(wanted) < len(folds):
+        notes.append(f"Only {len(wanted)} of {len(folds)} folds were run: not every slide was tested.")
+    for arm in config.arms:
+        if isinstance(arm, MilArm | PatchArm):
+            notes += _cap_note(config, arm, artefacts)
+        gone = left_out.filter(pl.col("arm") == arm.name)
+        if gone.height:
+            notes.append(
+                f"{arm.name}: test slides that could not be predicted and are in none of its numbers: "
+                f"{gone.height} (first: {gone['reason'][0]})."
+            )
+    return tuple(notes)
+
+
+def _cap_note(
+    config: StudyConfig, arm: MilArm | PatchArm, artefacts: Mapping[str, Mapping[int, Artefact]]
+) -> list[str]:
+    need = needs_of(arm, config)[0]
+    cap = need.patches.max_patches if need.patches is not None else None
+    if cap is None:
+        return []
+    made = [artefact for artefact in artefacts[need.key].values() if artefact.state == "ok"]
+    more = [artefact.patches[1] for artefact in made if artefact.patches[1] > cap]
+    if not more:
+        return []
+    return [
+        f"{arm.name}: at most {cap} patches a slide were read; {len(more)} of {len(made)} slides had more "
+        f"(up to {max(more)})."
+    ]

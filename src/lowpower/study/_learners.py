@@ -1,0 +1,184 @@
+"""How each paradigm learns from a fold's training and validation slides, and predicts one slide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lowpower.cohort import Cohort, scheme_of
+from lowpower.errors import CohortError
+from lowpower.models import create_aggregator, fit_histogram_fusion, fuse_patches, predict
+from lowpower.study._makers import Artefact
+from lowpower.study._needs import needs_of
+from lowpower.study._study_config import MeasuredArm, MilArm, PatchArm, SlideArm, StudyConfig
+from lowpower.training import (
+    BagExample,
+    PatchExample,
+    TrainConfig,
+    TrainerOptions,
+    device_of,
+    predict_bags,
+    predict_patches,
+    train,
+    train_bags,
+    train_patches,
+)
+from lowpower.views import PreparedView, load_view
+
+__all__ = ["LEARNERS", "Material", "Predictor"]
+
+Predictor = Callable[[int], NDArray[np.float64]]
+"""Row of the cohort's table to class probabilities (K,), uncalibrated."""
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What a unit may learn from; the test rows are not in it.
+
+    Attributes:
+        config: The study.
+        cohort: The cohort.
+        labels: Class by row, of training and validation slides.
+        train: Rows that can be used to learn from.
+        validation: Rows for early stopping and whatever is fitted after training.
+        artefacts: What was made of each slide, by row: the arm's one need.
+        folder: The unit's folder.
+    """
+
+    config: StudyConfig
+    cohort: Cohort
+    labels: Mapping[int, int]
+    train: Sequence[int]
+    validation: Sequence[int]
+    artefacts: Mapping[int, Artefact]
+    folder: Path
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return len(scheme_of(self.config.scheme).classes)
+
+    def file(self, row: int) -> str:
+        """The file made of a slide."""
+        file = self.artefacts[row].file
+        assert file is not None
+        return file
+
+
+def _slide(arm: SlideArm, material: Material) -> Predictor:
+    config = material.config
+    view = needs_of(arm, config)[0].view
+    assert view is not None
+    device = device_of(config.accelerator)
+    run = train(
+        TrainConfig(
+            cohort=config.cohort,
+            scheme=config.scheme,
+            out=material.folder / "training",
+            seed=config.seed,
+            pretrained=arm.pretrained,
+            view=view,
+            model=arm.model,
+            augmentation=arm.augmentation,
+            fitting=arm.fitting,
+            trainer=TrainerOptions(accelerator="gpu" if device.type == "cuda" else "cpu", devices=1),
+        ),
+        material.cohort,
+        train_rows=material.train,
+        validation_rows=material.validation,
+        prepared=[_prepared(material, row) for row in (*material.train, *material.validation)],
+    )
+
+    def predictor(row: int) -> NDArray[np.float64]:
+        return predict(run.network, [load_view(material.file(row))[0]], str(device))[0].probabilities
+
+    return predictor
+
+
+def _prepared(material: Material, row: int) -> PreparedView:
+    slide = material.cohort.table["slide"][row]
+    return PreparedView(row, slide, "ok", None, None, material.file(row), (0, 0), 0.0)
+
+
+def _mil(arm: MilArm, material: Material) -> Predictor:
+    def bags(rows: Sequence[int]) -> list[BagExample]:
+        return [BagExample(material.file(row), material.labels.get(row, -1)) for row in rows]
+
+    config = material.config
+    network, _ = train_bags(
+        lambda dim: create_aggregator(arm.aggregator, dim, material.classes, arm.head, **arm.options),
+        bags(material.train),
+        bags(material.validation),
+        arm.fitting,
+        mpp=arm.mpp,
+        seed=config.seed,
+        accelerator=config.accelerator,
+    )
+    device = device_of(config.accelerator)
+    return lambda row: predict_bags(network, bags([row]), device)[0]
+
+
+def _patch(arm: PatchArm, material: Material) -> Predictor:
+    def patches(row: int) -> PatchExample:
+        made = material.artefacts[row]
+        return PatchExample(material.file(row), material.labels.get(row, -1), made.white_point, made.mpp)
+
+    config = material.config
+    network, _ = train_patches(
+        arm.model,
+        material.classes,
+        arm.pretrained,
+        [patches(row) for row in material.train],
+        [patches(row) for row in material.validation],
+        arm.fitting,
+        arm.augmentation,
+        seed=config.seed,
+        accelerator=config.accelerator,
+    )
+    device = device_of(config.accelerator)
+    if arm.fusion != "histogram":
+        method = arm.fusion
+        return lambda row: fuse_patches(predict_patches(network, patches(row), device), method, top=arm.top)
+    seen = [predict_patches(network, patches(row), device) for row in material.validation]
+    labels = np.array([material.labels[row] for row in material.validation])
+    fused = fit_histogram_fusion(seen, labels, material.classes)
+    return lambda row: fused.fuse(predict_patches(network, patches(row), device))
+
+
+def _measured(arm: MeasuredArm, material: Material) -> Predictor:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    labels = np.array([material.labels[row] for row in material.train])
+    if len(np.unique(labels)) < 2:
+        raise CohortError("a regression needs training slides of two classes.")
+
+    def values(rows: Sequence[int]) -> NDArray[np.float64]:
+        return np.array([material.artefacts[row].values for row in rows], np.float64)
+
+    model = make_pipeline(
+        StandardScaler(), LogisticRegression(C=arm.strength, class_weight="balanced", max_iter=5000)
+    )
+    model.fit(values(material.train), labels)
+    present = model.classes_
+
+    def predictor(row: int) -> NDArray[np.float64]:
+        probabilities = np.zeros(material.classes)
+        probabilities[present] = model.predict_proba(values([row]))[0]
+        return probabilities
+
+    return predictor
+
+
+LEARNERS: dict[str, Callable[..., Predictor]] = {
+    "slide": _slide,
+    "mil": _mil,
+    "patch": _patch,
+    "measured": _measured,
+}
+"""By paradigm: (arm, material) to a predictor."""

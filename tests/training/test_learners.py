@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from tests.training.toys import GLASS, tissue_image
+
+from lowpower.errors import CohortError, ConfigError, NoTissueError
+from lowpower.models import Aggregator, ModelSpec
+from lowpower.models.mil import create_aggregator
+from lowpower.training import (
+    Augmentation,
+    BagExample,
+    BagFitting,
+    PatchExample,
+    PatchFitting,
+    device_of,
+    predict_bags,
+    predict_patches,
+    train_bags,
+    train_patches,
+)
+
+SPEC = ModelSpec(backbone="test_convnext", strides=(8,), width=16, inputs="od", pooling="mean", dropout=0.0)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def bags(folder: Path, number: int, dim: int = 6, seed: int = 0) -> list[BagExample]:
+    """Bags in which a share of the patches says the class."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for index in range(number):
+        label = index % 3
+        features = rng.normal(3, 2, (int(rng.integers(5, 30)), dim))
+        features[: len(features) // 3, label] += 6
+        path = folder / f"{seed}-{index}.h5"
+        with h5py.File(path, "w") as file:
+            file["features"] = features.astype(np.float16)
+            file["coords"] = np.arange(2 * len(features)).reshape(-1, 2)
+        made.append(BagExample(str(path), label))
+    return made
+
+
+def abmil(dim: int) -> Aggregator:
+    return create_aggregator("abmil", dim, 3, "corn", hidden=16, attention=8)
+
+
+def test_bags_are_learnt_and_the_same_again(tmp_path: Path) -> None:
+    train, validation, test = (bags(tmp_path, number, seed=seed) for seed, number in enumerate((30, 9, 15)))
+    fitting = BagFitting(epochs=16, learning_rate=1e-2, instances=20)
+    network, run = train_bags(abmil, train, validation, fitting, mpp=0.5, seed=3)
+    probabilities = predict_bags(network, test)
+    short = fitting.model_copy(update={"epochs": 2})
+    networks = [train_bags(abmil, train, validation, short, mpp=0.5, seed=3)[0] for _ in range(2)]
+    assert np.array_equal(*(predict_bags(same, test) for same in networks))
+    labels = np.array([example.label for example in test])
+    assert (probabilities.argmax(1) == labels).mean() >= 0.8
+    assert probabilities.sum(1) == pytest.approx(1)
+    assert run.history[run.best_epoch]["val_loss"] == run.best_loss < 0.8
+    assert len(run.history) == run.epochs <= 16
+    assert set(run.history[0]) == {
+        "epoch", "train_loss", "val_loss", "val_balanced_accuracy", "val_score_error",
+    }  # fmt: skip
+
+
+def test_bags_that_cannot_be_learnt_from(tmp_path: Path) -> None:
+    train = bags(tmp_path, 6)
+    fitting = BagFitting(epochs=1)
+    with pytest.raises(CohortError, match="two classes"):
+        train_bags(abmil, train[::3], train, fitting, mpp=0.5)
+    other = bags(tmp_path, 3, dim=5, seed=9)
+    with pytest.raises(ConfigError, match="features of length 5"):
+        train_bags(abmil, train, other, fitting, mpp=0.5)
+    with h5py.File(other[0].path, "w") as file:
+        file["features"], file["coords"] = np.zeros((0, 6), np.float16), np.zeros((0, 2))
+    with pytest.raises(NoTissueError, match="holds no patches"):
+        train_bags(abmil, train, other, fitting, mpp=0.5)
+    with pytest.raises(ConfigError, match="diverged"):
+        train_bags(abmil, train, train, BagFitting(epochs=3, learning_rate=1e30, clip=1e30), mpp=0.5)
+
+
+def patches(folder: Path, number: int, seed: int = 0) -> list[PatchExample]:
+    made = []
+    for index in range(number):
+        label = index % 4
+        image = tissue_image(label, seed * 100 + index, 64, 64)
+        cut = np.stack([image[:40, :40], image[20:60, 10:50], image[12:52, 12:52]])
+        path = folder / f"{seed}-{index}.npy"
+        np.save(path, cut)
+        white = (float(GLASS[0]), float(GLASS[1]), float(GLASS[2]))
+        made.append(PatchExample(str(path), label, white, 0.5))
+    return made
+
+
+def test_patches_are_learnt_and_the_same_again(tmp_path: Path) -> None:
+    train, validation, test = (patches(tmp_path, number, seed) for seed, number in enumerate((24, 8, 12)))
+    fitting = PatchFitting(epochs=6, patience=6, batch=8, per_slide=2, learning_rate=1e-2, backbone_rate=1.0)
+    still = Augmentation(hematoxylin=0.1, dab=0, edge=0, blur=0, jpeg=100, haze=0, vectors=0, residual=0)
+    network, _ = train_patches(SPEC, 4, None, train, validation, fitting, still, seed=1)
+    found = [predict_patches(network, example) for example in test]
+    short = fitting.model_copy(update={"epochs": 1})
+    networks = [train_patches(SPEC, 4, None, train, validation, short, still, seed=1)[0] for _ in range(2)]
+    assert np.array_equal(*(predict_patches(same, test[0]) for same in networks))
+    assert found[0].shape == (3, 4)
+    expected = np.array([slide.mean(0) @ np.arange(4) for slide in found])
+    labels = np.array([example.label for example in test])
+    assert np.corrcoef(expected, labels)[0, 1] > 0.9
+    with pytest.raises(CohortError, match="two classes"):
+        train_patches(SPEC, 4, None, train[::4], validation, fitting, still)
+
+
+def test_a_gpu_is_not_pretended() -> None:
+    assert device_of("cpu").type == "cpu"
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigError, match="shows no CUDA device"):
+            device_of("gpu")
