@@ -210,7 +210,7 @@ def test_absent_weights_and_empty_bags_fail_their_arm_alone(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     entries = [
         {"name": "uni", "paradigm": "mil", "encoder": "uni2-h", "mpp": 2, "fitting": {"epochs": 1}},
-        {"name": "empty", "paradigm": "mil", "encoder": "stain", "mpp": 2, "size": 512},
+        {"name": "empty", "paradigm": "mil", "encoder": "stain", "mpp": 2, "size": 1024},
         STAIN | {"fitting": {"epochs": 1}},
     ]
     folds = {"outer": 2, "validation_share": 0.4, "only": [1]}
@@ -219,5 +219,5 @@ def test_absent_weights_and_empty_bags_fail_their_arm_alone(
     assert states["stain"] == ("ok", None)
     assert "uni2-h" in states["uni"][1]
     assert "pytorch_model.bin" in states["uni"][1]
-    assert "no patch of 512 px" in states["empty"][1]
+    assert "no patch of 1024 px" in states["empty"][1]
     assert "Only 1 of 2 folds were run: not every slide was tested." in outcome.notes
