@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from lowpower.engine import map_items
 from lowpower.errors import LowpowerError, OutputError
 from lowpower.files import sha256_of, write_json
 from lowpower.slides import open_slide
-from lowpower.study._makers import MAKERS, Artefact, Job, record_path
+from lowpower.study._makers import MAKERS, Artefact, Job, Opened, record_path
 from lowpower.study._needs import Need
 
 __all__ = ["digest_of", "load_artefacts", "make_artefacts"]
@@ -33,29 +34,37 @@ def make_artefacts(
 ) -> dict[str, dict[int, Artefact]]:
     """Make every need of every row, or find that it was made.
 
+    `progress` is called with (done, total) over slides, once for all needs without an encoder and once an
+    encoder.
+
     Returns:
         By the need's key, then by row.
 
     Raises:
         OutputError: the cache cannot be written; everything else is recorded with its slide.
     """
-    jobs = []
+    groups: dict[tuple[str | None, str | None], list[Need]] = {}
     for need in needs:
+        groups.setdefault((need.encoder, need.weights), []).append(need)
+    jobs = []
+    for group in groups.values():  # one encoder after the other, so that memory holds one
         for row in rows:
             entry = cohort.table.row(row, named=True)
-            jobs.append(Job(need, row, entry["slide"], entry["mpp"], entry["mask"], str(cache), threads))
+            place = (entry["slide"], entry["mpp"], entry["mask"])
+            jobs.append(Job(tuple(group), row, *place, str(cache), threads))
     done = 0
 
-    def count(job: Job, artefact: Artefact) -> None:
+    def count(job: Job, made: list[Artefact]) -> None:
         nonlocal done
         done += 1
         if progress is not None:
             progress(done, len(jobs))
 
-    made = map_items(_make, jobs, workers=workers, on_done=count)
+    made = map_items(_make_all, jobs, workers=workers, on_done=count)
     found: dict[str, dict[int, Artefact]] = {need.key: {} for need in needs}
-    for job, artefact in zip(jobs, made, strict=True):
-        found[job.need.key][job.row] = artefact
+    for job, artefacts in zip(jobs, made, strict=True):
+        for need, artefact in zip(job.needs, artefacts, strict=True):
+            found[need.key][job.row] = artefact
     return found
 
 
@@ -71,36 +80,50 @@ def digest_of(name: str | None) -> str | None:
     return sha256_of(name) if name is not None and Path(name).is_file() else None
 
 
-def _make(job: Job) -> Artefact:
+def _make_all(job: Job) -> list[Artefact]:
+    """A group of needs of one slide, which is opened, hashed and searched for tissue once."""
     torch.set_num_threads(job.threads)
-    try:
-        with open_slide(job.slide, job.mpp) as slide:
-            content = slide.content_hash()  # before the clock starts: an arm in use needs no hash
-            mask = None if job.mask is None else sha256_of(job.mask)
-            weights = [digest_of(name) for name in (job.need.encoder, job.need.weights)]
-            request = json.dumps([job.need.model_dump(mode="json"), weights, content, job.mpp, mask])
-            digest = hashlib.sha256(request.encode()).hexdigest()
-            artefact = _found(job, digest) or MAKERS[job.need.kind](slide, job).model_copy(
-                update={"content": content, "request": digest}
-            )
-    except OutputError:
-        raise
-    except LowpowerError as error:
-        artefact = Artefact(row=job.row, state=error.state, reason=str(error))
-    except Exception as error:  # the batch boundary: one slide's surprise must not end the others
-        reason = f"{job.slide}: stopped by an unforeseen {type(error).__name__}: {error}"
-        artefact = Artefact(row=job.row, state="failed", reason=reason)
-    write_json(job.record, artefact.model_dump(mode="json"))
-    return artefact
+    with contextlib.ExitStack() as stack:
+        opened: Opened | None = None
+        made = []
+        for need in job.needs:
+            try:
+                if opened is None:
+                    opened = Opened(stack.enter_context(open_slide(job.slide, job.mpp)), job)
+                artefact = _make(opened, need, job)
+            except OutputError:
+                raise
+            except LowpowerError as error:
+                artefact = Artefact(row=job.row, state=error.state, reason=str(error))
+            except Exception as error:  # the batch boundary: one slide's surprise must not end the others
+                reason = f"{job.slide}: stopped by an unforeseen {type(error).__name__}: {error}"
+                artefact = Artefact(row=job.row, state="failed", reason=reason)
+            write_json(job.record(need), artefact.model_dump(mode="json"))
+            made.append(artefact)
+    return made
 
 
-def _found(job: Job, request: str) -> Artefact | None:
+def _make(opened: Opened, need: Need, job: Job) -> Artefact:
+    """What a need asks for, from an earlier run where that is there and right."""
+    content = opened.slide.content_hash()  # before any clock: an arm in use needs no hash
+    mask = None if job.mask is None else sha256_of(job.mask)
+    weights = [digest_of(name) for name in (need.encoder, need.weights)]
+    request = json.dumps([need.model_dump(mode="json"), weights, content, job.mpp, mask])
+    digest = hashlib.sha256(request.encode()).hexdigest()
+    found = _found(job.record(need), digest)
+    if found is not None:
+        return found.model_copy(update={"row": job.row})
+    artefact = MAKERS[need.kind](opened, need, job.folder(need))
+    return artefact.model_copy(update={"content": content, "request": digest})
+
+
+def _found(record: Path, request: str) -> Artefact | None:
     """What was made before from the same slide by the same request, and is unaltered."""
     try:
-        artefact = Artefact.model_validate_json(job.record.read_bytes())
+        artefact = Artefact.model_validate_json(record.read_bytes())
         if artefact.request != request or artefact.state != "ok":
             return None
         whole = artefact.file is None or sha256_of(artefact.file) == artefact.sha256
     except (OSError, ValidationError):
         return None
-    return artefact.model_copy(update={"row": job.row}) if whole else None
+    return artefact if whole else None

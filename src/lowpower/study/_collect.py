@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from lowpower.cohort import Cohort, Folds, scheme_of
+from lowpower.evaluation import MIN_PATIENTS
 from lowpower.study._costs import Cost, together
 from lowpower.study._makers import Artefact
 from lowpower.study._needs import needs_of
@@ -140,6 +141,10 @@ def _notes(
     names = cohort.table.select("site", "scanner", "patient").fill_null("")
     if any("simulated" in value.lower() for row in names.iter_rows() for value in row):
         notes.append("The slides are simulated: nothing here was measured on patients' tissue.")
+    patients = len({slide.patient for slide in folds.slides})
+    if patients < MIN_PATIENTS:
+        few = f"{patients} patients are too few for intervals (at least {MIN_PATIENTS})"
+        notes.append(f"{few}: none are given.")
     if len(wanted) < len(folds):
         notes.append(f"Only {len(wanted)} of {len(folds)} folds were run: not every slide was tested.")
     for arm in config.arms:

@@ -17,7 +17,7 @@ from lowpower.files import atomic_path, sha256_of
 from lowpower.models import Encoder, create_encoder
 from lowpower.slides import Slide
 from lowpower.stain import Measurement, measure
-from lowpower.study._costs import NOTHING, Cost, watch
+from lowpower.study._costs import NOTHING, Cost, together, watch
 from lowpower.study._needs import Need
 from lowpower.tissue import Tissue, find_tissue
 from lowpower.views import (
@@ -30,7 +30,7 @@ from lowpower.views import (
     read_tissue_mask,
 )
 
-__all__ = ["MAKERS", "Artefact", "Job", "record_path"]
+__all__ = ["MAKERS", "Artefact", "Job", "Opened", "record_path"]
 
 
 class Artefact(BaseModel):
@@ -72,9 +72,9 @@ class Artefact(BaseModel):
 
 @dataclass(frozen=True)
 class Job:
-    """One need of one slide."""
+    """One slide and what is needed of it."""
 
-    need: Need
+    needs: tuple[Need, ...]
     row: int
     slide: str
     mpp: float | None
@@ -82,15 +82,36 @@ class Job:
     cache: str
     threads: int
 
-    @property
-    def folder(self) -> Path:
+    def folder(self, need: Need) -> Path:
         """Where what is made lies."""
-        return Path(self.cache) / self.need.key
+        return Path(self.cache) / need.key
 
-    @property
-    def record(self) -> Path:
+    def record(self, need: Need) -> Path:
         """The file that says what became of it."""
-        return record_path(self.cache, self.need, self.slide)
+        return record_path(self.cache, need, self.slide)
+
+
+class Opened:
+    """An open slide; its tissue is searched for once, and each need bears the cost: an arm alone would.
+
+    Args:
+        slide: The slide.
+        job: What it was opened for.
+    """
+
+    def __init__(self, slide: Slide, job: Job) -> None:
+        self.slide, self.job = slide, job
+        self._tissue: tuple[Tissue, Cost] | None = None
+
+    def tissue(self) -> tuple[Tissue, Cost]:
+        """The tissue, the user's mask where there is one, and what finding it cost."""
+        if self._tissue is None:
+            with watch() as finding:
+                drawn = self.job.mask
+                mask = None if drawn is None else read_tissue_mask(drawn, self.slide.size)
+                found = find_tissue(self.slide, mask=mask)
+            self._tissue = found, finding.cost
+        return self._tissue
 
 
 def record_path(cache: str, need: Need, slide: str) -> Path:
@@ -99,67 +120,60 @@ def record_path(cache: str, need: Need, slide: str) -> Path:
     return Path(cache) / need.key / f"{Path(slide).stem}-{tag}.slide.json"
 
 
-def _view(slide: Slide, job: Job) -> Artefact:
-    assert job.need.view is not None
+def _view(opened: Opened, need: Need, folder: Path) -> Artefact:
+    assert need.view is not None
+    job = opened.job
+    tissue, finding = opened.tissue()
     with watch() as reading:
-        view, picture = keep_open_view(slide, job.mpp, job.need.view, job.folder, job.mask)
+        view, picture = keep_open_view(opened.slide, job.mpp, need.view, folder, job.mask, tissue=tissue)
     return Artefact(
         row=job.row,
         state="ok",
         file=str(picture),
         sha256=sha256_of(picture),
         mpp=view.mpp,
-        read=_stored(reading.cost, picture),
+        read=_stored(together([finding, reading.cost]), picture),
     )
 
 
-def _tissue(slide: Slide, job: Job) -> Tissue:
-    mask = None if job.mask is None else read_tissue_mask(job.mask, slide.size)
-    return find_tissue(slide, mask=mask)
-
-
-def _bag(slide: Slide, job: Job) -> Artefact:
-    need = job.need
+def _bag(opened: Opened, need: Need, folder: Path) -> Artefact:
     assert need.patches is not None
     assert need.encoder is not None
     encoder = _encoder(need.encoder, need.weights)
-    with watch() as reading:
-        tissue = _tissue(slide, job)
+    slide, (tissue, finding) = opened.slide, opened.tissue()
     with watch() as making:
         run = make_features(
             slide,
             tissue,
             need.patches,
             encoder.for_slide(tissue.white_point),
-            job.folder,
+            folder,
             encoder=encoder.identity,
             qc=need.qc,
-            option_mpp=job.mpp,
+            option_mpp=opened.job.mpp,
         )
     return Artefact(
-        row=job.row,
+        row=opened.job.row,
         state="ok",
         file=str(run.path),
         sha256=run.sidecar.h5_sha256,
         white_point=run.sidecar.white_point,
         mpp=run.sidecar.mpp,
         patches=(run.sidecar.patches, run.sidecar.candidates),
-        read=reading.cost,
+        read=finding,
         features=_stored(making.cost, run.path),
     )
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=1)
 def _encoder(name: str, weights: str | None) -> Encoder:
     """Loaded once a process, not once a slide."""
     return create_encoder(name, weights=weights)
 
 
-def _pixels(slide: Slide, job: Job) -> Artefact:
-    need = job.need
+def _pixels(opened: Opened, need: Need, folder: Path) -> Artefact:
     assert need.patches is not None
-    with watch() as reading:
-        tissue = _tissue(slide, job)
+    slide, (tissue, finding) = opened.slide, opened.tissue()
     with watch() as making:
         grid = plan_patches(slide, tissue, need.patches)
         images = np.empty((len(grid), grid.size, grid.size, 3), np.uint8)
@@ -170,38 +184,39 @@ def _pixels(slide: Slide, job: Job) -> Artefact:
             images = images[told == PATCH_REASONS.index("ok")]
         if len(images) == 0:
             raise NoTissueError(slide.path, f"none of {len(grid)} patches passed the inspection.")
-        path = job.record.with_suffix("").with_suffix(".npy")
+        path = folder / opened.job.record(need).name.replace(".slide.json", ".npy")
         with atomic_path(path) as temporary, temporary.open("wb") as stream:
             np.save(stream, images)
     white = tissue.white_point
     return Artefact(
-        row=job.row,
+        row=opened.job.row,
         state="ok",
         file=str(path),
         sha256=sha256_of(path),
         white_point=(float(white[0]), float(white[1]), float(white[2])),
         mpp=grid.mpp,
         patches=(len(images), grid.candidates),
-        read=reading.cost,
+        read=finding,
         features=_stored(making.cost, path),
     )
 
 
-def _measured(slide: Slide, job: Job) -> Artefact:
-    assert job.need.marker is not None
-    with watch() as reading:
-        tissue = _tissue(slide, job)
+def _measured(opened: Opened, need: Need, folder: Path) -> Artefact:
+    assert need.marker is not None
+    slide, (tissue, finding) = opened.slide, opened.tissue()
     with watch() as making:
-        measurement = measure(slide, job.need.marker, tissue)
+        measurement = measure(slide, need.marker, tissue)
     values = _values(measurement)
     if values is None:
-        return Artefact(row=job.row, state="refused", reason=f"{slide.path}: {' '.join(measurement.notes)}")
+        return Artefact(
+            row=opened.job.row, state="refused", reason=f"{slide.path}: {' '.join(measurement.notes)}"
+        )
     return Artefact(
-        row=job.row,
+        row=opened.job.row,
         state="ok",
         values=values,
         mpp=float(measurement.mpp or 0),
-        read=reading.cost,
+        read=finding,
         features=making.cost,
     )
 
@@ -220,7 +235,7 @@ def _stored(cost: Cost, path: Path) -> Cost:
     return cost.model_copy(update={"bytes_stored": path.stat().st_size})
 
 
-MAKERS: dict[str, Callable[[Slide, Job], Artefact]] = {
+MAKERS: dict[str, Callable[[Opened, Need, Path], Artefact]] = {
     "view": _view,
     "bag": _bag,
     "patches": _pixels,

@@ -20,7 +20,7 @@ from lowpower import __version__
 from lowpower.errors import DamagedSlideError, OutputError
 from lowpower.files import make_folder, sha256_of, write_bytes, write_json
 from lowpower.slides import Slide, open_slide
-from lowpower.tissue import find_tissue
+from lowpower.tissue import Tissue, find_tissue
 from lowpower.units import Box, Mpp
 from lowpower.views._make import make_view
 from lowpower.views._recipe import LowResRecipe, View
@@ -102,16 +102,27 @@ def keep_open_view(
     recipe: LowResRecipe,
     cache_folder: str | Path,
     mask_path: str | Path | None = None,
+    tissue: Tissue | None = None,
 ) -> tuple[View, Path]:
-    """`keep_view` of a slide that is open; `mpp` is what it was opened with."""
+    """`keep_view` of a slide that is open.
+
+    Args:
+        slide: The slide.
+        mpp: What it was opened with, None for its own um/px.
+        recipe: How the view is made.
+        cache_folder: Where views are kept.
+        mask_path: The user's tissue mask.
+        tissue: The tissue as found by that mask, or without; None finds it.
+    """
     mask_hash = _mask_hash(mask_path)
     content = slide.content_hash()
     picture = _picture_path(Path(cache_folder), slide.path, content, mpp, mask_hash, recipe)
     found = _find(picture, (recipe, content, mpp, mask_hash, _MAKER, __version__))
     if found is not None:
         return found, picture
-    drawn = None if mask_path is None else _read_mask(mask_path)
-    tissue = find_tissue(slide, mask=drawn)
+    if tissue is None:
+        drawn = None if mask_path is None else _read_mask(mask_path)
+        tissue = find_tissue(slide, mask=drawn)
     view = make_view(slide, tissue, recipe)
     data = _encode(view)
     sidecar = ViewSidecar(
