@@ -36,6 +36,14 @@ def command(
         Path | None,
         typer.Option(help="Tissue as you drew it: a PNG over the whole slide, GeoJSON, or a folder of such."),
     ] = None,
+    control: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|none|FILE",
+            help="On-slide control tissue, left out: found by itself, none at all, or shown by a GeoJSON or "
+            "PNG (or a folder with one for each slide).",
+        ),
+    ] = "auto",
     out: Annotated[Path, typer.Option(help="Folder for pictures and records.")] = Path("lowpower-measured"),
     json_lines: Annotated[
         bool, typer.Option("--json", help="One JSON object a line on standard output.")
@@ -52,7 +60,7 @@ def command(
     from lowpower.engine import default_workers
     from lowpower.scoring import MeasuredSlide, MeasureOptions, measure_files
 
-    options = MeasureOptions(marker.value, mpp, regions, mask, default_workers())
+    options = MeasureOptions(marker.value, mpp, regions, mask, default_workers(), control)
     with progress_bar() as bar:
         slides = bar.add_task("slides", total=len(files))
         fields = bar.add_task("fields", total=None)

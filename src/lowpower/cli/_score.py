@@ -18,6 +18,14 @@ def command(
     model: Annotated[
         str, typer.Option(help="A bundled model's name, a bundle folder or hf://owner/name.")
     ] = "her2-sim",
+    control: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|none|FILE",
+            help="On-slide control tissue, left out: found by itself, none at all, or shown by a GeoJSON or "
+            "PNG (or a folder with one for each slide).",
+        ),
+    ] = "auto",
     out: Annotated[Path, typer.Option(help="Folder for overlays and results.")] = Path("lowpower-results"),
     json_lines: Annotated[
         bool, typer.Option("--json", help="One JSON object a line on standard output.")
@@ -60,6 +68,7 @@ def command(
             force=force,
             fresh=fresh,
             measure=measure,
+            control=control,
             on_result=next_slide,
             progress=lambda done, total: bar.update(fields, completed=done, total=total),
         )

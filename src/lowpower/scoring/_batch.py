@@ -15,7 +15,7 @@ from lowpower.errors import LowpowerError, OutputError
 from lowpower.files import atomic_path, make_folder, sha256_of, write_text
 from lowpower.models import Bundle, load_bundle
 from lowpower.scoring._attachments import Attachments, remove_attachments, write_attachments
-from lowpower.scoring._folders import folders_of, write_table
+from lowpower.scoring._folders import control_name, file_for, folders_of, write_table
 from lowpower.scoring._measure_slide import FieldProgress
 from lowpower.scoring._page import render_results
 from lowpower.scoring._result import Result
@@ -33,6 +33,7 @@ def score_files(
     force: bool = False,
     fresh: bool = False,
     measure: bool = True,
+    control: str | Path = "auto",
     progress: FieldProgress | None = None,
     on_result: Callable[[Result], None] | None = None,
 ) -> list[Result]:
@@ -49,6 +50,8 @@ def score_files(
         force: Go on where the stain does not look like the marker's.
         fresh: Score again what `out` already holds.
         measure: Also measure the stain of each slide, cell by cell.
+        control: On-slide control tissue: "auto" (found and left out), "none" (all tissue is sample), or a
+            GeoJSON or PNG file that shows it, or a folder with SLIDE.geojson or SLIDE.png for each.
         progress: Called with measured fields done and fields in all of the slide in hand.
         on_result: Called after each slide.
 
@@ -64,7 +67,7 @@ def score_files(
     with atomic_path(out / "report.html") as probe:  # a folder that cannot be written is told before any work
         probe.write_text("in progress")
     results = []
-    request = _Request(bundle, mpp, force, measure, progress)
+    request = _Request(bundle, mpp, force, measure, control, progress)
     for file, folder in zip(files, folders_of(files, out), strict=True):
         result = None if fresh else _finished(Path(file), folder, request)
         if result is None:
@@ -85,7 +88,13 @@ class _Request:
     mpp: float | None
     force: bool
     measure: bool
+    control: str | Path
     progress: FieldProgress | None
+
+    def control_of(self, file: Path) -> str | Path:
+        """What is said of one slide's control tissue."""
+        given = str(self.control)
+        return given if given in ("auto", "none") else file_for(Path(given), file) or given
 
 
 def _finished(file: Path, folder: Path, request: _Request) -> Result | None:
@@ -101,6 +110,7 @@ def _finished(file: Path, folder: Path, request: _Request) -> Result | None:
         and result.software_version == lowpower.__version__
         and result.forced == request.force
         and result.was_measured == request.measure
+        and result.control == control_name(request.control_of(file))
         and (result.mpp == mpp if mpp is not None else result.mpp_source != "option")
         and (folder / "overlay.png").exists()
     )
@@ -121,6 +131,7 @@ def _score_one(file: Path, folder: Path, request: _Request) -> Result:
             mpp=request.mpp,
             force=request.force,
             measure=request.measure,
+            control=request.control_of(file),
             progress=request.progress,
         )
     except OutputError:

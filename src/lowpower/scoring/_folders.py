@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from lowpower.files import atomic_path
+from lowpower.files import atomic_path, sha256_of
+from lowpower.tissue import Control
+from lowpower.units import Box
 
-__all__ = ["folders_of", "write_table"]
+__all__ = ["control_name", "file_for", "folders_of", "write_table"]
 
 
 def folders_of(files: Sequence[str | Path], out: Path) -> list[Path]:
@@ -22,6 +26,25 @@ def folders_of(files: Sequence[str | Path], out: Path) -> list[Path]:
         taken[stem] = taken.get(stem, 0) + 1
         folders.append(out / (stem if taken[stem] == 1 else f"{stem}-{taken[stem]}"))
     return folders
+
+
+def file_for(given: Path | None, slide: Path) -> Path | None:
+    """The file that belongs to a slide: `given` itself, or in that folder the one of the slide's name."""
+    if given is None or not given.is_dir():
+        return given
+    names = [given / f"{slide.stem}{suffix}" for suffix in (".geojson", ".json", ".png")]
+    return next((name for name in names if name.exists()), names[0])
+
+
+def control_name(control: Control) -> str:
+    """How a record names what was said of control tissue: auto, none, or the file and its SHA-256."""
+    if isinstance(control, Box):
+        return f"box {control.x} {control.y} {control.width} {control.height}"
+    if isinstance(control, np.ndarray):
+        return f"mask {hashlib.sha256(np.packbits(control).tobytes()).hexdigest()}"
+    if str(control) in ("auto", "none") or not Path(control).is_file():
+        return str(control)
+    return f"{Path(control).name} {sha256_of(control)}"
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -13,7 +13,7 @@ import lowpower
 from lowpower.errors import LowpowerError, OutputError
 from lowpower.files import atomic_path, make_folder, write_text
 from lowpower.scoring._attachments import remove_attachments, write_attachments
-from lowpower.scoring._folders import folders_of, write_table
+from lowpower.scoring._folders import control_name, file_for, folders_of, write_table
 from lowpower.scoring._measure_slide import FieldProgress, MeasureRequest, measure_slide
 from lowpower.scoring._measured import Measured, MeasuredSlide, state_of
 from lowpower.scoring._page import render_measurements
@@ -36,6 +36,7 @@ class MeasureOptions:
         regions: GeoJSON of tumour regions in base pixels, or a folder with `<slide>.geojson` for each.
         mask: Tissue as its owner drew it: a PNG over the whole slide or QuPath's GeoJSON, or such a folder.
         workers: Threads that measure one slide.
+        control: On-slide control tissue, left out: auto, none, or a file or folder as for `mask`.
     """
 
     marker: Marker = "HER2"
@@ -43,6 +44,7 @@ class MeasureOptions:
     regions: Path | None = None
     mask: Path | None = None
     workers: int = 1
+    control: str = "auto"
 
 
 def measure_files(
@@ -118,18 +120,17 @@ def _measure_one(
 
 
 def _for_slide(given: Path | None, file: Path) -> str | None:
-    """The file that belongs to a slide: `given` itself, or in that folder the one of the slide's name."""
-    if given is None or not given.is_dir():
-        return None if given is None else str(given)
-    names = [given / f"{file.stem}{suffix}" for suffix in (".geojson", ".json", ".png")]
-    return str(next((name for name in names if name.exists()), names[0]))
+    found = file_for(given, file)
+    return None if found is None else str(found)
 
 
 def _measured_slide(
     slide: Slide, folder: Path, options: MeasureOptions, about: dict[str, Any], progress: FieldProgress | None
 ) -> dict[str, Any]:
     drawn = None if about["mask"] is None else read_tissue_mask(about["mask"], slide.size)
-    tissue = find_tissue(slide, mask=drawn)
+    given = options.control
+    control = given if given in ("auto", "none") else file_for(Path(given), slide.path) or given
+    tissue = find_tissue(slide, mask=drawn, control=control)
     request = MeasureRequest(options.marker, about["regions"], options.workers, progress=progress)
     record, made = measure_slide(slide, tissue, request)
     write_attachments(folder, made)
@@ -140,6 +141,7 @@ def _measured_slide(
         "reason_code": code,
         "measured": record,
         "qc": _quality(tissue, record),
+        "control": control_name(control),
         "mpp": float(slide.mpp),
         "mpp_source": slide.mpp_source,
         "backend": slide.backend,
@@ -153,7 +155,7 @@ def _quality(tissue: Tissue, record: Measured) -> QualityRecord:
     vectors = "not measured" if record.stains is None else f"vectors: {record.stains.source}"
     return QualityRecord(
         area_mm2=round(tissue.area_mm2, 4),
-        pieces=len(tissue.pieces),
+        pieces=sum(piece.label == "sample" for piece in tissue.pieces),
         white_point=(red, green, blue),
         white_point_source=tissue.white_point_source,
         stain=f"haematoxylin and DAB ({vectors})",

@@ -46,6 +46,7 @@ class Result(Record):
     seconds: float = 0.0
     timings: dict[str, float] = Field(default_factory=dict, description="Seconds per step.")
     forced: bool = False
+    control: str = Field("auto", description="What was said of control tissue: auto, none or a file.")
     software_version: str
     notice: str = NOTICE
 

@@ -17,13 +17,14 @@ from lowpower.models import Bundle, Prediction, load_bundle, predict
 from lowpower.scoring._agreement import agreement_of, not_asked
 from lowpower.scoring._attachments import Attachments
 from lowpower.scoring._decide import REFER, decide, prediction_set
+from lowpower.scoring._folders import control_name
 from lowpower.scoring._measure_slide import FieldProgress, MeasureRequest, measure_slide
 from lowpower.scoring._overlay import Explanation, draw_overlay, network_annotations
 from lowpower.scoring._record import NOTICE, ModelIdentity, QualityFlag, QualityRecord
 from lowpower.scoring._result import Result
 from lowpower.slides import Slide, open_slide
 from lowpower.stain import Marker, StainLook, looks_like
-from lowpower.tissue import Tissue, find_tissue
+from lowpower.tissue import Control, Tissue, find_tissue
 from lowpower.views import View, make_view
 
 __all__ = ["model_identity", "score"]
@@ -55,6 +56,7 @@ def score(
     overlay: bool = True,
     measure: bool = True,
     workers: int | None = None,
+    control: Control = "auto",
     progress: FieldProgress | None = None,
 ) -> Result:
     """Score one slide: the network's answer, and beside it the stain as measured.
@@ -67,6 +69,7 @@ def score(
         overlay: Also draw the pictures that `Result.overlay()` and `Result.cells_overlay()` return.
         measure: Also measure the stain, cell by cell at about 0.5 um/px; takes longer than the network.
         workers: Threads that measure; as many as there are processors if None. They change no number.
+        control: On-slide control tissue, left out: "auto", "none", or where it is, as `find_tissue` takes it.
         progress: Called with measured fields done and fields in all.
 
     Returns:
@@ -87,21 +90,28 @@ def score(
             cast(Marker, marker), workers=workers or default_workers(), picture=overlay, progress=progress
         )
     if isinstance(slide, Slide):
-        return _score_open(slide, bundle, _Clock(), request, force=force, overlay=overlay)
+        return _score_open(slide, bundle, _Clock(), request, control, force=force, overlay=overlay)
     clock = _Clock()
     with open_slide(slide, mpp=mpp) as opened:
         clock.lap("open")
-        return _score_open(opened, bundle, clock, request, force=force, overlay=overlay)
+        return _score_open(opened, bundle, clock, request, control, force=force, overlay=overlay)
 
 
 def _score_open(
-    slide: Slide, bundle: Bundle, clock: _Clock, request: MeasureRequest | None, *, force: bool, overlay: bool
+    slide: Slide,
+    bundle: Bundle,
+    clock: _Clock,
+    request: MeasureRequest | None,
+    control: Control,
+    *,
+    force: bool,
+    overlay: bool,
 ) -> Result:
     _check_mpp(slide, bundle)
     # Hashing waits on the disk and releases the GIL, so it runs beside the decoding.
     with ThreadPoolExecutor(1) as pool:
         digest = pool.submit(slide.content_hash)
-        tissue = find_tissue(slide)
+        tissue = find_tissue(slide, control=control)
         clock.lap("tissue")
         view = make_view(slide, tissue, bundle.recipe)
         clock.lap("view")
@@ -160,6 +170,7 @@ def _score_open(
         seconds=clock.total,
         timings=clock.steps,
         forced=force,
+        control=control_name(control),
         software_version=lowpower.__version__,
     ).attach(made)
 
@@ -199,7 +210,7 @@ def _quality(tissue: Tissue, look: StainLook) -> QualityRecord:
     red, green, blue = (round(float(value), 1) for value in tissue.white_point)
     return QualityRecord(
         area_mm2=round(tissue.area_mm2, 4),
-        pieces=len(tissue.pieces),
+        pieces=sum(piece.label == "sample" for piece in tissue.pieces),
         white_point=(red, green, blue),
         white_point_source=tissue.white_point_source,
         stain=f"{look.kind} ({look.why})",

@@ -23,8 +23,8 @@ _NEAREST_MM = 0.35
 """A control lies at least this far from the sample."""
 _SMALLEST_MM2, _LARGEST_MM2 = 0.25, 30.0
 """Area of one piece of control tissue."""
-_LARGEST_SHARE = 0.35
-"""Area of all control tissue over that of the sample."""
+_LARGEST_SHARE, _LARGEST_DISTINCT = 0.35, 0.8
+"""Area of all control tissue over that of the sample, without and with a stain of its own."""
 _ROUND, _WHOLE = 1.5, 0.82
 """A control is at most this many times as long as wide, and fills this share of its convex hull."""
 _ISOLATED, _FAR = 1.5, 2.5
@@ -32,6 +32,8 @@ _ISOLATED, _FAR = 1.5, 2.5
 _BROWNER, _BROWN = 1.8, 0.12
 """DAB of the control over the sample's, and least DAB OD, that mark a stain of its own."""
 _PALER = 0.6
+_APART_MM = 2.0
+"""Pieces broken off a core lie nearer to it."""
 _TWIN_MM2 = 14.0
 """A compact sample up to this size might itself be the control."""
 
@@ -120,7 +122,7 @@ def _judge(layout: Layout, control: list[int], sample: list[int], end: str) -> _
     distinct = stained > _BROWN and stained > _BROWNER * usual
     if isolation < _ISOLATED and not distinct:
         return None
-    doubts = _doubts(ours, rest, area / total, isolation, stained / max(usual, 1e-6), distinct)
+    doubts = _doubts(ours, rest, gap, isolation, stained / max(usual, 1e-6), distinct)
     apart = f"{gap:.1f} mm from the rest"
     if within:
         apart += f", whose own gaps are at most {within:.1f} mm"
@@ -131,12 +133,19 @@ def _judge(layout: Layout, control: list[int], sample: list[int], end: str) -> _
 
 
 def _doubts(
-    ours: list[Cluster], rest: list[Cluster], share: float, isolation: float, browner: float, distinct: bool
+    ours: list[Cluster],
+    rest: list[Cluster],
+    gap: float,
+    isolation: float,
+    browner: float,
+    distinct: bool,
 ) -> tuple[str, ...]:
     doubts = []
-    if share > _LARGEST_SHARE:
+    sample = sum(c.area_mm2 for c in rest)
+    share = sum(c.area_mm2 for c in ours) / sample
+    if share > (_LARGEST_DISTINCT if distinct else _LARGEST_SHARE):
         doubts.append("but too large beside the sample")
-    if all(_compact(c) for c in rest) and sum(c.area_mm2 for c in rest) <= _TWIN_MM2:
+    if all(_compact(c) for c in rest) and sample <= _TWIN_MM2:
         doubts.append("but the rest is compact and small enough to be the control itself")
     if isolation < _ISOLATED:
         doubts.append("but no farther from the rest than the rest's own pieces are from each other")
@@ -147,7 +156,8 @@ def _doubts(
             doubts.append("but neither far enough nor stained otherwise")
         if any(_alike(one, other) for one in ours for other in rest):
             doubts.append("but of the size and shape of a piece of the rest")
-    if len(ours) == 1 and any(_broken_off(ours[0], other) for other in rest):
+    near = gap < _APART_MM or not distinct
+    if len(ours) == 1 and near and any(_broken_off(ours[0], other) for other in rest):
         doubts.append("but it may be a piece broken off a core, in line with it and as wide")
     return tuple(doubts)
 
