@@ -71,7 +71,15 @@ def study(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyResu
     return run_study(config_of(manifest, tmp_path_factory.mktemp("study")), workers=1)
 
 
-FIXED = ("predictions.csv", "predictions.parquet", "units.csv", "left_out.csv", "arms.json", "notes.json")
+FIXED = (
+    "predictions.csv",
+    "predictions.parquet",
+    "validation.parquet",
+    "units.csv",
+    "left_out.csv",
+    "arms.json",
+    "notes.json",
+)
 
 
 def fixed(folder: Path) -> list[bytes]:
@@ -119,7 +127,12 @@ def test_costs_are_what_an_arm_would_cost(study: StudyResults) -> None:
 def test_notes_say_what_was_capped_and_the_audit_is_kept(study: StudyResults) -> None:
     assert any("at most 6 patches a slide were read" in note for note in study.notes)
     assert '"verdict": "no leak"' in (study.folder / "audit.json").read_text()
-    assert load_study(study.folder).predictions.equals(study.predictions)
+    back = load_study(study.folder)
+    assert back.predictions.equals(study.predictions)
+    assert back.validation.equals(study.validation)
+    assert set(study.validation["arm"].unique()) == {"slide@8", "stain", "patch", "both"}
+    pairs = study.predictions.join(study.validation, on=["arm", "fold", "patient"])
+    assert pairs.is_empty(), "a patient validates and tests in one fold"
 
 
 def test_a_killed_study_goes_on_and_ends_with_the_same_bytes(

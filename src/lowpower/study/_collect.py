@@ -18,6 +18,7 @@ from lowpower.study._units import Done, unit_folder
 
 __all__ = ["collect"]
 
+_PLACE = ("row", "slide", "patient", "label")
 MEASURED_MPP = 0.5
 """What the stain measurement reads at, about."""
 
@@ -31,7 +32,8 @@ def collect(
     done: Mapping[tuple[str, int], Done],
 ) -> StudyResults:
     """Gather a study's results; see `StudyResults`."""
-    tables, units, costs, left_out = [], [], [], []
+    tables, validation, units, costs, left_out = [], [], [], [], []
+    probabilities = _probabilities(config)
     for arm in config.arms:
         for fold in wanted:
             unit = done[arm.name, fold]
@@ -39,7 +41,10 @@ def collect(
             if unit.state != "ok":
                 continue
             table = pl.read_parquet(unit_folder(config, arm, fold) / "test.parquet").sort("row")
-            tables.append(table.with_columns(arm=pl.lit(arm.name), fold=pl.lit(fold, pl.Int64)))
+            mark = {"arm": pl.lit(arm.name), "fold": pl.lit(fold, pl.Int64)}
+            tables.append(table.with_columns(**mark))
+            seen = pl.read_parquet(unit_folder(config, arm, fold) / "validation.parquet").sort("row")
+            validation.append(seen.with_columns(**mark).select("arm", "fold", *_PLACE, *probabilities))
             costs += _costs(config, arm, fold, table["row"].to_list(), artefacts, done)
             left_out += [
                 (arm.name, fold, row, cohort.table["slide_name"][row], reason)
@@ -56,11 +61,16 @@ def collect(
         costs=pl.DataFrame(costs, schema=COSTS, orient="row"),
         left_out=missing,
         notes=_notes(config, cohort, folds, wanted, artefacts, missing),
+        validation=pl.concat(validation) if validation else pl.DataFrame(),
     )
 
 
+def _probabilities(config: StudyConfig) -> list[str]:
+    return [f"p_{index}" for index in range(len(scheme_of(config.scheme).classes))]
+
+
 def _predictions(config: StudyConfig, cohort: Cohort, tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    names = [f"p_{index}" for index in range(len(scheme_of(config.scheme).classes))]
+    names = _probabilities(config)
     columns = ["arm", "fold", "row", "slide", "patient", "site", "scanner", "label", *names]
     columns += ["set_size", "referred"]
     if not tables:
