@@ -1,0 +1,59 @@
+"""`lowpower study`: mistakes in one sentence; a failed arm shown, and its exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.training.toys import toy_cohort
+
+STUDY = """
+cohort: cohort.csv
+out: out
+accelerator: cpu
+folds: {outer: 2, validation_share: 0.4}
+patches: {size: 48, max_patches: 6, min_tissue: 0.3}
+arms:
+  - {name: stain, paradigm: mil, encoder: stain, mpp: 2, fitting: {epochs: 1}}
+  - {paradigm: measured}
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    toy_cohort(tmp_path, per_class=4)
+    path = tmp_path / "study.yaml"
+    path.write_text(STUDY)
+    return path
+
+
+def test_a_failed_arm_is_in_the_table_and_in_the_exit_code(lowpower, study):
+    finished = lowpower("study", study, "--workers", "1")
+    assert finished.code == 1
+    assert "Research use only" in finished.out
+    assert "measured, fold 0: failed: no training slide could be used" in finished.out
+    assert "results: " in finished.out
+    again = study.read_text().replace("epochs: 1", "epochs: 2")
+    study.write_text(again)
+    finished = lowpower("study", study)
+    assert finished.code == 1
+    assert finished.err.count("\n") == 1
+    assert "holds a study whose arm stain differs" in finished.err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("paradigm: measurd", "did you mean measured?"),
+        ("encoder: stains, paradigm: mil", "did you mean stain"),
+        ("paradigm: measured, mmp: 2", "unknown key arms.0.measured.mmp"),
+    ],
+)
+def test_a_wrong_word_is_one_sentence(lowpower, tmp_path, line, said):
+    path = tmp_path / "study.yaml"
+    path.write_text(f"cohort: cohort.csv\narms:\n  - {{{line}}}\n")
+    finished = lowpower("study", path)
+    assert finished.code == 1
+    assert finished.err.startswith("lowpower: ")
+    assert said in finished.err
+    assert "Traceback" not in finished.err
