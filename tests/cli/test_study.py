@@ -38,7 +38,7 @@ def test_a_failed_arm_is_in_the_table_and_in_the_exit_code(lowpower, study):
     finished = lowpower("study", study)
     assert finished.code == 1
     assert finished.err.count("\n") == 1
-    assert "holds a study whose arm stain differs" in finished.err
+    assert "since this study was begun arm stain changed" in finished.err
 
 
 @pytest.mark.parametrize(

@@ -177,11 +177,11 @@ def test_arms_may_be_added_but_nothing_else_changed(
     shutil.copytree(study.folder, folder)
     kept = [entry for entry in arms() if entry["paradigm"] == "slide"]
     changes: list[tuple[dict[str, Any], str]] = [
-        ({"seed": 1}, "whose seed differs"),
-        ({"folds": {"outer": 2, "validation_share": 0.3}}, "folds.validation_share differs"),
-        ({"entries": kept}, "whose arm stain differs"),
+        ({"seed": 1}, "since this study was begun seed changed"),
+        ({"folds": {"outer": 2, "validation_share": 0.3}}, "folds.validation_share changed"),
+        ({"entries": kept}, "arm stain was removed"),
         ({"entries": [arms()[0] | {"mpp": 2}, *arms()[1:]]}, "fuses 'slide@8'"),
-        ({"entries": [arms()[0], STAIN | {"head": "softmax"}, *arms()[2:]]}, "whose arm stain differs"),
+        ({"entries": [arms()[0], STAIN | {"head": "softmax"}, *arms()[2:]]}, "arm stain changed"),
     ]
     for change, said in changes:
         with pytest.raises(ConfigError, match=said):

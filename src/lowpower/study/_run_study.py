@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import torch
 from pydantic import ValidationError
 
 from lowpower.cohort import Cohort, Folds, audit_leakage, make_folds, read_cohort
@@ -70,20 +72,31 @@ def run_study(
     _open_folder(config, fresh=fresh)
     folds.save(config.folder / FOLDS)
     needs = tuple(dict.fromkeys(need for arm in config.arms for need in needs_of(arm, config)))
-    artefacts = make_artefacts(
-        needs,
-        cohort,
-        [slide.row for slide in folds.slides],
-        config.cache_folder,
-        workers=workers,
-        threads=config.threads,
-        progress=lambda done, total: report("preparing slides", done, total),
-    )
-    _audit(config, cohort, folds, artefacts)
-    done = _run_units(config, cohort, folds, wanted, artefacts, workers, report)
+    with _threads_kept():
+        artefacts = make_artefacts(
+            needs,
+            cohort,
+            [slide.row for slide in folds.slides],
+            config.cache_folder,
+            workers=workers,
+            threads=config.threads,
+            progress=lambda done, total: report("preparing slides", done, total),
+        )
+        _audit(config, cohort, folds, artefacts)
+        done = _run_units(config, cohort, folds, wanted, artefacts, workers, report)
     results = collect(config, cohort, folds, wanted, artefacts, done)
     save_results(results)
     return results
+
+
+@contextlib.contextmanager
+def _threads_kept() -> Iterator[None]:
+    """Give the caller's process its number of threads back: with one worker, units run in it."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _folds(config: StudyConfig, cohort: Cohort) -> Folds:
@@ -123,7 +136,7 @@ def _open_folder(config: StudyConfig, *, fresh: bool) -> None:
         changed = _difference(earlier, config)
         if changed is not None:
             raise ConfigError(
-                f"{folder}: holds a study whose {changed} differs; name another folder with --out, or start "
+                f"{folder}: since this study was begun {changed}; name another folder with --out, or start "
                 "anew with --fresh (arms may be added, and folds run, without)."
             )
     write_json(record, config.model_dump(mode="json"))
@@ -134,14 +147,16 @@ def _difference(earlier: StudyConfig, now: StudyConfig) -> str | None:
     before, after = earlier.model_dump(mode="json"), now.model_dump(mode="json")
     for key in before:
         if key not in ("arms", "notes", "out", "cache", "folds") and before[key] != after[key]:
-            return key
+            return f"{key} changed"
     for key in before["folds"]:
         if key != "only" and before["folds"][key] != after["folds"][key]:
-            return f"folds.{key}"
+            return f"folds.{key} changed"
     arms = {arm["name"]: arm for arm in after["arms"]}
     for arm in before["arms"]:
-        if arms.get(arm["name"]) != arm:
-            return f"arm {arm['name']}"
+        if arm["name"] not in arms:
+            return f"arm {arm['name']} was removed"
+        if arms[arm["name"]] != arm:
+            return f"arm {arm['name']} changed"
     return None
 
 
