@@ -145,7 +145,7 @@ def main() -> None:
     if options.peak:
         import lowpower as lp
 
-        lp.score(options.slide, options.model)
+        lp.score(options.slide, options.model, measure=False)
         print(peak_gigabytes())
         return
     started = time.perf_counter()

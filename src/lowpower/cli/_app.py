@@ -14,6 +14,7 @@ from lowpower.cli import (
     _demo,
     _doctor,
     _evaluate,
+    _export,
     _measure,
     _prepare,
     _score,
@@ -45,6 +46,7 @@ for verb in (
     _score,
     _measure,
     _study,
+    _export,
 ):
     app.command(name=verb.__name__.rsplit("_", 1)[-1])(verb.command)
 

@@ -150,7 +150,7 @@ def _dots(
     column = np.clip((cells.x * width / size[0]).astype(int), 0, width - 1)
     row = np.clip((cells.y * height / size[1]).astype(int), 0, height - 1)
     # A dot about as large as a nucleus, at least one pixel.
-    radius = max(0, round(5.0 * width / size[0] / mpp))
+    radius = max(0, round(3.5 * width / size[0] / mpp))
     for kind in (OTHER, *_BLUE_TO_RED):
         at = np.zeros((height, width), np.uint8)
         at[row[classes == kind], column[classes == kind]] = 1

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lowpower.files import atomic_path
 from lowpower.scoring._cell_look import COLOURS, OTHER, class_names
 from lowpower.stain import Cells
-from lowpower.views import outlines
+from lowpower.tissue import outlines
 
 __all__ = ["annotation", "mask_annotations", "write_cells_geojson", "write_collection"]
 

@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from lowpower.scoring._geojson import annotation
 from lowpower.slides import Slide
+from lowpower.tissue import outlines
 from lowpower.units import Box
-from lowpower.views import outlines
 
 __all__ = ["INK", "Explanation", "draw_overlay", "draw_scale_bar", "draw_text", "network_annotations"]
 

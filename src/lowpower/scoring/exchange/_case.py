@@ -1,0 +1,102 @@
+"""A scored or measured slide as read back from its folder: what every export says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from lowpower.errors import ConfigError
+from lowpower.scoring._measured import Measured, MeasuredSlide
+from lowpower.scoring._result import Result
+
+__all__ = ["Case", "find_records", "read_case"]
+
+_NAMES = ("result.json", "measurement.json")
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One slide's record, whichever verb made it.
+
+    Attributes:
+        path: The JSON file.
+        record: What it says.
+    """
+
+    path: Path
+    record: Result | MeasuredSlide
+
+    @property
+    def folder(self) -> Path:
+        """Where pictures and cells lie."""
+        return self.path.parent
+
+    @property
+    def slide(self) -> Path:
+        """The slide's file, as it was given."""
+        return Path(self.record.file)
+
+    @property
+    def marker(self) -> str:
+        """What was stained."""
+        return self.record.marker or ""
+
+    @property
+    def scored(self) -> Result | None:
+        """The record, where a network answered."""
+        return self.record if isinstance(self.record, Result) else None
+
+    @property
+    def measured(self) -> Measured | None:
+        """What was measured, with a network or without."""
+        return self.record.measured
+
+    @property
+    def identifier(self) -> str:
+        """What names the slide without any patient: its content."""
+        return f"sha256:{self.record.slide_sha256}"
+
+    def row(self) -> Mapping[str, Any]:
+        """One flat row of a table."""
+        return self.record.summary_row()
+
+
+def find_records(given: Path) -> list[Path]:
+    """The records of a JSON file, a slide's folder, or a batch's folder, in order of name.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    if given.is_file():
+        return [given]
+    for pattern in _NAMES:
+        here = given / pattern
+        if here.is_file():
+            return [here]
+    found = sorted(path for name in _NAMES for path in given.glob(f"*/{name}"))
+    if not found:
+        raise ConfigError(
+            f"{given}: holds no result.json or measurement.json; give what `lowpower score` or "
+            "`lowpower measure` wrote."
+        )
+    return found
+
+
+def read_case(path: Path) -> Case:
+    """Read one record.
+
+    Raises:
+        ConfigError: if it is no result or measurement of this version.
+    """
+    try:
+        told = json.loads(path.read_bytes())
+        kind = MeasuredSlide if "decision" not in told else Result
+        return Case(path, kind.model_validate(told))
+    except (OSError, ValueError, TypeError, ValidationError) as error:
+        why = str(error).splitlines()[0]
+        raise ConfigError(f"{path}: is no result or measurement of this software ({why}).") from error

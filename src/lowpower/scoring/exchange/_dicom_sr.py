@@ -1,0 +1,276 @@
+"""A case as a DICOM Comprehensive 3D SR, TID 1500: measurements with codes, the slide referenced or named."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import uuid
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lowpower.files import write_bytes
+from lowpower.scoring.exchange._case import Case
+from lowpower.scoring.exchange._codes import (
+    AGREEMENT,
+    DECISION,
+    H_SCORE,
+    LEVELS,
+    MEASURED,
+    MICROSCOPY,
+    PERCENT,
+    PRESENCE,
+    SHARES,
+    STAINING,
+    TUMOUR_CELLS,
+    Term,
+    probability_term,
+    value_term,
+)
+from lowpower.scoring.exchange._identity import Identity
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = ["write_sr"]
+
+_MANUFACTURER = "lowpower developers"
+
+
+def write_sr(path: Path, case: Case, identity: Identity) -> None:
+    """Write the report; PRELIMINARY and UNVERIFIED, since no human has looked.
+
+    Patient and study are those of the slide where it is DICOM, else what `identity` gives, else empty: then
+    the slide is named by its SHA-256 alone.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # A DICOM slide's own patient and study fields go in as they stand, long or oddly spelt ones too.
+        warnings.simplefilter("ignore", UserWarning)
+        _document(case, identity).save_as(buffer, enforce_file_format=True)
+    write_bytes(path, buffer.getvalue())
+
+
+def _document(case: Case, identity: Identity) -> Dataset:
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+
+    sources = _slide_instances(case.slide)
+    evidence = sources or [_stand_in(case, identity)]
+    context = hd.sr.ObservationContext(
+        observer_device_context=hd.sr.ObserverContext(
+            observer_type=codes.DCM.Device,
+            observer_identifying_attributes=hd.sr.DeviceObserverIdentifyingAttributes(
+                uid=_uid("device", case.record.software_version),
+                name="lowpower",
+                manufacturer_name=_MANUFACTURER,
+                model_name=f"lowpower {case.record.software_version}",
+            ),
+        )
+    )
+    report = hd.sr.MeasurementReport(
+        observation_context=context,
+        procedure_reported=_coded(MICROSCOPY),
+        imaging_measurements=_groups(case, sources),
+        title=codes.DCM.ImagingMeasurementReport,
+        referenced_images=sources or None,
+    )
+    document = hd.sr.Comprehensive3DSR(
+        evidence=evidence,
+        content=report[0],
+        series_instance_uid=_uid("series", case, identity),
+        series_number=1,
+        sop_instance_uid=_uid("instance", case, identity),
+        instance_number=1,
+        manufacturer=_MANUFACTURER,
+        manufacturer_model_name="lowpower",
+        software_versions=case.record.software_version,
+        device_serial_number="none",
+        series_description="Research use only: not a medical device",
+        is_complete=True,
+        is_final=False,
+        is_verified=False,
+        record_evidence=bool(sources),
+    )
+    if not sources:
+        # highdicom takes the study from an image; a slide that is no DICOM object is not cited as one.
+        del document.CurrentRequestedProcedureEvidenceSequence
+    _stamp(document, identity.when)
+    return document
+
+
+def _groups(case: Case, sources: list[Dataset]) -> list[Any]:
+    """The network's group and the measurement's, each with who made it."""
+    groups = []
+    scored, measured = case.scored, case.measured
+    if scored is not None and scored.model is not None:
+        groups.append(
+            _group(
+                case,
+                sources,
+                "network",
+                (scored.model.name, scored.model.version),
+                [
+                    _measurement(probability_term(name), share, "no_units")
+                    for name, share in (scored.probabilities or {}).items()
+                ],
+                [(DECISION, value_term(case.marker, scored.decision or "refer"))]
+                + ([(AGREEMENT, LEVELS[scored.agreement.level])] if scored.agreement else []),
+                [*scored.reasons, *([scored.agreement.sentence] if scored.agreement else [])],
+            )
+        )
+    if measured is not None:
+        numbers = [_measurement(TUMOUR_CELLS, measured.tumour_cells, "no_units")]
+        for name, share in (measured.shares or {}).items():
+            if (case.marker == "HER2") or name != "none":
+                numbers.append(_measurement(SHARES[name], 100 * share, "percent"))
+        if measured.percent is not None:
+            numbers.append(_measurement(PERCENT[case.marker], measured.percent, "percent"))
+        if measured.h_score is not None:
+            numbers.append(_measurement(H_SCORE, measured.h_score, "no_units"))
+        answers = []
+        if measured.score is not None and case.marker in PRESENCE:
+            answers = [
+                (MEASURED, value_term(case.marker, measured.score)),
+                (PRESENCE[case.marker], value_term(case.marker, measured.score)),
+            ]
+        version = case.record.software_version
+        groups.append(
+            _group(
+                case, sources, "measurement", ("lowpower measure", version), numbers, answers,
+                [measured.sentence, *measured.notes],
+            )
+        )  # fmt: skip
+    return groups
+
+
+def _group(
+    case: Case,
+    sources: list[Dataset],
+    name: str,
+    algorithm: tuple[str, str],
+    numbers: list[Any],
+    answers: list[tuple[Term, Term]],
+    comments: list[str],
+) -> Any:
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+
+    group = hd.sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=hd.sr.TrackingIdentifier(
+            uid=_uid(name, case), identifier=f"{case.marker} {name}, slide {case.identifier}"
+        ),
+        method=_coded(STAINING),
+        algorithm_id=hd.sr.AlgorithmIdentification(name=algorithm[0], version=algorithm[1]),
+        measurements=numbers,
+        qualitative_evaluations=[
+            hd.sr.QualitativeEvaluation(_coded(question), _coded(answer)) for question, answer in answers
+        ],
+        source_images=[hd.sr.SourceImageForMeasurementGroup.from_source_image(sources[0])]
+        if sources
+        else None,
+    )
+    # TID 1501 is extensible: what a person must read goes in as text.
+    for comment in [f"{case.record.notice} Slide: {case.slide.name}, {case.identifier}.", *comments]:
+        group[0].ContentSequence.append(
+            hd.sr.TextContentItem(
+                codes.DCM.Comment, comment, relationship_type=hd.sr.RelationshipTypeValues.CONTAINS
+            )
+        )
+    return group
+
+
+def _measurement(term: Term, value: float, unit: str) -> Any:
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+
+    units = {"percent": codes.UCUM.Percent, "no_units": codes.UCUM.NoUnits}[unit]
+    return hd.sr.Measurement(_coded(term), round(float(value), 4), units)
+
+
+def _coded(term: Term) -> Any:
+    import highdicom as hd
+
+    return hd.sr.CodedConcept(term.code, term.scheme, term.short)
+
+
+def _uid(name: str, *parts: object) -> str:
+    """A UID under 2.25 (X.667) that the same case and identity always get."""
+    said = [part.path.read_bytes().hex() if isinstance(part, Case) else repr(part) for part in parts]
+    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_URL, ' '.join(['lowpower', name, *said])).int}"
+
+
+def _slide_instances(slide: Path) -> list[Dataset]:
+    """The slide's finest DICOM instance without pixels, if the slide is DICOM and still there."""
+    from pydicom import dcmread
+    from pydicom.errors import InvalidDicomError
+
+    files = sorted(slide.iterdir()) if slide.is_dir() else [slide]
+    found = []
+    for file in files:
+        try:
+            dataset = dcmread(file, stop_before_pixels=True)
+        except (OSError, InvalidDicomError):
+            continue
+        if dataset.get("Modality") == "SM":
+            found.append(dataset)
+    widest = max(found, key=lambda one: int(one.get("TotalPixelMatrixColumns", 0)), default=None)
+    if widest is None:
+        return []
+    for keyword in _INHERITED:
+        if keyword not in widest or not _well_formed(keyword, str(widest.get(keyword))):
+            setattr(widest, keyword, "")
+    return [widest]
+
+
+_INHERITED = (
+    "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate",
+    "StudyTime",
+)  # fmt: skip
+
+
+def _well_formed(keyword: str, value: str) -> bool:
+    """Whether a date or time of the slide is one; some scanners write other shapes, which no SR may carry."""
+    from pydicom.valuerep import DA, TM
+
+    kind = DA if keyword.endswith("Date") else TM if keyword.endswith("Time") else str
+    try:
+        kind(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _stand_in(case: Case, identity: Identity) -> Dataset:
+    """Patient and study for a slide that is not DICOM: as given, otherwise empty."""
+    from pydicom.dataset import Dataset
+
+    stand_in = Dataset()
+    for keyword in _INHERITED:
+        setattr(stand_in, keyword, "")
+    stand_in.PatientID = identity.patient_id or ""
+    stand_in.AccessionNumber = identity.accession or ""
+    stand_in.StudyInstanceUID = _uid(
+        "study", case.record.slide_sha256, identity.patient_id, identity.accession
+    )
+    stand_in.SOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.6"
+    stand_in.SOPInstanceUID = _uid("slide", case.record.slide_sha256)
+    stand_in.SeriesInstanceUID = _uid("slides", case.record.slide_sha256)
+    stand_in.SpecificCharacterSet = "ISO_IR 192"
+    return stand_in
+
+
+def _stamp(document: Dataset, when: datetime.datetime) -> None:
+    """One time in every place, so that the same export gives the same bytes."""
+    date, time = when.strftime("%Y%m%d"), when.strftime("%H%M%S")
+    for keyword in ("ContentDate", "SeriesDate", "InstanceCreationDate"):
+        if keyword in document:
+            setattr(document, keyword, date)
+    for keyword in ("ContentTime", "SeriesTime", "InstanceCreationTime"):
+        if keyword in document:
+            setattr(document, keyword, time)
+    for equipment in document.get("ContributingEquipmentSequence", []):
+        equipment.ContributionDateTime = f"{date}{time}"

@@ -1,0 +1,307 @@
+"""Exports, read back by libraries that did not write them: pydicom, fhir.resources, pypdf."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import json
+from pathlib import Path
+
+import pydicom
+import pypdf
+import pytest
+from fhir.resources.R4B.bundle import Bundle
+from PIL import Image
+
+from lowpower.errors import ConfigError
+from lowpower.scoring import Measured, MeasuredSlide, Result
+from lowpower.scoring.exchange import export, terms
+
+WHEN = datetime.datetime(2026, 11, 24, 12, 0, tzinfo=datetime.UTC)
+DOCUMENTED = (Path(__file__).parents[2] / "docs" / "exchange.md").read_text(encoding="utf-8")
+R4_OBSERVATION = set(
+    "resourceType id meta text identifier basedOn partOf status category code subject focus encounter "
+    "effectiveDateTime issued performer valueQuantity valueCodeableConcept dataAbsentReason interpretation "
+    "note bodySite method specimen device referenceRange hasMember derivedFrom component".split()
+)
+R4_REPORT = set(
+    "resourceType id meta text identifier basedOn status category code subject encounter effectiveDateTime "
+    "issued performer resultsInterpreter specimen result imagingStudy media conclusion conclusionCode "
+    "presentedForm".split()
+)
+MEASURED = {
+    "marker": "HER2",
+    "score": "2+",
+    "group": "equivocal",
+    "sentence": "measured 2+ (equivocal): complete staining in 24.3% of tumour cells.",
+    "tumour_cells": 3651,
+    "cells": {"tumour": 3651, "stromal": 5074},
+    "shares": {
+        "none": 0.31, "faint_incomplete": 0.45, "moderate_complete": 0.23, "intense_complete": 0.01
+    },
+    "percent": 69.0,
+    "h_score": 94.0,
+    "deciding": {
+        "what": "complete staining", "share": 0.24, "cutoff": 0.1, "nearest": "3+", "distance": 0.09
+    },
+}  # fmt: skip
+RESULT = {
+    "file": "case-17.svs",
+    "state": "ok",
+    "marker": "HER2",
+    "scheme": "her2_four",
+    "decision": "refer",
+    "reason": "Refer to a pathologist: 1+ and 2+ cannot be told apart.",
+    "reason_code": "refer",
+    "reasons": ["Refer to a pathologist: 1+ and 2+ cannot be told apart."],
+    "probabilities": {"0": 0.05, "1+": 0.4, "2+": 0.5, "3+": 0.05},
+    "prediction_set": ["1+", "2+"],
+    "measured": MEASURED,
+    "agreement": {"level": "agree", "sentence": "The network says 2+, measured 2+."},
+    "qc": {
+        "area_mm2": 1.2, "pieces": 1, "white_point": [235, 234, 243], "white_point_source": "glass",
+        "stain": "h-dab"
+    },
+    "model": {
+        "name": "her2-sim", "version": "1", "sha256": "ab" * 32, "trained_on": "Simulated slides only."
+    },
+    "mpp": 0.25,
+    "mpp_source": "option",
+    "slide_sha256": "cd" * 32,
+    "software_version": "0.1.0",
+}  # fmt: skip
+
+
+@pytest.fixture
+def case(tmp_path):
+    """A scored slide's folder with its pictures."""
+
+    def write(record=None, name="case-17", model=Result):
+        folder = tmp_path / "results" / name
+        folder.mkdir(parents=True)
+        said = model.model_validate({**RESULT, **(record or {})} if model is Result else record)
+        file = "result.json" if model is Result else "measurement.json"
+        (folder / file).write_text(said.model_dump_json(), encoding="utf-8")
+        Image.new("RGB", (1600, 700), (200, 180, 160)).save(folder / "overlay.png")
+        Image.new("RGB", (1680, 1856), (180, 190, 210)).save(folder / "cells.png")
+        return folder
+
+    return write
+
+
+def content(item, found=None):
+    """Every (concept meaning, value) of an SR, flat."""
+    found = [] if found is None else found
+    for child in item.get("ContentSequence", []):
+        name = child.ConceptNameCodeSequence[0] if "ConceptNameCodeSequence" in child else None
+        if child.ValueType == "NUM":
+            value = child.MeasuredValueSequence[0]
+            found.append((name, float(value.NumericValue), value.MeasurementUnitsCodeSequence[0].CodeValue))
+        elif child.ValueType == "CODE":
+            found.append((name, child.ConceptCodeSequence[0], None))
+        elif child.ValueType in ("TEXT", "UIDREF"):
+            found.append((name, child.get("TextValue", child.get("UID")), None))
+        content(child, found)
+    return found
+
+
+class TestDicomSR:
+    def test_numbers_and_codes_come_back(self, case, tmp_path):
+        folder = case()
+        (path,) = export(folder, ["dicom-sr"], when=WHEN, patient_id="P-4", accession="A-9").files
+        report = pydicom.dcmread(path)
+        assert report.Modality == "SR"
+        assert report.SOPClassUID.name == "Comprehensive 3D SR Storage"
+        assert report.ContentTemplateSequence[0].TemplateIdentifier == "1500"
+        assert (report.PreliminaryFlag, report.VerificationFlag) == ("PRELIMINARY", "UNVERIFIED")
+        assert (report.PatientID, report.AccessionNumber, report.PatientName) == ("P-4", "A-9", "")
+        assert "CurrentRequestedProcedureEvidenceSequence" not in report
+        items = content(report)
+        numbers = {name.CodeValue: (value, unit) for name, value, unit in items if unit}
+        assert numbers["h-score"] == (94.0, "1")
+        assert numbers["percent-stained"] == (69.0, "%")
+        assert numbers["p-2+"] == (0.5, "1")
+        assert numbers["tumour-cells"][0] == 3651
+        coded = {
+            name.CodeValue: (value.CodeValue, value.CodingSchemeDesignator)
+            for name, value, unit in items
+            if unit is None and hasattr(value, "CodeValue")
+        }
+        assert coded["85319-2"] == ("LA11842-4", "LN")
+        assert coded["decision"] == ("refer", "99LOWPOWER")
+        assert coded["agreement"] == ("agr-agree", "99LOWPOWER")
+        texts = " ".join(str(value) for _, value, _ in items)
+        assert "Research use only" in texts
+        assert "sha256:cdcd" in texts
+
+    def test_without_identity_nothing_names_a_patient(self, case):
+        (path,) = export(case(), ["dicom-sr"], when=WHEN).files
+        report = pydicom.dcmread(path)
+        for keyword in ("PatientID", "PatientName", "PatientBirthDate", "AccessionNumber", "StudyDate"):
+            assert not report.get(keyword)
+
+    def test_the_same_export_is_the_same_bytes(self, case, tmp_path):
+        folder = case()
+        first, second = (
+            export(folder, ["dicom-sr"], out=tmp_path / name, when=WHEN).files[0].read_bytes()
+            for name in "ab"
+        )
+        assert first == second
+
+    def test_a_dicom_slide_is_referenced(self, case, real_slides):
+        slide = real_slides / "small_dicom.dcm"
+        source = pydicom.dcmread(slide, stop_before_pixels=True)
+        (path,) = export(case({"file": str(slide)}), ["dicom-sr"], when=WHEN).files
+        report = pydicom.dcmread(path)
+        assert report.StudyInstanceUID == source.StudyInstanceUID
+        evidence = report.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
+        assert evidence.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == source.SOPInstanceUID
+
+
+class TestFhir:
+    def bundle(self, folder, **options):
+        (path,) = export(folder, ["fhir"], when=WHEN, **options).files
+        told = json.loads(path.read_bytes())
+        Bundle.model_validate(told)
+        return {entry["resource"]["id"]: entry["resource"] for entry in told["entry"]}
+
+    def test_valid_preliminary_and_said_to_be_research(self, case):
+        resources = list(self.bundle(case(), patient_id="P-4", accession="A-9").values())
+        report, network, measurement, device = resources
+        assert report["resourceType"] == "DiagnosticReport"
+        assert {one["status"] for one in resources[:3]} == {"preliminary"}
+        assert "Research use only" in report["conclusion"]
+        assert report["subject"]["identifier"]["value"] == "P-4"
+        assert report["identifier"][1]["value"] == "A-9"
+        assert [one["reference"][9:] for one in report["result"]] == [network["id"], measurement["id"]]
+        assert network["interpretation"][0]["coding"][0]["code"] == "IND"
+        assert measurement["code"]["coding"][0] == {
+            "system": "http://loinc.org",
+            "code": "85319-2",
+            "display": "HER2 [Presence] in Breast cancer specimen by Immune stain",
+        }
+        assert measurement["valueCodeableConcept"]["coding"][0]["code"] == "LA11842-4"
+        values = {
+            c["code"]["coding"][0]["code"]: c["valueQuantity"]["value"] for c in measurement["component"]
+        }
+        assert values["h-score"] == 94
+        assert values["share-none"] == 31
+        assert device["version"][0]["value"] == "0.1.0"
+
+    def test_every_element_used_is_one_of_r4(self, case):
+        report, *observations, _ = self.bundle(case(), patient_id="P", accession="A").values()
+        assert set(report) <= R4_REPORT
+        for observation in observations:
+            assert set(observation) <= R4_OBSERVATION
+
+    def test_without_identity_there_is_no_subject(self, case):
+        assert all("subject" not in one for one in self.bundle(case()).values())
+
+    @pytest.mark.parametrize(
+        ("marker", "code", "score"), [("ER", "85337-4", "low positive"), ("Ki-67", "85330-9", None)]
+    )
+    def test_a_measurement_alone(self, case, marker, code, score):
+        shares = {"none": 0.93, "weak": 0.04, "moderate": 0.02, "strong": 0.01}
+        measured = {**MEASURED, "marker": marker, "score": score, "shares": shares, "percent": 7.0}
+        record = {"file": "er.svs", "state": "ok", "marker": marker, "measured": measured}
+        folder = case({**record, "slide_sha256": "ef" * 32, "software_version": "0.1.0"}, model=MeasuredSlide)
+        report, measurement, _ = self.bundle(folder).values()
+        assert len(report["result"]) == 1
+        assert measurement["code"]["coding"][0]["code"] == code
+        if marker == "Ki-67":
+            assert measurement["valueQuantity"]["value"] == 7.0
+        else:
+            components = {c["code"]["coding"][0]["code"] for c in measurement["component"]}
+            assert "85329-1" in components
+
+    def test_what_was_not_measured_is_absent_with_a_reason(self, case):
+        nothing = {
+            "marker": "HER2",
+            "sentence": "too coarse.",
+            "tumour_cells": 0,
+            "cells": {},
+            "notes": ["x."],
+        }
+        agreement = {"level": "not measured", "sentence": "too coarse."}
+        _, _, measurement, _ = self.bundle(case({"measured": nothing, "agreement": agreement})).values()
+        assert measurement["dataAbsentReason"]["coding"][0]["code"] == "not-performed"
+
+
+class TestPdf:
+    def test_one_page_says_what_matters(self, case):
+        (path,) = export(case(), ["pdf"], when=WHEN, patient_id="P-4").files
+        document = pypdf.PdfReader(path)
+        assert len(document.pages) == 1
+        text = document.pages[0].extract_text()
+        for said in (
+            "Research use only", "Preliminary", "HER2: refer to a pathologist", "case-17.svs", "patient P-4",
+            "agree", "3651 tumour-like cells", "94 of 300", "her2-sim 1", "Simulated slides only", "Limits",
+        ):  # fmt: skip
+            assert said in text
+        assert len(document.pages[0].images) == 2
+        box = Image.open(io.BytesIO(document.pages[0].images[0].data))
+        assert box.width > 1000
+
+    def test_the_longest_case_stays_on_the_page(self, case):
+        reasons = [
+            f"Reason {number}: " + "something long to say about this slide. " * 3 for number in range(8)
+        ]
+        (path,) = export(case({"reasons": reasons, "file": "x" * 200 + ".svs"}), ["pdf"], when=WHEN).files
+        heights = []
+        pypdf.PdfReader(path).pages[0].extract_text(
+            visitor_text=lambda text, cm, tm, font, size: heights.append(tm[5]) if text.strip() else None
+        )
+        assert min(heights) > 15
+
+
+class TestExport:
+    def test_geojson_and_csv(self, case, tmp_path):
+        folder = case()
+        feature = {"type": "Feature", "geometry": None, "properties": {}}
+        for name in ("tissue", "cells"):
+            (folder / f"{name}.geojson").write_text(
+                json.dumps({"type": "FeatureCollection", "features": [feature]})
+            )
+        case(name="second")
+        made = export(tmp_path / "results", ["geojson", "csv"], out=tmp_path / "out")
+        assert [file.name for file in made.files] == ["objects.geojson", "objects.geojson", "cases.csv"]
+        assert len(json.loads(made.files[0].read_text())["features"]) == 2
+        rows = list(csv.DictReader(made.files[2].read_text().splitlines()))
+        assert [row["measured_score"] for row in rows] == ["2+", "2+"]
+
+    def test_a_refused_slide_is_named_and_the_others_go_on(self, case, tmp_path):
+        case()
+        nothing = dict.fromkeys(["measured", "agreement", "decision", "probabilities"])
+        case({**nothing, "state": "refused", "reason": "no tissue found."}, name="glass")
+        made = export(tmp_path / "results", ["pdf"], when=WHEN)
+        assert len(made.files) == 1
+        assert "no tissue found" in made.skipped[0]
+
+    @pytest.mark.parametrize(
+        ("forms", "options", "words"),
+        [
+            (["word"], {}, "dicom-sr"),
+            ([], {}, "nothing"),
+            (["pdf"], {"patient_id": "P"}, "2 slides"),
+        ],
+    )
+    def test_what_cannot_be_asked(self, case, tmp_path, forms, options, words):
+        case()
+        case(name="second")
+        with pytest.raises(ConfigError, match=words):
+            export(tmp_path / "results", forms, **options)
+
+    def test_what_is_no_result(self, tmp_path):
+        with pytest.raises(ConfigError, match=r"result\.json"):
+            export(tmp_path, ["pdf"])
+        (tmp_path / "result.json").write_text("{}")
+        with pytest.raises(ConfigError, match="no result"):
+            export(tmp_path, ["pdf"])
+
+    def test_every_code_is_documented_and_fits_dicom(self):
+        for term in terms():
+            assert f"`{term.code}`" in DOCUMENTED, term
+            assert len(term.code) <= 16
+            assert len(term.short) <= 64
+        assert Measured.model_validate(MEASURED).score == "2+"
