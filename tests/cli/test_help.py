@@ -5,11 +5,19 @@ import sys
 
 import pytest
 
-<<<<<<< HEAD
-VERBS = ("demo", "doctor", "check", "prepare", "train", "evaluate", "compare", "simulate", "score", "measure")
-=======
-VERBS = ("demo", "doctor", "check", "prepare", "train", "evaluate", "simulate", "score", "measure", "export")
->>>>>>> 8605125 (lowpower export: DICOM SR (TID 1500), FHIR R4, one-page PDF, GeoJSON and CSV; every code with its source)
+VERBS = (
+    "demo",
+    "doctor",
+    "check",
+    "prepare",
+    "train",
+    "evaluate",
+    "compare",
+    "simulate",
+    "score",
+    "measure",
+    "export",
+)
 
 
 def test_help_names_every_verb_and_the_notice(lowpower):
