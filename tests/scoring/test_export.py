@@ -149,6 +149,7 @@ class TestDicomSR:
         )
         assert first == second
 
+    @pytest.mark.filterwarnings("ignore:The .*length:UserWarning")  # the slide's own fields are too long
     def test_a_dicom_slide_is_referenced(self, case, real_slides):
         slide = real_slides / "small_dicom.dcm"
         source = pydicom.dcmread(slide, stop_before_pixels=True)
