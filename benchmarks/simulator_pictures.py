@@ -17,11 +17,19 @@ import cv2
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from skimage.data import immunohistochemistry
 
 from _patches import REPOSITORY, data_folder
 from _realism_sets import _LABORATORY, _SCANNER
 from lowpower.files import write_bytes
-from lowpower.simulate import SlideSpec, draw_laboratory, draw_scanner, draw_slide, simulate_slide
+from lowpower.simulate import (
+    SlideSpec,
+    draw_laboratory,
+    draw_nuclear_slide,
+    draw_scanner,
+    draw_slide,
+    simulate_slide,
+)
 from lowpower.simulate._spec import Artefact
 from lowpower.slides import Slide, open_slide
 from lowpower.units import Box
@@ -123,6 +131,36 @@ def artefacts(folder: Path, out: Path) -> None:
     save(out / "simulated_artefacts.png", np.concatenate(cells, axis=1))
 
 
+def nuclear(folder: Path, out: Path) -> None:
+    """Nuclear markers beside scikit-image's colon (a membrane stain: compare hue and texture, not place)."""
+    shown = ((2, "ER", "negative"), (1, "ER", "low positive"), (5, "ER", "positive"), (3, "PR", "positive"))
+    columns = []
+    for number, marker, status in shown:
+        spec = draw_nuclear_slide(
+            900 + number, status, draw_laboratory(12, number), draw_scanner(12, number, (0.25, 0.25)),
+            marker=marker,
+        )  # fmt: skip
+        path = folder / f"simulated-nuclear-{number}.tif"
+        truth = simulate_slide(spec, path).nuclear
+        assert truth is not None
+        cells = pl.read_parquet(path.with_suffix(".cells.parquet")).filter(pl.col("type") == "tumour")
+        x, y, stained = (cells[name].to_numpy() for name in ("x", "y", "class"))
+        # The square with most tumour cells; where hardly any is stained, one that holds some.
+        rows = np.histogram2d(y, x, bins=16, weights=1 + 4.0 * (stained > 0))
+        row, col = np.unravel_index(np.argmax(rows[0]), rows[0].shape)
+        centre = (float(rows[2][col : col + 2].mean()), float(rows[1][row : row + 2].mean()))
+        with open_slide(path) as slide:
+            caption = f"{marker} {truth.percent:.1f} %"
+            columns.append(
+                np.concatenate([cell(slide, centre, mpp, f"{caption}, {mpp:g} um/px") for mpp in (4.0, 0.25)])
+            )
+    real = immunohistochemistry()
+    crop = cv2.resize(real[100 : 100 + CELL, 60 : 60 + CELL], (CELL, CELL))
+    whole = cv2.resize(real, (CELL, CELL), interpolation=cv2.INTER_AREA)
+    columns.append(np.concatenate([whole, crop]))
+    save(out / "simulated_nuclear.png", np.concatenate(columns, axis=1))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -130,7 +168,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "pictures")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        for make in (beside_real, scores, artefacts):
+        for make in (beside_real, scores, artefacts, nuclear):
             make(Path(scratch), options.out)
 
 
