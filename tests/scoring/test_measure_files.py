@@ -109,6 +109,17 @@ def test_nuclear_markers(save, tmp_path, marker, score):
     assert (record.measured.allred is None) == (marker == "Ki-67")
 
 
+def test_control_tissue_is_left_out_and_shown(save, tmp_path):
+    whole = one(save(sheet(membrane=1.0)), tmp_path)
+    control = tmp_path / "control.geojson"
+    control.write_text(square(0, 260))
+    record = one(save(sheet(membrane=1.0)), tmp_path, control=str(control))
+    features = json.loads((tmp_path / "out" / "field" / "tissue.geojson").read_text())["features"]
+    names = [feature["properties"]["classification"]["name"] for feature in features]
+    assert set(names) == {"Tissue", "Control tissue"}
+    assert record.measured.tumour_cells < whole.measured.tumour_cells
+
+
 def test_a_bad_slide_does_not_end_the_others(save, tmp_path):
     good = save(sheet(membrane=0.3))
     records = measure_files([tmp_path / "absent.svs", good], MeasureOptions(mpp=0.5), out=tmp_path / "out")

@@ -28,6 +28,7 @@ __all__ = ["FieldProgress", "MeasureRequest", "measure_slide"]
 FieldProgress = Callable[[int, int], None]
 Polygons = list[list[NDArray[np.float64]]]
 _REGION = (230, 60, 200)
+_CONTROL = (60, 160, 120)
 _OVER_EDGE = 0.01
 
 
@@ -66,6 +67,7 @@ def measure_slide(slide: Slide, tissue: Tissue, request: MeasureRequest) -> tupl
     )
     record = measured_of(measurement, clipping_notes(slide, tissue))
     features = mask_annotations(tissue.mask, slide.size, "Tissue")
+    features += mask_annotations(tissue.control, slide.size, "Control tissue", _CONTROL)
     features += [annotation(rings, "Region", _REGION) for rings in polygons or ()]
     cells = measurement.cells
     if cells is None or len(cells) == 0:
