@@ -151,8 +151,9 @@ def nuclear(folder: Path, out: Path) -> None:
         centre = (float(rows[2][col : col + 2].mean()), float(rows[1][row : row + 2].mean()))
         with open_slide(path) as slide:
             caption = f"{marker} {truth.percent:.1f} %"
+            places = ((slide.size[0] / 2, slide.size[1] / 2), 4.0), (centre, 0.25)
             columns.append(
-                np.concatenate([cell(slide, centre, mpp, f"{caption}, {mpp:g} um/px") for mpp in (4.0, 0.25)])
+                np.concatenate([cell(slide, at, mpp, f"{caption}, {mpp:g} um/px") for at, mpp in places])
             )
     real = immunohistochemistry()
     crop = cv2.resize(real[100 : 100 + CELL, 60 : 60 + CELL], (CELL, CELL))
