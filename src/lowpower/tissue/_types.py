@@ -136,7 +136,6 @@ class Tissue:
 
     Attributes:
         mask: (H, W) bool over the whole slide at `mpp`: the sample, control tissue left out.
-        control: (H, W) bool, on-slide control tissue.
         mpp: Effective um/px of the masks.
         area_mm2: Area of the sample.
         pieces: Connected pieces, largest first, those of the sample before those of the control.
@@ -144,10 +143,10 @@ class Tissue:
         white_point_source: Where the white point came from.
         qc: Numbers and flags.
         box: Bounding box of the sample, base pixels.
+        control: (H, W) bool, on-slide control tissue.
     """
 
     mask: NDArray[np.bool_]
-    control: NDArray[np.bool_]
     mpp: Mpp
     area_mm2: float
     pieces: tuple[Piece, ...]
@@ -155,3 +154,4 @@ class Tissue:
     white_point_source: WhitePointSource
     qc: TissueQC
     box: Box
+    control: NDArray[np.bool_]
