@@ -17,7 +17,8 @@ _METRICS = ("auc_macro", "f1_weighted", "accuracy", "kappa_quadratic")
 def print_study(console: Console, results: StudyResults) -> None:
     """One row an arm; then what failed, one line each, and what a reader must know."""
     table = Table(title="Research use only: not a medical device.", title_justify="left")
-    for name in ("arm", "AUC, macro", "F1, weighted", "accuracy", "kappa, quadratic", "s/slide", "state"):
+    table.add_column("arm", no_wrap=True)
+    for name in ("AUC, macro", "F1, weighted", "accuracy", "kappa", "s/slide", "state"):
         table.add_column(name)
     for arm in results.arms:
         predictions = results.of_arm(arm.name)
