@@ -103,6 +103,7 @@ def compare_with_reference(
     seed: int = 0,
     resamples: int = 2000,
     confidence: float = 0.95,
+    keep_shared: bool = False,
 ) -> ComparisonSet:
     """Compare every model with the reference on the same slides.
 
@@ -113,14 +114,20 @@ def compare_with_reference(
         seed: Of the resampling.
         resamples: How many.
         confidence: Of the intervals.
+        keep_shared: Compare each model over the slides that it shares with the reference; a note says how
+            many. A model that shares none is not compared.
 
     Raises:
         PredictionsError: if a table is not one, or slides, patients or labels differ between them.
     """
     scheme = scheme_of(scheme)
+    pairs = {name: (tables[reference], table) for name, table in tables.items() if name != reference}
+    notes: list[str] = []
+    if keep_shared:
+        pairs, notes = _over_shared(pairs)
     comparisons = {
         name: compare_predictions(
-            tables[reference],
+            first,
             table,
             scheme,
             names=(reference, name),
@@ -128,18 +135,35 @@ def compare_with_reference(
             resamples=resamples,
             confidence=confidence,
         )
-        for name, table in tables.items()
-        if name != reference
+        for name, (first, table) in pairs.items()
     }
     tests = [test for name, found in comparisons.items() for test in _tests(name, found, scheme)]
-    notes = list(dict.fromkeys(note for found in comparisons.values() for note in found.notes))
+    notes += [note for found in comparisons.values() for note in found.notes]
     return ComparisonSet(
         scheme=scheme.name,
         reference=reference,
         comparisons=comparisons,
         tests=_corrected(tests),
-        notes=notes,
+        notes=list(dict.fromkeys(notes)),
     )
+
+
+def _over_shared(
+    pairs: Mapping[str, tuple[pl.DataFrame, pl.DataFrame]],
+) -> tuple[dict[str, tuple[pl.DataFrame, pl.DataFrame]], list[str]]:
+    kept, notes = {}, []
+    for name, (first, other) in pairs.items():
+        shared = set(first["slide"]) & set(other["slide"])
+        if not shared:
+            notes.append(f"{name} shares no slide with the reference and is not compared")
+            continue
+        if len(shared) < max(first.height, other.height):
+            notes.append(f"{name} is compared over the {len(shared)} slides that both predicted")
+        kept[name] = (
+            first.filter(pl.col("slide").is_in(shared)),
+            other.filter(pl.col("slide").is_in(shared)),
+        )
+    return kept, notes
 
 
 def _tests(name: str, found: Comparison, scheme: LabelScheme) -> list[PairedTest]:

@@ -9,6 +9,7 @@ from lowpower.study._results import ArmRecord, StudyResults, load_study
 from lowpower.study._run_study import run_study
 from lowpower.study._study_config import StudyConfig
 from lowpower.study._study_read import parse_study, read_study_config
+from lowpower.study._study_report import write_study_report
 from lowpower.study._table_report import TableOutcome, evaluate_table
 from lowpower.study._train import FinishedRun, prepare_run, train_run
 
@@ -34,4 +35,5 @@ __all__ = [
     "run_study",
     "say",
     "train_run",
+    "write_study_report",
 ]

@@ -16,7 +16,7 @@ from lowpower.evaluation.plots import BLUE, GREY, ORANGE, drawn, write_numbers
 __all__ = ["plot_confusions", "plot_forest", "plot_reliabilities", "plot_risks"]
 
 _ALSO = (".svg",)
-_ACROSS = 4
+_ACROSS = 5
 
 
 def plot_forest(metrics: Mapping[str, Metric], path: Path, label: str, marked: str = "") -> Path:
@@ -110,7 +110,7 @@ def plot_risks(evaluations: Mapping[str, Evaluation], path: Path) -> Path:
 
 @contextmanager
 def _small_multiples(path: Path, number: int, height: float) -> Iterator[list[Any]]:
-    """One small panel a model, four across."""
+    """One small panel a model, five across."""
     across = min(_ACROSS, max(2, number))
     down = math.ceil(number / across)
     with drawn(path, (2.15 * across, height * down), grid=(down, across), also=_ALSO) as (_, axes):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
+from pathlib import Path
 
 from PIL import Image
 
 from lowpower.evaluation import Metric
 
-__all__ = ["METRIC_NAMES", "embedded", "say"]
+__all__ = ["METRIC_NAMES", "embedded", "jpeg_of", "say", "svg_of"]
 
 METRIC_NAMES = {
     "auc_macro": "AUC, macro one-vs-rest",
@@ -37,8 +38,26 @@ def say(metric: Metric, digits: int = 2) -> str:
 
 def embedded(picture: Image.Image) -> str:
     """A picture as a data URI; photographs as JPEG, figures stay PNG."""
+    if picture.width > 1500:
+        return jpeg_of(picture)
+    return _uri("png", _encoded(picture, "PNG"))
+
+
+def jpeg_of(picture: Image.Image) -> str:
+    """A picture as a data URI, JPEG."""
+    return _uri("jpeg", _encoded(picture, "JPEG"))
+
+
+def svg_of(path: Path) -> str:
+    """An SVG file as a data URI."""
+    return _uri("svg+xml", path.read_bytes())
+
+
+def _encoded(picture: Image.Image, kind: str) -> bytes:
     buffer = io.BytesIO()
-    photograph = picture.width > 1500
-    picture.convert("RGB").save(buffer, "JPEG" if photograph else "PNG", quality=88)
-    kind = "jpeg" if photograph else "png"
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    picture.convert("RGB").save(buffer, kind, quality=88)
+    return buffer.getvalue()
+
+
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -154,6 +154,11 @@ class StudyConfig(_Section):
     notes: tuple[str, ...] = Field((), description="Sentences that the report repeats.")
     folds: StudyFolds = Field(StudyFolds(), description="Which slides train, validate and test.")
     patches: PatchOptions = Field(PatchOptions(), description="How slides are cut into patches.")
+    reference: str | None = Field(
+        None,
+        description="Arm that the report tests others against; by default the slide network with the best "
+        "validation AUC.",
+    )
     arms: tuple[Arm, ...] = Field(min_length=1, description="What is compared; see below.")
 
     @field_validator("scheme")

@@ -83,6 +83,11 @@ def _check_names(config: StudyConfig, source: str) -> None:
             raise ConfigError(
                 f"{source}: arm name {name!r} may hold letters, digits and . _ @ + - only; it names a folder."
             )
+    if config.reference is not None and config.reference not in names:
+        raise ConfigError(
+            f"{source}: reference {config.reference!r} is no arm of this study; "
+            f"{_near(config.reference, names)}"
+        )
     kinds = {arm.name: arm.paradigm for arm in config.arms}
     for arm in config.arms:
         if not isinstance(arm, FusionArm):

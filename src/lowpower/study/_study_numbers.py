@@ -1,0 +1,254 @@
+"""Every number of a study's report: metrics, costs and tests per arm, pooled over the outer folds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from lowpower.cohort import LabelScheme, scheme_of
+from lowpower.errors import PredictionsError
+from lowpower.evaluation import (
+    MIN_PATIENTS,
+    ComparisonSet,
+    Evaluation,
+    Metric,
+    auc_macro,
+    compare_with_reference,
+    evaluate_predictions,
+    interval_of,
+    resampled,
+)
+from lowpower.study._results import ArmRecord, StudyResults
+
+__all__ = ["ArmCost", "ArmFindings", "Reference", "StudyFindings", "find"]
+
+_IN_USE = ("read", "features", "predict")
+
+
+@dataclass(frozen=True, slots=True)
+class ArmCost:
+    """What an arm costs in use, a slide, and once in training.
+
+    Attributes:
+        seconds: Wall-clock seconds a slide: reading, features, prediction.
+        cpu_seconds: Processor seconds a slide.
+        peak_mb: Highest resident memory of any stage, megabytes.
+        mb_read: Megabytes read a slide; None where the system does not tell.
+        mb_stored: Megabytes stored a slide (views, features).
+        training_minutes: Wall-clock minutes of training and calibration, all folds together.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+    mb_read: float | None
+    mb_stored: float
+    training_minutes: float
+
+
+@dataclass(frozen=True, eq=False)
+class ArmFindings:
+    """One arm.
+
+    Attributes:
+        record: What it is.
+        evaluation: Metrics over all its test slides; None where no fold finished.
+        cost: None where none was measured.
+        referred: Share of slides its conformal sets refer, None without an evaluation.
+        accuracy_kept: Accuracy among the others.
+        failures: Failed folds with their reasons.
+    """
+
+    record: ArmRecord
+    evaluation: Evaluation | None
+    cost: ArmCost | None
+    referred: Metric | None
+    accuracy_kept: Metric | None
+    failures: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The arm that others are held against, and how it was chosen: never by test results."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, eq=False)
+class StudyFindings:
+    """All that the report says in numbers.
+
+    Attributes:
+        scheme: Label scheme.
+        arms: In the configuration's order.
+        reference: None where no arm finished.
+        comparison: Tests against the reference; None where there is no other arm.
+        slides: Slides that at least one arm predicted.
+        patients: Their patients.
+    """
+
+    scheme: LabelScheme
+    arms: tuple[ArmFindings, ...]
+    reference: Reference | None
+    comparison: ComparisonSet | None
+    slides: int
+    patients: int
+
+    @property
+    def finished(self) -> tuple[ArmFindings, ...]:
+        """Arms with an evaluation."""
+        return tuple(arm for arm in self.arms if arm.evaluation is not None)
+
+    def arm(self, name: str) -> ArmFindings:
+        """An arm by name."""
+        return next(arm for arm in self.arms if arm.record.name == name)
+
+
+def find(results: StudyResults, *, resamples: int = 2000, seed: int = 0) -> StudyFindings:
+    """Evaluate every arm over all its test slides, and compare with the reference.
+
+    Args:
+        results: The study.
+        resamples: Bootstrap resamples of patients.
+        seed: Of the resampling.
+    """
+    scheme = scheme_of(results.config.scheme)
+    arms = tuple(_findings(results, record, scheme, resamples, seed) for record in results.arms)
+    finished = [arm.record for arm in arms if arm.evaluation is not None]
+    reference = _reference(results, finished)
+    comparison = None
+    if reference is not None and len(finished) > 1:
+        tables = {record.name: results.of_arm(record.name) for record in finished}
+        comparison = compare_with_reference(
+            tables, scheme, reference.name, resamples=resamples, seed=seed, keep_shared=True
+        )
+    return StudyFindings(
+        scheme=scheme,
+        arms=arms,
+        reference=reference,
+        comparison=comparison,
+        slides=results.predictions["row"].n_unique(),
+        patients=results.predictions["patient"].n_unique(),
+    )
+
+
+def _findings(
+    results: StudyResults, record: ArmRecord, scheme: LabelScheme, resamples: int, seed: int
+) -> ArmFindings:
+    units = results.units.filter((pl.col("arm") == record.name) & (pl.col("state") == "failed"))
+    failures = tuple((int(fold), str(reason)) for fold, reason in units.select("fold", "reason").iter_rows())
+    table = results.of_arm(record.name)
+    if table.is_empty():
+        return ArmFindings(record, None, None, None, None, failures)
+    evaluation = evaluate_predictions(table, scheme, resamples=resamples, seed=seed)
+    referred, kept = _referral(table, resamples, seed)
+    return ArmFindings(record, evaluation, _cost(results, record), referred, kept, failures)
+
+
+def _referral(table: pl.DataFrame, resamples: int, seed: int) -> tuple[Metric, Metric]:
+    """Share referred, and accuracy of the rest, as each fold's conformal rule decided."""
+    probabilities = table.select(pl.col("^p_[0-9]+$")).to_numpy()
+    right = (probabilities.argmax(1) == table["label"].to_numpy()).astype(np.float64)
+    away = table["referred"].to_numpy().astype(np.float64)
+    patients = table["patient"].to_numpy()
+    number = len(np.unique(patients))
+    kept = away == 0
+
+    def statistics(weights: np.ndarray) -> dict[str, np.ndarray]:
+        left = weights @ (1 - away)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return {
+                "referred": weights @ away / weights.sum(1),
+                "kept": np.where(left > 0, weights @ ((1 - away) * right) / left, np.nan),
+            }
+
+    points = {name: float(values[0]) for name, values in statistics(np.ones((1, right.size))).items()}
+    draws = resampled(statistics, patients, resamples, seed) if number >= MIN_PATIENTS else {}
+    found = []
+    for name, slides, behind in (
+        ("referred", right.size, number),
+        ("kept", int(kept.sum()), len(np.unique(patients[kept]))),
+    ):
+        value = points[name]
+        if np.isnan(value):
+            found.append(
+                Metric(value=None, low=None, high=None, n=0, note="undefined: every slide is referred")
+            )
+            continue
+        interval = interval_of(
+            value,
+            draws.get(name, np.full(1, np.nan)),
+            patients=number,
+            behind=behind,
+            successes=(value * slides, float(slides)),
+        )
+        found.append(Metric(value=value, low=interval.low, high=interval.high, n=slides, note=interval.note))
+    return found[0], found[1]
+
+
+def _cost(results: StudyResults, record: ArmRecord) -> ArmCost | None:
+    """Means over the test slides of all folds; a stage's slides are counted once a fold."""
+    mine = results.costs.filter(pl.col("arm") == record.name)
+    use = mine.filter(pl.col("stage").is_in(_IN_USE))
+    if use.is_empty():
+        return None
+    slides = float(use.group_by("fold").agg(pl.col("slides").max())["slides"].sum())
+    read = use["bytes_read"]
+    return ArmCost(
+        seconds=float(use["wall_s"].sum()) / slides,
+        cpu_seconds=float(use["cpu_s"].sum()) / slides,
+        peak_mb=float(use["peak_mb"].to_numpy().max()),
+        mb_read=None if read.null_count() else float(read.sum()) / slides / 1e6,
+        mb_stored=float(use["bytes_stored"].sum()) / slides / 1e6,
+        training_minutes=float(mine.filter(pl.col("stage") == "train")["wall_s"].sum()) / 60,
+    )
+
+
+def _reference(results: StudyResults, finished: Sequence[ArmRecord]) -> Reference | None:
+    """The low-resolution arm to hold others against.
+
+    Slide networks are the low-resolution arms; without one, the arms with the coarsest um/px. Of several the
+    one with the highest mean validation AUC, macro, over the folds; where validation predictions were not
+    kept, the coarsest: chosen before any result, so that tests against it are not optimistic.
+    """
+    if not finished:
+        return None
+    named = results.config.reference
+    if named is not None and any(record.name == named for record in finished):
+        return Reference(named, "named by the configuration")
+    low = [record for record in finished if record.paradigm == "slide"]
+    what = "slide networks"
+    if not low:
+        coarsest = max(record.mpp for record in finished)
+        low, what = [record for record in finished if record.mpp == coarsest], "arms at the coarsest um/px"
+    if len(low) == 1:
+        return Reference(low[0].name, f"the only one of the {what} that finished")
+    scores = {record.name: _validation_auc(results, record.name) for record in low}
+    known = {name: score for name, score in scores.items() if score is not None}
+    if len(known) == len(low):
+        best = max(known, key=lambda name: known[name])
+        return Reference(
+            best,
+            f"of the {what} the one with the highest validation AUC ({known[best]:.3f}, mean over folds)",
+        )
+    first = max(low, key=lambda record: record.mpp)
+    return Reference(first.name, f"the coarsest of the {what}, since validation predictions were not kept")
+
+
+def _validation_auc(results: StudyResults, name: str) -> float | None:
+    if results.validation.is_empty():
+        return None
+    mine = results.validation.filter(pl.col("arm") == name)
+    values = []
+    for _, fold in mine.group_by("fold", maintain_order=True):
+        try:
+            value = auc_macro(fold["label"].to_numpy(), fold.select(pl.col("^p_[0-9]+$")).to_numpy())
+        except (ValueError, PredictionsError):
+            return None
+        if value is not None:
+            values.append(value)
+    return float(np.mean(values)) if values else None
