@@ -17,6 +17,8 @@ VERBS = (
     "score",
     "measure",
     "export",
+    "study",
+    "subtype",
 )
 
 

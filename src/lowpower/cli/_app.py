@@ -20,6 +20,7 @@ from lowpower.cli import (
     _score,
     _simulate,
     _study,
+    _subtype,
     _train,
 )
 from lowpower.errors import LowpowerError
@@ -47,6 +48,7 @@ for verb in (
     _measure,
     _study,
     _export,
+    _subtype,
 ):
     app.command(name=verb.__name__.rsplit("_", 1)[-1])(verb.command)
 

@@ -26,7 +26,7 @@ def command(
 
     from lowpower.cli._progress import progress_bar
     from lowpower.cli._study_table import print_study
-    from lowpower.study import run_study
+    from lowpower.study import run_study, write_study_report
 
     with progress_bar() as bar:
         tasks = {stage: bar.add_task(stage, total=None) for stage in ("preparing slides", "arms x folds")}
@@ -37,5 +37,6 @@ def command(
         results = run_study(config, out=out, fresh=fresh, workers=workers, progress=show)
     print_study(Console(), results)
     typer.echo(f"results: {results.folder / 'results'}")
+    typer.echo(f"report: {write_study_report(results)}")
     if (results.units["state"] == "failed").any():
         raise typer.Exit(1)

@@ -9,15 +9,24 @@ from lowpower.scoring._page import page_environment
 from lowpower.scoring._record import NOTICE, ModelIdentity, QualityFlag, QualityRecord
 from lowpower.scoring._result import Result
 from lowpower.scoring._score import score
+from lowpower.scoring._subtypes import (
+    NOT_DETERMINED,
+    PatientSubtype,
+    subtype_table,
+    subtypes_of,
+    write_subtypes,
+)
 
 __all__ = [
     "NOTICE",
+    "NOT_DETERMINED",
     "Agreement",
     "Explanation",
     "MeasureOptions",
     "Measured",
     "MeasuredSlide",
     "ModelIdentity",
+    "PatientSubtype",
     "QualityFlag",
     "QualityRecord",
     "Result",
@@ -26,4 +35,7 @@ __all__ = [
     "page_environment",
     "score",
     "score_files",
+    "subtype_table",
+    "subtypes_of",
+    "write_subtypes",
 ]

@@ -146,7 +146,7 @@ def _difference(earlier: StudyConfig, now: StudyConfig) -> str | None:
     """What changed between two configurations in a way that finished work does not survive."""
     before, after = earlier.model_dump(mode="json"), now.model_dump(mode="json")
     for key in before:
-        if key not in ("arms", "notes", "out", "cache", "folds") and before[key] != after[key]:
+        if key not in ("arms", "notes", "out", "cache", "folds", "reference") and before[key] != after[key]:
             return f"{key} changed"
     for key in before["folds"]:
         if key != "only" and before["folds"][key] != after["folds"][key]:

@@ -1,0 +1,48 @@
+"""`lowpower subtype`: HER2, ER and PR results of the same patients, joined."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["command"]
+
+
+def command(
+    her2: Annotated[Path, typer.Argument(metavar="HER2.csv", help="results.csv, or patient, score, ish.")],
+    er: Annotated[Path, typer.Argument(metavar="ER.csv", help="results.csv, or patient and percentage.")],
+    pr: Annotated[Path, typer.Argument(metavar="PR.csv", help="results.csv, or patient and percentage.")],
+    ki67: Annotated[Path | None, typer.Option(help="The same for Ki-67, percentages.")] = None,
+    patients: Annotated[
+        Path | None, typer.Option(help="slide, patient (and ish) of tables that name slides alone.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Table to write.")] = Path("subtypes.csv"),
+    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a patient on output.")] = False,
+) -> None:
+    """Surrogate subtype (St Gallen 2013) of each patient; what is missing or contradictory is said."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from lowpower.cli._progress import stderr
+    from lowpower.scoring import subtypes_of, write_subtypes
+
+    found = subtypes_of(her2, er, pr, ki67, patients=patients)
+    write_subtypes(found, out)
+    if json_lines:
+        for one in found:
+            typer.echo(json.dumps(dataclasses.asdict(one), ensure_ascii=False))
+    table = Table(title="Research use only: not a medical device.", title_justify="left")
+    for name in ("patient", "HER2", "ER", "PR", "Ki-67", "subtype", "missing"):
+        table.add_column(name, overflow="fold")
+    for one in found:
+        table.add_row(*dataclasses.astuple(one))
+    console = stderr if json_lines else Console(highlight=False)
+    console.print(table, markup=False)
+    counts = Counter(one.subtype for one in found)
+    console.print(f"{len(found)} patients: {', '.join(f'{n} {name}' for name, n in sorted(counts.items()))}")
+    stderr.print(f"table: {out}", soft_wrap=True)
