@@ -33,6 +33,9 @@ def test_a_failed_arm_is_in_the_table_and_in_the_exit_code(lowpower, study):
     assert "Research use only" in finished.out
     assert "measured, fold 0: failed: no training slide could be used" in finished.out
     assert "results: " in finished.out
+    report = (study.parent / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Research use only" in report
+    assert "no training slide could be used" in report
     again = study.read_text().replace("epochs: 1", "epochs: 2")
     study.write_text(again)
     finished = lowpower("study", study)
