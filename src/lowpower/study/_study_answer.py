@@ -71,9 +71,11 @@ def _against_finer(found: StudyFindings, reference: ArmFindings) -> list[str]:
 
 def _better(test: PairedTest, number: int, among: int) -> str:
     p = p_sentence(test.p_holm if test.p_holm is not None else 1.0)
-    more = f", the strongest of {number} of {among} finer arms that are" if number > 1 else ""
+    opening = f"{test.model} is better"
+    if number > 1:
+        opening = f"Of {among} arms at finer resolution {number} are better, most of all {test.model}"
     return (
-        f"{test.model} is better{more}: {test.value:.2f}, a difference of {test.difference:+.3f} "
+        f"{opening}: {test.value:.2f}, a difference of {test.difference:+.3f} "
         f"({test.low:+.3f} to {test.high:+.3f}; Holm-corrected {p})."
     )
 
