@@ -10,6 +10,7 @@ LowpowerError
 ├── RefusedError             the slide is readable, but a score would be a guess
 │   ├── NoTissueError          nothing but glass
 │   ├── UnexpectedStainError   does not look like the marker's stain (for instance H&E given as HER2)
+│   ├── PoorQualityError       out of focus, clipped, next to no tissue
 │   ├── MppOutOfRangeError     the model was not made for this resolution
 │   └── RegionsError           tumour regions that were not drawn on this slide
 ├── CohortError              the manifest or folds cannot be used
@@ -40,6 +41,7 @@ __all__ = [
     "NoTissueError",
     "NotASlideError",
     "OutputError",
+    "PoorQualityError",
     "PredictionsError",
     "RefusedError",
     "RegionsError",
@@ -123,6 +125,12 @@ class UnexpectedStainError(RefusedError):
     """The slide does not look like the marker's stain."""
 
     code = "unexpected_stain"
+
+
+class PoorQualityError(RefusedError):
+    """The slide is too poor to score: out of focus, clipped, next to no tissue."""
+
+    code = "poor_quality"
 
 
 class MppOutOfRangeError(RefusedError):

@@ -43,8 +43,18 @@ def tissue(slide: Slide) -> Tissue:
     numbers = MaskNumbers(0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.2)
     white = np.full(3, WHITE, np.float32)
     mask = np.ones((90, 120), bool)
-    box = Box(0, 0, *slide.size)
-    return Tissue(mask, Mpp(2.5), 1.0, (), white, "glass", TissueQC(numbers, ()), box, ~mask)
+    return Tissue(
+        mask,
+        Mpp(2.5),
+        1.0,
+        (),
+        white,
+        "glass",
+        TissueQC(numbers, ()),
+        Box(0, 0, *slide.size),
+        ~mask,
+        mask.astype(np.uint8),
+    )
 
 
 def encode(images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -25,8 +25,18 @@ def tissue_of(mask: NDArray[np.bool_], slide: Slide) -> Tissue:
     """Tissue as the given mask over the whole slide says."""
     mpp = Mpp(slide.mpp * slide.size[0] / mask.shape[1])
     white = np.full(3, 255, np.float32)
-    box = Box(0, 0, *slide.size)
-    return Tissue(mask, mpp, 1.0, (), white, "glass", TissueQC(NUMBERS, ()), box, ~mask)
+    return Tissue(
+        mask,
+        mpp,
+        1.0,
+        (),
+        white,
+        "glass",
+        TissueQC(NUMBERS, ()),
+        Box(0, 0, *slide.size),
+        ~mask,
+        mask.astype(np.uint8),
+    )
 
 
 def write_pyramid(path: Path, image: NDArray[np.uint8], mpp: float, factors: tuple[int, ...] = ()) -> Path:

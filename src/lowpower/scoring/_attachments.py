@@ -18,7 +18,7 @@ from lowpower.stain import Cells
 
 __all__ = ["Attachments", "CellTable", "remove_attachments", "write_attachments"]
 
-_PICTURES = {"overlay": "overlay.png", "cells_overlay": "cells.png"}
+_PICTURES = {"overlay": "overlay.png", "cells_overlay": "cells.png", "quality": "quality.png"}
 _NAMES = (
     "overlay.png",
     "network.geojson",
@@ -26,6 +26,8 @@ _NAMES = (
     "cells.geojson",
     "cells.parquet",
     "tissue.geojson",
+    "quality.png",
+    "quality.geojson",
     "error.txt",
 )
 
@@ -65,6 +67,8 @@ class Attachments:
         cells: The cells.
         tissue: GeoJSON features of the tissue and given regions.
         network: GeoJSON features of the network's map.
+        quality: The slide with control tissue and defects coloured.
+        defects: GeoJSON features of those.
     """
 
     folder: Path | None = None
@@ -73,6 +77,8 @@ class Attachments:
     cells: CellTable | None = None
     tissue: list[dict[str, Any]] = field(default_factory=list)
     network: list[dict[str, Any]] = field(default_factory=list)
+    quality: Image.Image | None = None
+    defects: list[dict[str, Any]] = field(default_factory=list)
 
     def picture(self, name: Literal["overlay", "cells_overlay"]) -> Image.Image | None:
         """One of the pictures, wherever it is."""
@@ -103,11 +109,19 @@ def write_attachments(folder: Path, made: Attachments) -> None:
     Raises:
         OutputError: if something cannot be written.
     """
-    for picture, name in ((made.overlay, "overlay"), (made.cells_overlay, "cells_overlay")):
+    for picture, name in (
+        (made.overlay, "overlay"),
+        (made.cells_overlay, "cells_overlay"),
+        (made.quality, "quality"),
+    ):
         if picture is not None:
             with atomic_path(folder / _PICTURES[name]) as temporary:
                 picture.save(temporary)
-    for name, features in (("tissue.geojson", made.tissue), ("network.geojson", made.network)):
+    for name, features in (
+        ("tissue.geojson", made.tissue),
+        ("network.geojson", made.network),
+        ("quality.geojson", made.defects),
+    ):
         if features:
             write_collection(folder / name, features)
     if made.cells is not None:

@@ -17,7 +17,8 @@ from lowpower.scoring._folders import control_name, file_for, folders_of, write_
 from lowpower.scoring._measure_slide import FieldProgress, MeasureRequest, measure_slide
 from lowpower.scoring._measured import Measured, MeasuredSlide, state_of
 from lowpower.scoring._page import render_measurements
-from lowpower.scoring._record import QualityFlag, QualityRecord
+from lowpower.scoring._quality import flag_records
+from lowpower.scoring._record import QualityRecord
 from lowpower.slides import Slide, open_slide
 from lowpower.stain import Marker, read_regions
 from lowpower.tissue import Tissue, find_tissue
@@ -150,7 +151,6 @@ def _measured_slide(
 
 
 def _quality(tissue: Tissue, record: Measured) -> QualityRecord:
-    flags = [QualityFlag(code=f.code, message=f.message, effect=f.effect) for f in tissue.qc.flags]
     red, green, blue = (round(float(value), 1) for value in tissue.white_point)
     vectors = "not measured" if record.stains is None else f"vectors: {record.stains.source}"
     return QualityRecord(
@@ -159,5 +159,5 @@ def _quality(tissue: Tissue, record: Measured) -> QualityRecord:
         white_point=(red, green, blue),
         white_point_source=tissue.white_point_source,
         stain=f"haematoxylin and DAB ({vectors})",
-        flags=tuple(flags),
+        flags=flag_records(tissue.qc.flags),
     )

@@ -32,6 +32,10 @@ class QualityFlag(Record):
     code: str
     message: str
     effect: Literal["note", "warn", "refuse"]
+    area_mm2: float | None = Field(None, description="Area it concerns, where it has one, mm2.")
+    box: tuple[int, int, int, int] | None = Field(
+        None, description="Where: x, y, width, height in base pixels."
+    )
 
 
 class QualityRecord(Record):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 import lowpower
 from lowpower.engine import default_workers
-from lowpower.errors import MppOutOfRangeError, UnexpectedStainError
+from lowpower.errors import MppOutOfRangeError
 from lowpower.models import Bundle, Prediction, load_bundle, predict
 from lowpower.scoring._agreement import agreement_of, not_asked
 from lowpower.scoring._attachments import Attachments
@@ -20,11 +21,12 @@ from lowpower.scoring._decide import REFER, decide, prediction_set
 from lowpower.scoring._folders import control_name
 from lowpower.scoring._measure_slide import FieldProgress, MeasureRequest, measure_slide
 from lowpower.scoring._overlay import Explanation, draw_overlay, network_annotations
-from lowpower.scoring._record import NOTICE, ModelIdentity, QualityFlag, QualityRecord
+from lowpower.scoring._quality import draw_quality, flag_records, refuse_on
+from lowpower.scoring._record import NOTICE, ModelIdentity, QualityRecord
 from lowpower.scoring._result import Result
 from lowpower.slides import Slide, open_slide
-from lowpower.stain import Marker, StainLook, looks_like
-from lowpower.tissue import Control, Tissue, find_tissue
+from lowpower.stain import Marker, StainLook, looks_like, stain_quality
+from lowpower.tissue import Control, QCFlag, Tissue, find_tissue, quality_features
 from lowpower.views import View, make_view
 
 __all__ = ["model_identity", "score"]
@@ -112,11 +114,13 @@ def _score_open(
     with ThreadPoolExecutor(1) as pool:
         digest = pool.submit(slide.content_hash)
         tissue = find_tissue(slide, control=control)
+        refuse_on(slide, tissue.qc.flags, bundle.scheme.marker, force=force)
         clock.lap("tissue")
         view = make_view(slide, tissue, bundle.recipe)
         clock.lap("view")
         look = looks_like(view.image, view.mask, view.white_point)
-        _check_stain(slide, bundle, look, force)
+        flags = (*tissue.qc.flags, *stain_quality(view.image, view.mask, view.white_point, look))
+        refuse_on(slide, flags, bundle.scheme.marker, force=force)
         clock.lap("stain")
         prediction = predict(bundle, [view])[0]
         clock.lap("network")
@@ -137,13 +141,16 @@ def _score_open(
             f"Refer to a pathologist: the network excludes what the stain shows. {agreement.sentence}"
         )
         decision = REFER
-    quality = _quality(tissue, look)
-    warnings = [flag.message for flag in quality.flags if flag.effect == "warn"]
+    quality = _quality(tissue, look, flags)
+    warnings = [flag.message for flag in quality.flags if flag.effect != "note"]
     warnings += measured.notes if measured is not None else ()
     if overlay:
         explanation = Explanation(prediction.local_scores, view.mask, view.box, classes)
         picture = draw_overlay(slide, explanation, *_titles(slide, bundle, view, prediction, decision))
         made = replace(made, overlay=picture, network=network_annotations(explanation))
+        made = replace(
+            made, quality=draw_quality(slide, tissue), defects=quality_features(tissue, slide.size)
+        )
         clock.lap("overlay")
     reasons = (*referrals, *warnings)
     return Result(
@@ -193,20 +200,7 @@ def _check_mpp(slide: Slide, bundle: Bundle) -> None:
         )
 
 
-def _check_stain(slide: Slide, bundle: Bundle, look: StainLook, force: bool) -> None:
-    if look.kind == "h-e" and not force:
-        raise UnexpectedStainError(
-            slide.path,
-            f"looks like H&E, not like {bundle.scheme.marker} immunohistochemistry ({look.why}); "
-            "check the file, or go on with --force.",
-        )
-
-
-def _quality(tissue: Tissue, look: StainLook) -> QualityRecord:
-    flags = [QualityFlag(code=f.code, message=f.message, effect=f.effect) for f in tissue.qc.flags]
-    if look.kind == "h-e":
-        message = f"Looks like H&E, scored by force ({look.why})."
-        flags.append(QualityFlag(code="unexpected_stain", message=message, effect="warn"))
+def _quality(tissue: Tissue, look: StainLook, flags: Sequence[QCFlag]) -> QualityRecord:
     red, green, blue = (round(float(value), 1) for value in tissue.white_point)
     return QualityRecord(
         area_mm2=round(tissue.area_mm2, 4),
@@ -214,7 +208,7 @@ def _quality(tissue: Tissue, look: StainLook) -> QualityRecord:
         white_point=(red, green, blue),
         white_point_source=tissue.white_point_source,
         stain=f"{look.kind} ({look.why})",
-        flags=tuple(flags),
+        flags=flag_records(flags),
     )
 
 

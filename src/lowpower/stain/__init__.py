@@ -15,6 +15,7 @@ from lowpower.stain._measure import DabAreas, Heterogeneity, Measurement, measur
 from lowpower.stain._measure_field import Marker
 from lowpower.stain._measure_regions import inside_regions, read_regions
 from lowpower.stain._nuclear import NuclearScore
+from lowpower.stain._quality import stain_quality
 from lowpower.stain._rules import (
     AllredScore,
     Her2Score,
@@ -58,6 +59,7 @@ __all__ = [
     "optical_density",
     "pr_status",
     "read_regions",
+    "stain_quality",
     "subtype",
     "to_rgb",
     "unit_vector",

@@ -1,6 +1,15 @@
 """Where a slide's tissue is: found alike whether pale score 0 or dark 3+, against the slide's own glass."""
 
+from lowpower.tissue._checks import CHECKS, Check
 from lowpower.tissue._find import find_tissue
+from lowpower.tissue._layers import (
+    LAYERS,
+    Layer,
+    QualityMap,
+    quality_features,
+    quality_map,
+    write_quality_geojson,
+)
 from lowpower.tissue._mask import tissue_mask, working_mpp
 from lowpower.tissue._mask_files import read_tissue_mask, write_tissue_geojson, write_tissue_png
 from lowpower.tissue._outlines import fill_polygons, outlines
@@ -17,21 +26,29 @@ from lowpower.tissue._types import (
 )
 
 __all__ = [
+    "CHECKS",
+    "LAYERS",
+    "Check",
     "Control",
     "Effect",
+    "Layer",
     "MaskNumbers",
     "MaskResult",
     "Piece",
     "QCFlag",
+    "QualityMap",
     "Tissue",
     "TissueQC",
     "WhitePointSource",
     "fill_polygons",
     "find_tissue",
     "outlines",
+    "quality_features",
+    "quality_map",
     "read_tissue_mask",
     "tissue_mask",
     "working_mpp",
+    "write_quality_geojson",
     "write_tissue_geojson",
     "write_tissue_png",
 ]

@@ -27,8 +27,10 @@ _LARGEST_SHARE, _LARGEST_DISTINCT = 0.35, 0.8
 """Area of all control tissue over that of the sample, without and with a stain of its own."""
 _ROUND, _WHOLE = 1.5, 0.82
 """A control is at most this many times as long as wide, and fills this share of its convex hull."""
-_ISOLATED, _FAR = 1.5, 2.5
-"""Gap to the sample over the widest gap within the sample: least, and without help from the stain."""
+_ISOLATED, _FAR, _STANDING_OUT = 1.5, 2.5, 0.6
+"""Gap to the sample over the widest gap within the sample: least; without help from the stain; least where
+the stain is its own, no piece of the sample is compact and the gap is over `_CLEAR_MM`."""
+_CLEAR_MM = 1.0
 _BROWNER, _BROWN = 1.8, 0.12
 """DAB of the control over the sample's, and least DAB OD, that mark a stain of its own."""
 _PALER = 0.6
@@ -147,7 +149,8 @@ def _doubts(
         doubts.append("but too large beside the sample")
     if all(_compact(c) for c in rest) and sample <= _TWIN_MM2:
         doubts.append("but the rest is compact and small enough to be the control itself")
-    if isolation < _ISOLATED:
+    standing_out = distinct and gap >= _CLEAR_MM and not any(_compact(c) for c in rest)
+    if isolation < (_STANDING_OUT if standing_out else _ISOLATED):
         doubts.append("but no farther from the rest than the rest's own pieces are from each other")
     if not distinct:
         if browner < _PALER:

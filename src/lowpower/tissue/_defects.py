@@ -7,7 +7,7 @@ import numpy as np
 
 from lowpower.tissue._grid import Flags, Plane, box_mean, shrink
 
-__all__ = ["blurred_share", "find_pen"]
+__all__ = ["find_blur", "find_pen"]
 
 _PEN_UM = 16.0
 _PEN_SMALLEST_UM2 = 20_000.0
@@ -62,8 +62,8 @@ def find_pen(off: Plane, mpp: float) -> Flags:
     return np.asarray(full, bool).reshape(height, width)
 
 
-def blurred_share(lightness: Plane, mask: Flags, mpp: float) -> float:
-    """Share of the tissue that is out of focus, 0 where um/px is too coarse to tell.
+def find_blur(lightness: Plane, mask: Flags, mpp: float) -> tuple[float, Flags]:
+    """Share of the tissue that is out of focus and where, nothing where um/px is too coarse to tell.
 
     In focus, tissue varies from one 4 um pixel to the next about as much as over 12 to 36 um; blur takes the
     fine part away and leaves the coarse.
@@ -72,12 +72,15 @@ def blurred_share(lightness: Plane, mask: Flags, mpp: float) -> float:
         lightness: (H, W) mean OD above the glass.
         mask: (H, W) bool, the tissue.
         mpp: um/px.
+
+    Returns:
+        The share of judged squares of 64 um, and (H, W) bool, tissue in squares out of focus.
     """
     factor = max(1, round(_SHARPNESS_UM / mpp))
     height, width = mask.shape
     size = (width // factor, height // factor)
     if mpp > 1.5 * _SHARPNESS_UM or min(size) < 16 or not mask.any():
-        return 0.0
+        return 0.0, np.zeros(mask.shape, bool)
     plane = shrink(lightness, size) if factor > 1 else np.ascontiguousarray(lightness)
     tissue = shrink(np.asarray(mask, np.float32), size) > 0.99
     fine = box_mean(plane, 3)
@@ -89,4 +92,7 @@ def blurred_share(lightness: Plane, mask: Flags, mpp: float) -> float:
         shrink(fine * fine * tissue, tile) / np.maximum(shrink(coarse * coarse * tissue, tile), 1e-9)
     )
     judged = inside > 0.5
-    return float((sharp[judged] < _BLURRED).mean()) if judged.any() else 0.0
+    blurred = judged & (sharp < _BLURRED)
+    full = cv2.resize(blurred.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+    where = np.asarray(full, bool).reshape(mask.shape) & mask
+    return (float(blurred.sum() / judged.sum()) if judged.any() else 0.0), where

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.errors import NoTissueError
-from lowpower.tissue._choose import Choice, choose_control, on_grid
+from lowpower.tissue._choose import choose_control, on_grid
+from lowpower.tissue._layers import label_layers
 from lowpower.tissue._mask import look_at, working_mpp
-from lowpower.tissue._qc import flags_of
-from lowpower.tissue._types import Control, MaskResult, Piece, QCFlag, Tissue, TissueQC
-from lowpower.units import Box
+from lowpower.tissue._pieces import around, pieces_of
+from lowpower.tissue._qc import control_flags, flags_of
+from lowpower.tissue._types import Control, MaskResult, QCFlag, Tissue, TissueQC
 
 if TYPE_CHECKING:
     from lowpower.slides import Slide
@@ -55,9 +55,9 @@ def find_tissue(slide: Slide, *, mask: NDArray[np.bool_] | None = None, control:
         raise NoTissueError(
             slide.path, "the given control tissue covers all tissue: nothing is left to score."
         )
-    pieces = _pieces(sample, slide.size, found.mpp)
-    marked = _pieces(choice.mask, slide.size, found.mpp, choice)
-    qc = TissueQC(found.numbers, (*extra, *_control_flags(choice, marked, slide.size), *flags_of(found)))
+    pieces = pieces_of(sample, slide.size, found.mpp)
+    marked = pieces_of(choice.mask, slide.size, found.mpp, "control", choice.reason)
+    flags = (*extra, *control_flags(choice, marked, slide.size), *flags_of(look, sample, slide.size))
     return Tissue(
         mask=sample,
         control=choice.mask,
@@ -66,29 +66,10 @@ def find_tissue(slide: Slide, *, mask: NDArray[np.bool_] | None = None, control:
         pieces=pieces + marked,
         white_point=found.white_point,
         white_point_source=found.white_point_source,
-        qc=qc,
-        box=_around(pieces),
+        qc=TissueQC(found.numbers, flags),
+        box=around(pieces),
+        labels=label_layers(look, sample, choice),
     )
-
-
-def _control_flags(choice: Choice, marked: tuple[Piece, ...], size: tuple[int, int]) -> tuple[QCFlag, ...]:
-    if marked:
-        area = sum(piece.area_mm2 for piece in marked)
-        cure = "" if choice.given else " If it is sample, score again with --control none."
-        message = f"control tissue of {area:.2f} mm2 was left out ({choice.reason}).{cure}"
-        return (QCFlag("control", message, "note", area, _around(marked)),)
-    if choice.given:
-        message = "the control tissue given holds no tissue: nothing was left out."
-        return (QCFlag("control_empty", message, "warn"),)
-    if choice.doubtful is not None:
-        pieces = _pieces(choice.doubtful, size, choice.mpp)
-        area = sum(piece.area_mm2 for piece in pieces)
-        message = (
-            f"tissue of {area:.2f} mm2 may be on-slide control tissue ({choice.reason}); nothing was left "
-            "out: look, and score again with --control none or with --control and the control's outline."
-        )
-        return (QCFlag("control_doubtful", message, "warn", area, _around(pieces)),)
-    return ()
 
 
 def _nothing(found: MaskResult, *, drawn: bool) -> str:
@@ -103,27 +84,3 @@ def _nothing(found: MaskResult, *, drawn: bool) -> str:
         f"{numbers.colour_threshold:.4f}); "
         "if there is tissue, give its mask."
     )
-
-
-def _pieces(
-    mask: NDArray[np.bool_], size: tuple[int, int], mpp: float, choice: Choice | None = None
-) -> tuple[Piece, ...]:
-    height, width = mask.shape
-    across, down = size[0] / width, size[1] / height
-    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
-    pieces = []
-    for left, top, columns, rows, pixels in stats[1:].tolist():
-        x, y = int(left * across), int(top * down)
-        right = min(size[0], -int(-(left + columns) * across // 1))
-        bottom = min(size[1], -int(-(top + rows) * down // 1))
-        box, area = Box(x, y, max(1, right - x), max(1, bottom - y)), pixels * mpp * mpp / 1e6
-        pieces.append(Piece(box, area) if choice is None else Piece(box, area, "control", choice.reason))
-    return tuple(sorted(pieces, key=lambda piece: (-piece.area_mm2, piece.box.y, piece.box.x)))
-
-
-def _around(pieces: tuple[Piece, ...]) -> Box:
-    x = min(piece.box.x for piece in pieces)
-    y = min(piece.box.y for piece in pieces)
-    right = max(piece.box.right for piece in pieces)
-    bottom = max(piece.box.bottom for piece in pieces)
-    return Box(x, y, right - x, bottom - y)

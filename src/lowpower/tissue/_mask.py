@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.tissue._clean import clean
-from lowpower.tissue._defects import blurred_share, find_pen
+from lowpower.tissue._defects import find_blur, find_pen
 from lowpower.tissue._density import opponent_density, rgb_of
 from lowpower.tissue._evidence import Evidence, find_evidence
 from lowpower.tissue._glass import BLOCK_UM, Glass, find_glass, stand_in_white_point
@@ -47,11 +47,13 @@ class Look:
         found: The tissue.
         off: (H, W, 3) opponent density above the glass, on the mask's grid.
         padding: (H, W) bool, pixels that no scanner saw.
+        blurred: (H, W) bool, tissue out of focus.
     """
 
     found: MaskResult
     off: Plane
     padding: Flags
+    blurred: Flags
 
 
 def tissue_mask(image: NDArray[np.uint8], mpp: float) -> MaskResult:
@@ -104,8 +106,9 @@ def look_at(image: NDArray[np.uint8], mpp: float) -> Look:
             # A few flat spots in a field of view are gaps in pale tissue: glass, but nobody's background.
             mask = np.ones_like(mask)
         mask &= ~(padding | pen)
-    numbers = _numbers(off[..., 0], mask, pen, padding, glass, evidence, effective)
-    return Look(MaskResult(mask, pen, Mpp(effective), white, source, numbers), off, padding)
+    share, blurred = find_blur(off[..., 0], mask, effective)
+    numbers = _numbers(off[..., 0], mask, pen, padding, glass, evidence, share)
+    return Look(MaskResult(mask, pen, Mpp(effective), white, source, numbers), off, padding, blurred)
 
 
 def _numbers(
@@ -115,7 +118,7 @@ def _numbers(
     padding: Flags,
     glass: Glass | None,
     evidence: Evidence | None,
-    mpp: float,
+    blurred_share: float,
 ) -> MaskNumbers:
     return MaskNumbers(
         glass_share=0.0 if glass is None else glass.share,
@@ -126,7 +129,7 @@ def _numbers(
         illumination_range=0.0 if glass is None else glass.illumination_range,
         padding_share=float(padding.mean()),
         pen_share=float(pen.mean()),
-        blurred_share=blurred_share(lightness, mask, mpp),
+        blurred_share=blurred_share,
         tissue_share=float(mask.mean()),
         tissue_od=float(lightness[mask].mean()) if mask.any() else 0.0,
     )

@@ -1,41 +1,85 @@
-"""Remarks on quality, made from the numbers of a mask."""
+"""Remarks on quality: what `CHECKS` says of a slide's numbers, each with its area and place."""
 
 from __future__ import annotations
 
-from lowpower.tissue._types import MaskResult, QCFlag
+import cv2
+import numpy as np
 
-__all__ = ["flags_of"]
+from lowpower.tissue._checks import CHECKS
+from lowpower.tissue._choose import Choice
+from lowpower.tissue._grid import Flags
+from lowpower.tissue._mask import Look
+from lowpower.tissue._pieces import around, pieces_of
+from lowpower.tissue._types import Piece, QCFlag
+from lowpower.units import Box
+
+__all__ = ["control_flags", "flags_of"]
 
 
-def flags_of(found: MaskResult) -> tuple[QCFlag, ...]:
-    """The flags a mask's numbers raise."""
-    numbers = found.numbers
-    flags: list[QCFlag] = []
-    if found.white_point_source != "glass":
-        flags.append(
-            QCFlag(
-                "no_glass",
-                "no glass in view: everything counts as tissue, the white point is the "
-                f"{found.white_point_source}.",
-                "note",
-            )
-        )
-    if numbers.padding_share > 0.01:
-        flags.append(
-            QCFlag("padding", f"{numbers.padding_share:.0%} of the image is scanner padding.", "note")
-        )
-    if numbers.illumination_range > 0.01:
-        flags.append(
-            QCFlag(
-                "uneven_light",
-                f"the glass's brightness varies by {numbers.illumination_range:.3f} OD across the slide.",
-                "note",
-            )
-        )
-    if numbers.pen_share > 0.0005:
-        flags.append(QCFlag("pen", f"pen ink on {numbers.pen_share:.1%} of the slide was left out.", "warn"))
-    if numbers.blurred_share > 0.1:
-        flags.append(
-            QCFlag("out_of_focus", f"{numbers.blurred_share:.0%} of the tissue is out of focus.", "warn")
-        )
+def flags_of(look: Look, sample: Flags, size: tuple[int, int]) -> tuple[QCFlag, ...]:
+    """The flags that a slide's tissue raises.
+
+    Args:
+        look: The slide as it was looked at.
+        sample: (H, W) bool, the tissue to be scored.
+        size: (width, height) of the slide, base pixels.
+    """
+    numbers, mpp = look.found.numbers, look.found.mpp
+    area = float(np.count_nonzero(sample)) * mpp**2 / 1e6
+    stand_in = look.found.white_point_source != "glass"
+    judged: tuple[tuple[str, float, str, Flags | None], ...] = (
+        ("no_glass", float(stand_in), "no glass in view: everything counts as tissue, the white point is the "
+         f"{look.found.white_point_source}.", None),
+        ("padding", numbers.padding_share, f"{numbers.padding_share:.0%} of the image is scanner padding.",
+         look.padding),
+        ("uneven_light", numbers.illumination_range, "the glass's brightness varies by "
+         f"{numbers.illumination_range:.3f} OD across the slide.", None),
+        ("pen", numbers.pen_share, f"pen ink on {numbers.pen_share:.1%} of the slide was left out.",
+         look.found.pen),
+        ("out_of_focus", numbers.blurred_share, f"{numbers.blurred_share:.0%} of the tissue is out of focus.",
+         look.blurred),
+        ("little_tissue", area, f"only {area:.3f} mm2 of tissue.", sample),
+    )  # fmt: skip
+    flags = []
+    for code, value, message, where in judged:
+        effect = CHECKS[code].effect(value)
+        if effect is None:
+            continue
+        if where is None:
+            flags.append(QCFlag(code, message, effect))
+        else:
+            covered = float(np.count_nonzero(where)) * mpp**2 / 1e6
+            flags.append(QCFlag(code, message, effect, covered, _box(where, size)))
     return tuple(flags)
+
+
+def control_flags(choice: Choice, marked: tuple[Piece, ...], size: tuple[int, int]) -> tuple[QCFlag, ...]:
+    """What is to be said of control tissue: found, given without tissue, doubtful or nothing."""
+    if marked:
+        area = sum(piece.area_mm2 for piece in marked)
+        cure = "" if choice.given else " If it is sample, score again with --control none."
+        message = f"control tissue of {area:.2f} mm2 was left out ({choice.reason}).{cure}"
+        return (QCFlag("control", message, "note", area, around(marked)),)
+    if choice.given:
+        message = "the control tissue given holds no tissue: nothing was left out."
+        return (QCFlag("control_empty", message, "warn"),)
+    if choice.doubtful is not None:
+        pieces = pieces_of(choice.doubtful, size, choice.mpp)
+        area = sum(piece.area_mm2 for piece in pieces)
+        message = (
+            f"tissue of {area:.2f} mm2 may be on-slide control tissue ({choice.reason}); nothing was left "
+            "out: look, and score again with --control none or with --control and the control's outline."
+        )
+        return (QCFlag("control_doubtful", message, "warn", area, around(pieces)),)
+    return ()
+
+
+def _box(where: Flags, size: tuple[int, int]) -> Box | None:
+    """The box around what is marked, base pixels."""
+    x, y, width, height = cv2.boundingRect(where.view(np.uint8))
+    if width == 0 or height == 0:
+        return None
+    across, down = size[0] / where.shape[1], size[1] / where.shape[0]
+    left, top = int(x * across), int(y * down)
+    right, bottom = min(size[0], round((x + width) * across)), min(size[1], round((y + height) * down))
+    return Box(left, top, max(1, right - left), max(1, bottom - top))

@@ -144,6 +144,7 @@ class Tissue:
         qc: Numbers and flags.
         box: Bounding box of the sample, base pixels.
         control: (H, W) bool, on-slide control tissue.
+        labels: (H, W) uint8, what lies where: indices into `LAYERS`; `quality_map` gives the legend.
     """
 
     mask: NDArray[np.bool_]
@@ -155,3 +156,4 @@ class Tissue:
     qc: TissueQC
     box: Box
     control: NDArray[np.bool_]
+    labels: NDArray[np.uint8]

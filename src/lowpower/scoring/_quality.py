@@ -1,0 +1,78 @@
+"""Quality in a result: flags with area and place, what refuses, and the picture of what lies where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from lowpower.errors import PoorQualityError, UnexpectedStainError
+from lowpower.scoring._record import QualityFlag
+from lowpower.slides import Slide
+from lowpower.tissue import LAYERS, QCFlag, Tissue, quality_map
+
+__all__ = ["draw_quality", "flag_records", "refuse_on"]
+
+_PIXELS = 1400
+_STAINS = {"greyscale", "dark_field", "unexpected_stain"}
+
+
+def flag_records(flags: Iterable[QCFlag]) -> tuple[QualityFlag, ...]:
+    """Flags as a result keeps them."""
+    return tuple(
+        QualityFlag(
+            code=flag.code,
+            message=flag.message,
+            effect=flag.effect,
+            area_mm2=None if flag.area_mm2 is None else round(flag.area_mm2, 4),
+            box=None if flag.box is None else (flag.box.x, flag.box.y, flag.box.width, flag.box.height),
+        )
+        for flag in flags
+    )
+
+
+def refuse_on(slide: Slide, flags: Iterable[QCFlag], marker: str, *, force: bool) -> None:
+    """Stop where a flag says that a score would be a guess.
+
+    Raises:
+        UnexpectedStainError: it does not look like the marker's stain, and `force` is not set.
+        PoorQualityError: for any other flag that refuses, and `force` is not set.
+    """
+    for flag in flags:
+        if flag.effect != "refuse" or force:
+            continue
+        if flag.code in _STAINS:
+            raise UnexpectedStainError(
+                slide.path,
+                f"does not look like {marker} immunohistochemistry: {flag.message.rstrip('.')}; "
+                "check the file, or go on with --force.",
+            )
+        raise PoorQualityError(slide.path, f"{flag.message.rstrip('.')}; scan again, or go on with --force.")
+
+
+def draw_quality(slide: Slide, tissue: Tissue) -> Image.Image:
+    """The slide with control tissue and defects coloured, sound tissue outlined, and a legend with areas."""
+    found = quality_map(tissue)
+    mpp = max(float(slide.mpp), max(slide.size) * float(slide.mpp) / _PIXELS)
+    picture = slide.overview(mpp).copy()
+    height, width = picture.shape[:2]
+    labels = cv2.resize(found.labels, (width, height), interpolation=cv2.INTER_NEAREST).reshape(height, width)
+    colours = np.array([layer.colour for layer in LAYERS], np.uint8)
+    marked = labels > 1
+    picture[marked] = (0.5 * picture[marked] + 0.5 * colours[labels[marked]]).astype(np.uint8)
+    for label in np.unique(labels[labels > 0]).tolist():
+        edges, _ = cv2.findContours(
+            (labels == label).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE
+        )
+        cv2.drawContours(picture, edges, -1, LAYERS[label].colour, 2, cv2.LINE_AA)
+    row, margin = 26, 14
+    canvas = Image.new("RGB", (width, height + row * len(found.legend) + 2 * margin), "white")
+    canvas.paste(Image.fromarray(picture))
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(16)
+    for number, (layer, area) in enumerate(found.legend):
+        top = height + margin + number * row
+        draw.rectangle((margin, top, margin + 18, top + 18), fill=layer.colour)
+        draw.text((margin + 28, top), f"{layer.name}: {area:.2f} mm2", fill=(32, 32, 40), font=font)
+    return canvas

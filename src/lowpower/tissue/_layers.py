@@ -1,0 +1,128 @@
+"""What lies where on a slide, as one map with a legend, for pictures and for QuPath."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lowpower.files import write_text
+from lowpower.tissue._choose import Choice
+from lowpower.tissue._grid import Flags
+from lowpower.tissue._mask import Look
+from lowpower.tissue._outlines import outlines
+from lowpower.tissue._types import Tissue
+
+if TYPE_CHECKING:
+    from lowpower.slides import Slide
+
+__all__ = [
+    "LAYERS",
+    "Layer",
+    "QualityMap",
+    "label_layers",
+    "quality_features",
+    "quality_map",
+    "write_quality_geojson",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One thing that a quality map shows.
+
+    Attributes:
+        code: The code of its flag; `glass` and `tissue` have none.
+        name: For a legend.
+        colour: RGB; blue and orange of the Okabe-Ito palette and their like, told apart by the colour-blind.
+    """
+
+    code: str
+    name: str
+    colour: tuple[int, int, int]
+
+
+LAYERS: Final = (
+    Layer("glass", "Glass", (255, 255, 255)),
+    Layer("tissue", "Tissue", (0, 158, 115)),
+    Layer("control", "Control tissue, left out", (0, 114, 178)),
+    Layer("control_doubtful", "May be control tissue", (86, 180, 233)),
+    Layer("pen", "Pen", (213, 94, 0)),
+    Layer("out_of_focus", "Out of focus", (230, 159, 0)),
+    Layer("padding", "Scanner padding", (110, 110, 110)),
+)
+"""By label: 0 is glass, 1 sound tissue."""
+_LABEL = {layer.code: label for label, layer in enumerate(LAYERS)}
+
+
+@dataclass(frozen=True, eq=False)
+class QualityMap:
+    """A slide's labels and what they mean.
+
+    Attributes:
+        labels: (H, W) uint8 over the whole slide, indices into `LAYERS`.
+        legend: (layer, area in mm2) of each label that occurs, glass left out.
+    """
+
+    labels: NDArray[np.uint8]
+    legend: tuple[tuple[Layer, float], ...]
+
+
+def label_layers(look: Look, sample: Flags, choice: Choice) -> NDArray[np.uint8]:
+    """(H, W) labels of a slide; where two things meet, the one that matters more."""
+    labels = sample.astype(np.uint8)
+    if choice.doubtful is not None:
+        labels[choice.doubtful] = _LABEL["control_doubtful"]
+    for code, where in (
+        ("out_of_focus", look.blurred & sample),
+        ("control", choice.mask),
+        ("pen", look.found.pen),
+        ("padding", look.padding),
+    ):
+        labels[where] = _LABEL[code]
+    return labels
+
+
+def quality_map(tissue: Tissue) -> QualityMap:
+    """The map of a slide's tissue, control tissue and defects, with its legend."""
+    counts = np.bincount(tissue.labels.ravel(), minlength=len(LAYERS)).tolist()
+    pixel = tissue.mpp**2 / 1e6
+    legend = tuple((LAYERS[label], counts[label] * pixel) for label in range(1, len(LAYERS)) if counts[label])
+    return QualityMap(tissue.labels, legend)
+
+
+def write_quality_geojson(path: str | Path, tissue: Tissue, slide: Slide) -> None:
+    """Write control tissue and defects as locked QuPath annotations in base pixels, one a piece.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    features = quality_features(tissue, slide.size)
+    write_text(path, json.dumps({"type": "FeatureCollection", "features": features}) + "\n")
+
+
+def quality_features(tissue: Tissue, size: tuple[int, int]) -> list[dict[str, Any]]:
+    """The GeoJSON features of a quality map, for a slide of `size` base pixels; sound tissue left out."""
+    scale = np.array([size[0] / tissue.labels.shape[1], size[1] / tissue.labels.shape[0]])
+    features: list[dict[str, Any]] = []
+    for layer, _ in quality_map(tissue).legend:
+        if layer.code == "tissue":
+            continue
+        for polygon in outlines(tissue.labels == _LABEL[layer.code]):
+            rings = [np.round(ring * scale, 1).tolist() for ring in polygon]
+            features.append(
+                {
+                    "type": "Feature",
+                    "geometry": {"type": "Polygon", "coordinates": rings},
+                    "properties": {
+                        "objectType": "annotation",
+                        "classification": {"name": layer.name, "color": list(layer.colour)},
+                        "isLocked": True,
+                    },
+                }
+            )
+    return features
