@@ -5,8 +5,16 @@ import stat
 
 import pytest
 
-from lowpower.errors import OutputError
-from lowpower.files import atomic_path, make_folder, output_errors, sha256_of, write_json, write_text
+from lowpower.errors import ConfigError, OutputError
+from lowpower.files import (
+    atomic_path,
+    make_folder,
+    output_errors,
+    read_yaml,
+    sha256_of,
+    write_json,
+    write_text,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -59,3 +67,22 @@ def test_a_folder_below_a_file_is_refused(tmp_path):
 def test_sha256(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256_of(tmp_path / "a").startswith("ba7816bf")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "no such file"),
+        ("a: [1", "is not YAML (line"),
+        ("- a list", "must hold keys and values"),
+        ("", "must hold keys and values"),
+    ],
+)
+def test_what_is_no_configuration_is_told_in_a_sentence(tmp_path, content, words):
+    path = tmp_path / "config.yaml"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        read_yaml(path)
+    assert str(path) in str(caught.value)
+    assert words in str(caught.value)

@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lowpower.errors import OutputError
+import yaml
+
+from lowpower.errors import ConfigError, OutputError
 
 __all__ = [
     "atomic_path",
     "make_folder",
     "output_errors",
+    "read_yaml",
     "sha256_of",
     "write_bytes",
     "write_json",
@@ -98,6 +101,28 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` to `path` atomically as indented JSON, ending with a newline."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """The keys and values of a YAML file.
+
+    Raises:
+        ConfigError: naming the file and what is wrong: absent, unreadable, no YAML, or no keys.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}; name a YAML file.")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" (line {mark.line + 1})" if mark is not None else ""
+        raise ConfigError(f"{path}: is not YAML{place}: {getattr(error, 'problem', error)}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}).") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: must hold keys and values, for instance 'cohort: cohort.csv'.")
+    return content
 
 
 def sha256_of(path: str | Path) -> str:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from lowpower.cli._options import Control, Files, JsonLines, MppOverride
+
 __all__ = ["command"]
 
 
@@ -21,13 +23,11 @@ class Marker(StrEnum):
 
 
 def command(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Slides or fields of view.")],
+    files: Files,
     marker: Annotated[
         Marker, typer.Option(help="What the slides are stained for.", case_sensitive=False)
     ] = Marker.HER2,
-    mpp: Annotated[
-        float | None, typer.Option(help="Microns per pixel of every file; overrides what the files say.")
-    ] = None,
+    mpp: MppOverride = None,
     regions: Annotated[
         Path | None,
         typer.Option(help="Tumour regions: GeoJSON in base pixels, or a folder with SLIDE.geojson for each."),
@@ -36,18 +36,9 @@ def command(
         Path | None,
         typer.Option(help="Tissue as you drew it: a PNG over the whole slide, GeoJSON, or a folder of such."),
     ] = None,
-    control: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|none|FILE",
-            help="On-slide control tissue, left out: found by itself, none at all, or shown by a GeoJSON or "
-            "PNG (or a folder with one for each slide).",
-        ),
-    ] = "auto",
+    control: Control = "auto",
     out: Annotated[Path, typer.Option(help="Folder for pictures and records.")] = Path("lowpower-measured"),
-    json_lines: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line on standard output.")
-    ] = False,
+    json_lines: JsonLines = False,
 ) -> None:
     """Measure the stain cell by cell, without a network, by the guideline's own words.
 

@@ -7,29 +7,20 @@ from typing import Annotated
 
 import typer
 
+from lowpower.cli._options import Control, Files, JsonLines, MppOverride
+
 __all__ = ["command"]
 
 
 def command(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Slides or fields of view.")],
-    mpp: Annotated[
-        float | None, typer.Option(help="Microns per pixel of every file; overrides what the files say.")
-    ] = None,
+    files: Files,
+    mpp: MppOverride = None,
     model: Annotated[
         str, typer.Option(help="A bundled model's name, a bundle folder or hf://owner/name.")
     ] = "her2-sim",
-    control: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|none|FILE",
-            help="On-slide control tissue, left out: found by itself, none at all, or shown by a GeoJSON or "
-            "PNG (or a folder with one for each slide).",
-        ),
-    ] = "auto",
+    control: Control = "auto",
     out: Annotated[Path, typer.Option(help="Folder for overlays and results.")] = Path("lowpower-results"),
-    json_lines: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line on standard output.")
-    ] = False,
+    json_lines: JsonLines = False,
     force: Annotated[
         bool, typer.Option(help="Go on when the stain does not look like the marker's.")
     ] = False,

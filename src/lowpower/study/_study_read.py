@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from lowpower.errors import ConfigError
+from lowpower.files import read_yaml
 from lowpower.models import aggregator_names, check_backbone, encoder_card
 from lowpower.study._study_config import (
     FusionArm,
@@ -39,20 +39,7 @@ def read_study_config(path: str | Path) -> StudyConfig:
         ConfigError: naming the file and every problem: no YAML, unknown key, arm or encoder (with the
             nearest), wrong value.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ConfigError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}; name a YAML file.")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" (line {mark.line + 1})" if mark is not None else ""
-        raise ConfigError(f"{path}: is not YAML{place}: {getattr(error, 'problem', error)}.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error}).") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: must hold keys and values, for instance 'cohort: cohort.csv'.")
-    return parse_study(content, source=str(path), folder=path.parent)
+    return parse_study(read_yaml(path), source=str(path), folder=Path(path).parent)
 
 
 def parse_study(content: dict[str, Any], *, source: str = "study", folder: Path | None = None) -> StudyConfig:

@@ -1,0 +1,24 @@
+"""Options that verbs over slides have in common, said once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["Control", "Files", "JsonLines", "MppOverride"]
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Slides or fields of view.")]
+MppOverride = Annotated[
+    float | None, typer.Option("--mpp", help="Microns per pixel of every file; overrides what the files say.")
+]
+Control = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|none|FILE",
+        help="On-slide control tissue, left out: found by itself, none at all, or shown by a GeoJSON or "
+        "PNG (or a folder with one for each slide).",
+    ),
+]
+JsonLines = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]
