@@ -234,3 +234,30 @@ def test_absent_weights_and_empty_bags_fail_their_arm_alone(
     assert "pytorch_model.bin" in states["uni"][1]
     assert "no patch of 1024 px" in states["empty"][1]
     assert "Only 1 of 2 folds were run: not every slide was tested." in outcome.notes
+
+
+def test_no_label_or_row_of_the_test_fold_reaches_a_learner(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+
+    def watched(learner: Any) -> Any:
+        def learn(arm: Any, material: Any) -> Any:
+            given.append((set(material.labels), set(material.train), set(material.validation)))
+            return learner(arm, material)
+
+        return learn
+
+    for name, learner in list(units.LEARNERS.items()):
+        monkeypatch.setitem(units.LEARNERS, name, watched(learner))
+    results = run_study(config_of(manifest, tmp_path, entries=arms()[:3]), workers=1)
+    assert len(given) == 6
+    # Fold by fold, the arms in order.
+    for number, (labelled, train, validation) in enumerate(given):
+        test = set(results.predictions.filter(pl.col("fold") == number // 3)["row"])
+        assert test
+        assert train
+        assert validation
+        assert not test & (labelled | train | validation)
+        assert not train & validation
+        assert labelled == train | validation
