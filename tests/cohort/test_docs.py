@@ -9,6 +9,7 @@ from lowpower.cohort import (
     COLUMNS,
     HER2_SCORES,
     ISH_SPELLINGS,
+    KI67_SCORES,
     MARKER_SPELLINGS,
     RECEPTOR_SCORES,
     SCHEMES,
@@ -28,7 +29,9 @@ def test_columns_are_documented_as_they_are() -> None:
     assert documented == COLUMNS
 
 
-@pytest.mark.parametrize("table", [MARKER_SPELLINGS, HER2_SCORES, RECEPTOR_SCORES, ISH_SPELLINGS])
+@pytest.mark.parametrize(
+    "table", [MARKER_SPELLINGS, HER2_SCORES, RECEPTOR_SCORES, KI67_SCORES, ISH_SPELLINGS]
+)
 def test_every_spelling_is_documented(table: dict[str, tuple[str, ...]]) -> None:
     documented = [
         (row[1].removesuffix(", a status"), {spelling.strip() for spelling in row[2].split(",")})

@@ -36,6 +36,15 @@ from lowpower.errors import CohortError
         ("pr_status", "0.99", None, 0),
         ("pr_status", "1", None, 1),
         ("pr_status", "low", None, 1),
+        ("ki67_status", "19.9", None, 0),
+        ("ki67_status", "20 %", None, 1),
+        ("ki67_status", "<1%", None, 0),
+        ("ki67_status", ">30", None, 1),
+        ("ki67_three", "5", None, 0),
+        ("ki67_three", "<5 %", None, 0),
+        ("ki67_three", "5.1", None, 1),
+        ("ki67_three", "29.9", None, 1),
+        ("ki67_three", "30", None, 2),
     ],
 )
 def test_label_follows_the_published_mapping(scheme: str, score: str, ish: str | None, index: int) -> None:
@@ -55,6 +64,14 @@ def test_er_positive_without_a_percentage_is_flagged() -> None:
     assert "low positive" in (SCHEMES["er_status"].label("positive").flag or "")
 
 
+@pytest.mark.parametrize(("score", "index"), [("low", 0), ("High", 1)])
+def test_ki67_without_a_percentage_is_flagged(score: str, index: int) -> None:
+    label = SCHEMES["ki67_status"].label(score)
+
+    assert label.index == index
+    assert "cut-off is unknown" in (label.flag or "")
+
+
 @pytest.mark.parametrize(
     ("scheme", "score", "said"),
     [
@@ -64,6 +81,8 @@ def test_er_positive_without_a_percentage_is_flagged() -> None:
         ("her2_four", "4+", "no HER2 score"),
         ("er_status", "2+", "percentage"),
         ("er_status", "101", "0 to 100"),
+        ("ki67_three", "high", "ki67_status"),
+        ("ki67_status", "positive", "or low, high"),
     ],
 )
 def test_label_refuses_what_it_cannot_know(scheme: str, score: str, said: str) -> None:

@@ -293,6 +293,18 @@ class TestExport:
         with pytest.raises(ConfigError, match=words):
             export(tmp_path / "results", forms, **options)
 
+    def test_ki67_leaves_in_every_form(self, case):
+        shares = {"none": 0.76, "weak": 0.1, "moderate": 0.1, "strong": 0.04}
+        measured = {**MEASURED, "marker": "Ki-67", "score": None, "shares": shares, "percent": 24.0}
+        answer = {"marker": "Ki-67", "scheme": "ki67_status", "decision": "high", "measured": measured}
+        folder = case({**answer, "probabilities": {"low": 0.2, "high": 0.8}})
+        sr, fhir, *_ = export(folder, ["dicom-sr", "fhir", "pdf", "csv"], when=WHEN).files
+        coded = [
+            value.CodeValue for _, value, _ in content(pydicom.dcmread(sr)) if hasattr(value, "CodeValue")
+        ]
+        assert "ki67-high" in coded
+        assert '"ki67-high"' in fhir.read_text()
+
     def test_what_is_no_result(self, tmp_path):
         with pytest.raises(ConfigError, match=r"result\.json"):
             export(tmp_path, ["pdf"])

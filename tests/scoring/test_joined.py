@@ -86,6 +86,20 @@ class TestAgreement:
         marker = SCHEMES[scheme].marker
         assert agreement_of(SCHEMES[scheme], network, None, measured(score_, marker)).level == level
 
+    @pytest.mark.parametrize(
+        ("scheme", "network", "percent", "level", "said"),
+        [
+            ("ki67_status", "low", 19.98, "agree", "measured 20.0 % (low)"),
+            ("ki67_status", "low", 35.0, "disagree", "measured 35.0 % (high): opposite"),
+            ("ki67_three", "low", 12.0, "adjacent", "measured 12.0 % (intermediate): one class apart"),
+        ],
+    )
+    def test_ki67_is_held_against_its_percentage(self, scheme, network, percent, level, said):
+        index = measured(None, "Ki-67").model_copy(update={"percent": percent})
+        told = agreement_of(SCHEMES[scheme], network, None, index)
+        assert told.level == level
+        assert said in told.sentence
+
     def test_a_disagreement_inside_the_conformal_set_does_not_refer_again(self):
         told = agreement_of(SCHEMES["her2_four"], "0", ("0", "1+", "2+"), measured("2+"))
         assert (told.level, told.refers) == ("disagree", False)

@@ -151,6 +151,29 @@ def test_wrong_tables_are_named(tmp_path: Path, text: str, message: str) -> None
         subtypes_of(tmp_path / "none.csv", good, good)
 
 
+@pytest.mark.parametrize(
+    ("scheme", "decision", "expected"),
+    [
+        ("ki67_status", "low", "luminal A-like"),
+        ("ki67_status", "high", "luminal B-like HER2-negative"),
+        ("ki67_three", "low", "luminal A-like"),
+        ("ki67_three", "intermediate", "luminal, HER2-negative (A or B)"),
+        ("ki67_three", "high", "luminal B-like HER2-negative"),
+    ],
+)
+def test_a_ki67_class_counts_with_the_cutoff_of_its_scheme(
+    tmp_path: Path, scheme: str, decision: str, expected: str
+) -> None:
+    for name, score in (("her2", "0"), ("er", "50")):
+        (tmp_path / f"{name}.csv").write_text(f"patient,score\nP,{score}\n")
+    results = f"patient,file,state,marker,scheme,decision\nP,k.svs,ok,Ki-67,{scheme},{decision}\n"
+    (tmp_path / "ki67.csv").write_text(results)
+    er = tmp_path / "er.csv"
+    (found,) = subtypes_of(tmp_path / "her2.csv", er, er, tmp_path / "ki67.csv")
+    assert found.subtype == expected
+    assert ("leaves luminal A or B open" in found.missing) == (decision == "intermediate")
+
+
 def test_ki67_is_a_percentage(tmp_path: Path) -> None:
     for name, score in (("her2", "0"), ("er", "50"), ("ki67", "high")):
         (tmp_path / f"{name}.csv").write_text(f"patient,score\nP,{score}\n")

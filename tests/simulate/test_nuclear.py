@@ -115,7 +115,9 @@ def test_contradictions_are_refused() -> None:
         CohortSpec.model_validate({"marker": "EGFR"})
 
 
-@pytest.mark.parametrize(("marker", "scheme"), [("ER", "er_status"), ("PR", "pr_status")])
+@pytest.mark.parametrize(
+    ("marker", "scheme"), [("ER", "er_status"), ("PR", "pr_status"), ("Ki-67", "ki67_three")]
+)
 def test_manifest_serves_the_scheme(tmp_path: Path, marker: str, scheme: str) -> None:
     spec = CohortSpec.model_validate(
         {
@@ -137,4 +139,7 @@ def test_manifest_serves_the_scheme(tmp_path: Path, marker: str, scheme: str) ->
         assert truth.spec == member.spec
         assert truth.nuclear is not None
         index = SCHEMES[scheme].label(row["score"], "unknown").index
-        assert SCHEMES[scheme].classes[index] == truth.nuclear.status
+        if marker == "Ki-67":
+            assert index == (truth.nuclear.percent > 5) + (truth.nuclear.percent >= 30)
+        else:
+            assert SCHEMES[scheme].classes[index] == truth.nuclear.status

@@ -68,7 +68,7 @@ def test_a_list_of_resolutions_becomes_arms() -> None:
             "fuses 'slide@88', which is no arm of this study; did you mean slide@8?",
         ),
         (content({"paradigm": "slide"}, {"paradigm": "slide"}), "two arms are called 'slide@8'"),
-        (content(scheme="her2_for"), "scheme: label scheme 'her2_for' is not one of"),
+        (content(scheme="her2_for"), "did you mean 'her2_four'?"),
         (content({"paradigm": "slide", "name": "a/b"}), "arm name 'a/b' may hold letters"),
     ],
 )  # fmt: skip
@@ -77,6 +77,14 @@ def test_wrong_words_are_named_with_the_nearest(wrong: dict[str, object], said: 
         parse_study(wrong, source="s.yaml")
     assert str(caught.value).startswith("s.yaml: ")
     assert said in str(caught.value)
+
+
+def test_none_means_no_weights(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "cohort: c.csv\narms: [{paradigm: slide, pretrained: none}, {paradigm: patch, pretrained: null}]\n"
+    )
+    assert [arm.pretrained for arm in read_study_config(path).arms] == [None, None]  # type: ignore[union-attr]
 
 
 def test_paths_are_taken_from_the_file(tmp_path: Path) -> None:

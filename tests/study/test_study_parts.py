@@ -76,6 +76,15 @@ def material(tmp_path: Path) -> Material:
     return Material(config, cohort, labels, range(32), range(32, 36), artefacts, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("scheme", "marker"),
+    [("her2_three", "HER2"), ("er_status", "ER"), ("pr_status", "PR"), ("ki67_three", "Ki-67")],
+)
+def test_the_scheme_says_what_is_measured(scheme: str, marker: str) -> None:
+    config = parse_study({"cohort": "c.csv", "scheme": scheme, "arms": [{"paradigm": "measured"}]})
+    assert [need.marker for need in needs_of(config.arms[0], config)] == [marker]
+
+
 def test_the_measurement_becomes_probabilities(tmp_path: Path) -> None:
     given = material(tmp_path)
     arm = given.config.arms[0]

@@ -40,7 +40,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("cohort: c.csv\nview: {um: 3}", r"unknown key view\.um"),
         ("cohort: c.csv\nmodel: {zzzz: 3}", r"unknown key model\.zzzz; known here: backbone"),
         ("scheme: her2_four", "cohort is missing"),
-        ("cohort: c.csv\nscheme: her2_for", r"did you mean her2_four\?"),
+        ("cohort: c.csv\nscheme: her2_for", r"did you mean 'her2_four'\?"),
         ("cohort: c.csv\nfitting: {epochs: 0}", r"fitting\.epochs"),
         ("cohort: c.csv\nfitting: {epochs: many}", r"fitting\.epochs"),
         ("cohort: [", "is not YAML"),

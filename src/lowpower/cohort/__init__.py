@@ -6,13 +6,20 @@ from lowpower.cohort._folds import Fold, Folds, FoldSlide, Split, load_folds
 from lowpower.cohort._make_folds import make_folds
 from lowpower.cohort._manifest import read_cohort, write_manifest
 from lowpower.cohort._schemes import SCHEMES, Cutoff, Label, LabelScheme, scheme_of
-from lowpower.cohort._spelling import HER2_SCORES, ISH_SPELLINGS, MARKER_SPELLINGS, RECEPTOR_SCORES
+from lowpower.cohort._spelling import (
+    HER2_SCORES,
+    ISH_SPELLINGS,
+    KI67_SCORES,
+    MARKER_SPELLINGS,
+    RECEPTOR_SCORES,
+)
 from lowpower.cohort._table import COLUMNS, Cohort, Problem
 
 __all__ = [
     "COLUMNS",
     "HER2_SCORES",
     "ISH_SPELLINGS",
+    "KI67_SCORES",
     "MARKER_SPELLINGS",
     "RECEPTOR_SCORES",
     "SCHEMES",

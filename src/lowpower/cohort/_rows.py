@@ -74,9 +74,9 @@ def repeated(rows: list[dict[str, object]]) -> list[Problem]:
 
 
 def fractions(rows: list[dict[str, object]]) -> list[Problem]:
-    """ER or PR written as 0.8 where 80 is meant: every value at most 1, some strictly between 0 and 1."""
+    """ER, PR or Ki-67 written as 0.8 where 80 is meant: all at most 1, some between 0 and 1."""
     problems = []
-    for marker in ("ER", "PR"):
+    for marker in ("ER", "PR", "Ki-67"):
         scores = [row["score"] for row in rows if row["marker"] == marker and row["score"]]
         values = [value for score in scores if (value := percent_of(str(score))) is not None]
         if len(values) > 1 and max(values) <= 1 and any(0 < value < 1 for value in values):

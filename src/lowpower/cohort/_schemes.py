@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from lowpower.cohort._spelling import canonical_ish, canonical_score, percent_of
+from lowpower.cohort._spelling import canonical_ish, canonical_score, nearest, percent_of
 from lowpower.errors import CohortError
 
 __all__ = ["SCHEMES", "Cutoff", "Label", "LabelScheme", "scheme_of"]
@@ -46,7 +46,7 @@ class LabelScheme:
 
     Attributes:
         name: For instance "her2_three".
-        marker: HER2, ER or PR.
+        marker: HER2, ER, PR or Ki-67.
         classes: Names, from least to most stained.
         cutoffs: Two-way questions reported apart.
         mapping: The rule as one sentence; stated in every result.
@@ -63,7 +63,7 @@ class LabelScheme:
         """The class of a score.
 
         Args:
-            score: Any spelling of the manifest (`HER2_SCORES`, `RECEPTOR_SCORES`).
+            score: Any spelling of the manifest (`HER2_SCORES`, `RECEPTOR_SCORES`, `KI67_SCORES`).
             ish: In-situ hybridisation, any spelling; None is unknown.
 
         Raises:
@@ -121,6 +121,22 @@ def _pr(score: str, ish: str) -> Label | None:
     return Label(int(percent >= 1 if percent is not None else score not in ("<1", "negative")))
 
 
+def _ki67(score: str, ish: str) -> Label | None:
+    percent = percent_of(score)
+    if percent is not None:
+        return Label(int(percent >= 20))
+    flag = f"{score} without a percentage: its cut-off is unknown" if score in ("low", "high") else None
+    return Label(int(score in (">30", "high")), flag)
+
+
+def _ki67_three(score: str, ish: str) -> Label | None:
+    percent = percent_of(score)
+    if percent is not None:
+        return Label(0 if percent <= 5 else 1 if percent < 30 else 2)
+    index = {"<1": 0, "<5": 0, ">30": 2}.get(score)
+    return None if index is None else Label(index)
+
+
 SCHEMES: Final[dict[str, LabelScheme]] = {
     scheme.name: scheme
     for scheme in (
@@ -165,6 +181,23 @@ SCHEMES: Final[dict[str, LabelScheme]] = {
             "negative: < 1 % of tumour nuclei; positive: >= 1 %",
             _pr,
         ),
+        LabelScheme(
+            "ki67_status",
+            "Ki-67",
+            ("low", "high"),
+            (Cutoff("high | low", 1),),
+            "low: < 20 % of tumour nuclei (labelling index); high: >= 20 % (St Gallen 2013)",
+            _ki67,
+        ),
+        LabelScheme(
+            "ki67_three",
+            "Ki-67",
+            ("low", "intermediate", "high"),
+            (Cutoff("low | >5 %", 1), Cutoff("high | rest", 2)),
+            "low: <= 5 % of tumour nuclei (labelling index); intermediate: between; high: >= 30 % "
+            "(International Ki67 in Breast Cancer Working Group 2021: only the two ends are reliable)",
+            _ki67_three,
+        ),
     )
 }
 """Every label scheme by name."""
@@ -179,5 +212,6 @@ def scheme_of(scheme: str | LabelScheme) -> LabelScheme:
     if isinstance(scheme, LabelScheme):
         return scheme
     if scheme not in SCHEMES:
-        raise CohortError(f"label scheme {scheme!r} is not one of {', '.join(SCHEMES)}.")
+        hint = nearest(scheme, SCHEMES) or "."
+        raise CohortError(f"label scheme {scheme!r} is not one of {', '.join(SCHEMES)}{hint}")
     return SCHEMES[scheme]

@@ -10,6 +10,7 @@ from typing import Final
 __all__ = [
     "HER2_SCORES",
     "ISH_SPELLINGS",
+    "KI67_SCORES",
     "MARKER_SPELLINGS",
     "RECEPTOR_SCORES",
     "canonical_ish",
@@ -23,6 +24,7 @@ MARKER_SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     "HER2": ("her2", "her-2", "her2/neu", "her2neu", "her-2/neu", "erbb2", "c-erbb2"),
     "ER": ("er", "era", "estrogen receptor", "oestrogen receptor", "esr1"),
     "PR": ("pr", "pgr", "progesterone receptor"),
+    "Ki-67": ("ki-67", "ki67", "ki 67", "mki67", "mib-1", "mib1"),
 }
 """Markers and how manifests spell them (case does not matter)."""
 
@@ -45,6 +47,15 @@ RECEPTOR_SCORES: Final[dict[str, tuple[str, ...]]] = {
     "positive": ("positive", "pos"),
 }
 """ER and PR scores beside a plain percentage of stained tumour nuclei ("0" to "100", with or without %)."""
+
+KI67_SCORES: Final[dict[str, tuple[str, ...]]] = {
+    "<1": ("<1", "<1%", "< 1", "< 1 %", "<1 %"),
+    "<5": ("<5", "<5%", "< 5", "< 5 %", "<5 %"),
+    ">30": (">30", ">30%", "> 30", "> 30 %", ">30 %"),
+    "low": ("low",),
+    "high": ("high",),
+}
+"""Ki-67 scores beside a plain percentage, the labelling index; a bare low or high names no cut-off."""
 
 ISH_SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     "positive": ("positive", "pos", "+", "amplified", "amp"),
@@ -75,7 +86,7 @@ def nearest(text: str, choices: Iterable[str]) -> str:
 
 
 def canonical_marker(text: str) -> str:
-    """HER2, ER or PR.
+    """HER2, ER, PR or Ki-67.
 
     Raises:
         ValueError: with a sentence, where the spelling is not in `MARKER_SPELLINGS`.
@@ -107,7 +118,7 @@ def canonical_score(text: str, marker: str) -> str:
 
     Returns:
         HER2: a key of `HER2_SCORES`. ER and PR: a key of `RECEPTOR_SCORES`, or a percentage as a plain
-        number ("85").
+        number ("85"). Ki-67: a key of `KI67_SCORES`, or a percentage.
 
     Raises:
         ValueError: with a sentence, where the spelling is unknown or the percentage is above 100.
@@ -119,19 +130,19 @@ def canonical_score(text: str, marker: str) -> str:
                 f"score {text!r} is no HER2 score (0, 1+, 2+, 3+; or only a status: negative, low, positive)"
             )
         return found
-    found = _look_up(text, RECEPTOR_SCORES)
+    found = _look_up(text, KI67_SCORES if marker == "Ki-67" else RECEPTOR_SCORES)
     if found is not None:
         return found
     match = _PERCENT.fullmatch(_plain(text))
     if match is None or float(match[1]) > 100:
         raise ValueError(
             f"score {text!r} is no {marker} score (a percentage of stained tumour nuclei from 0 to 100, "
-            "or negative, low positive, positive)"
+            f"or {'low, high' if marker == 'Ki-67' else 'negative, low positive, positive'})"
         )
     return f"{float(match[1]):g}"
 
 
 def percent_of(score: str) -> float | None:
-    """The percentage a canonical ER or PR score states, None where it is a word."""
+    """The percentage a canonical ER, PR or Ki-67 score states, None where it is a word."""
     match = _PERCENT.fullmatch(score)
     return float(match[1]) if match else None

@@ -20,8 +20,8 @@ REQUIRED: Final = ("slide", "patient", "marker", "score")
 COLUMNS: Final[dict[str, str]] = {
     "slide": "slide file, relative to the manifest or absolute",
     "patient": "patient identifier; one patient's slides never fall into two parts",
-    "marker": "HER2, ER or PR",
-    "score": "HER2: 0, 1+, 2+, 3+; ER and PR: percentage of stained tumour nuclei",
+    "marker": "HER2, ER, PR or Ki-67",
+    "score": "HER2: 0, 1+, 2+, 3+; ER, PR and Ki-67: percentage of stained tumour nuclei",
     "ish": "in-situ hybridisation: positive, negative or unknown",
     "mpp": "microns per pixel; overrides what the file says",
     "site": "hospital or laboratory",

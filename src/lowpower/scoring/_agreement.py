@@ -47,11 +47,14 @@ def agreement_of(
         kept: Its conformal set; None where the bundle has no abstention rule.
         measured: What was measured; None where the marker cannot be.
     """
-    if measured is None or measured.score is None:
+    score = _score_of(measured)
+    if measured is None or score is None:
         why = f"{scheme.marker} is not measured." if measured is None else " ".join(measured.notes)
         return Agreement(level="not measured", sentence=f"No score was measured beside the network's: {why}")
-    allowed = _classes(scheme, measured.score)
-    told = f"The network says {likeliest}, measured {measured.score}"
+    allowed = _classes(scheme, score)
+    told = f"The network says {likeliest}, measured {measured.score or f'{measured.percent:.1f} %'}"
+    if measured.score is None:
+        told += f" ({allowed[0]})"
     if scheme.classes != ("0", "1+", "2+", "3+") and scheme.marker == "HER2":
         told += f" ({' or '.join(allowed)})"
     apart = min(abs(scheme.classes.index(likeliest) - scheme.classes.index(name)) for name in allowed)
@@ -62,6 +65,13 @@ def agreement_of(
     refers = kept is None or not set(kept) & set(allowed)
     far = "opposite" if len(scheme.classes) == 2 else f"{apart} classes apart"
     return Agreement(level="disagree", sentence=f"{told}: {far}.", measured_classes=allowed, refers=refers)
+
+
+def _score_of(measured: Measured | None) -> str | None:
+    """What was measured, as a manifest would spell it: a Ki-67 has a percentage and no status of its own."""
+    if measured is None or measured.score is not None or measured.marker != "Ki-67":
+        return None if measured is None else measured.score
+    return None if measured.percent is None else f"{measured.percent:.4f}"
 
 
 def _classes(scheme: LabelScheme, score: str) -> tuple[str, ...]:

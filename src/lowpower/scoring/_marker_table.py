@@ -17,6 +17,11 @@ __all__ = ["Reading", "patients_of", "read_marker"]
 _VALUES: Final = {"HER2": ("decision", "score")}
 _PERCENTAGES: Final = ("decision", "percent", "score")
 _ANY: Final = (0.0, 100.0)
+_KI67: Final = {
+    "ki67_status": {"low": (0.0, 19.99), "high": (20.0, 100.0)},
+    "ki67_three": {"low": (0.0, 5.0), "intermediate": (5.01, 29.99), "high": (30.0, 100.0)},
+}
+"""Percentages that a class of a scheme allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,8 @@ def _read_one(
     try:
         if marker == "HER2":
             return _her2(reading, ish, row.get("scheme") or "")
+        if marker == "Ki-67":
+            return _ki67(reading, row.get("scheme") or "")
         return _percentage(reading, marker)
     except (CohortError, ValueError) as error:
         raise PredictionsError(f"{path}: line {line}: {error}") from error
@@ -153,7 +160,20 @@ def _ish(ish: str) -> str:
 
 
 def _percentage(reading: Reading, marker: str) -> Reading:
-    if marker == "Ki-67":
+    label = scheme_of("er_status" if marker == "ER" else "pr_status").label(reading.text)
+    try:
+        exact = float(reading.text.rstrip(" %"))
+        bounds = (exact, exact)
+    except ValueError:
+        bounds = _bounds(marker, label.index)
+    status = "negative" if bounds[1] < 1 else "positive"
+    return Reading(reading.patient, reading.slide, reading.text, status, bounds)
+
+
+def _ki67(reading: Reading, scheme: str) -> Reading:
+    """A class of a Ki-67 scheme has its cut-off; a bare "high" has none, and is refused."""
+    bounds = _KI67.get(scheme, {}).get(reading.text)
+    if bounds is None:
         try:
             percent = float(reading.text.rstrip(" %"))
         except ValueError:
@@ -161,13 +181,6 @@ def _percentage(reading: Reading, marker: str) -> Reading:
         if not 0 <= percent <= 100:
             raise ValueError(f"Ki-67 {reading.text!r} is no percentage from 0 to 100.")
         bounds = (percent, percent)
-    else:
-        label = scheme_of("er_status" if marker == "ER" else "pr_status").label(reading.text)
-        try:
-            exact = float(reading.text.rstrip(" %"))
-            bounds = (exact, exact)
-        except ValueError:
-            bounds = _bounds(marker, label.index)
     status = "negative" if bounds[1] < 1 else "positive"
     return Reading(reading.patient, reading.slide, reading.text, status, bounds)
 

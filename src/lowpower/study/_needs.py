@@ -56,7 +56,7 @@ def needs_of(arm: Arm, config: StudyConfig) -> tuple[Need, ...]:
         if isinstance(arm, PatchArm):
             return (Need(kind="patches", patches=recipe, qc=qc),)
         return (Need(kind="bag", patches=recipe, qc=qc, encoder=arm.encoder, weights=arm.weights),)
-    markers: dict[str, Marker] = {"HER2": "HER2", "ER": "ER", "PR": "PR"}
+    markers: dict[str, Marker] = {"HER2": "HER2", "ER": "ER", "PR": "PR", "Ki-67": "Ki-67"}
     return (Need(kind="measure", marker=markers[scheme_of(config.scheme).marker]),)
 
 

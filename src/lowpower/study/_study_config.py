@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from lowpower.cohort import scheme_of
 from lowpower.errors import CohortError
 from lowpower.models import FusionName, HeadName, ModelSpec
-from lowpower.training import Augmentation, BagFitting, Fitting, PatchFitting
+from lowpower.training import Augmentation, BagFitting, Fitting, PatchFitting, Pretrained
 
 __all__ = [
     "Arm",
@@ -69,7 +69,7 @@ class SlideArm(_Arm):
 
     paradigm: Literal["slide"]
     mpp: float = Field(8.0, ge=0.1, le=64, description="um/px of the view; a list makes one arm a value.")
-    pretrained: str | None = Field(
+    pretrained: Pretrained = Field(
         _LITE0, description="timm, pypi://efficientnet-lite0, hf://owner/name, a weight file, or none."
     )
     model: ModelSpec = Field(
@@ -105,7 +105,7 @@ class PatchArm(_PatchReader):
         "mean", description="Patches to slide: mean, majority, top, or histogram (fitted on validation)."
     )
     top: float = Field(0.1, gt=0, le=1, description="Share of patches that `top` looks at.")
-    pretrained: str | None = Field(_LITE0, description="As for the slide network.")
+    pretrained: Pretrained = Field(_LITE0, description="As for the slide network.")
     model: ModelSpec = Field(
         ModelSpec(backbone="tf_efficientnet_lite0", inputs="rgb", strides=(16,), pooling="mean"),
         description="The network; it sees one patch at a time.",

