@@ -50,6 +50,13 @@ def test_unknown_name_suggests_the_nearest() -> None:
         create_aggregator("zzz", DIM, CLASSES)
 
 
+def test_unknown_option_suggests_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"no option 'hiden'; did you mean hidden\?"):
+        create_aggregator("abmil", DIM, CLASSES, hiden=3)
+    with pytest.raises(ConfigError, match=r"no option 'zzz'; it has hidden, dropout\."):
+        create_aggregator("max", DIM, CLASSES, zzz=3)
+
+
 @pytest.mark.parametrize(
     ("name", "head", "options"),
     [

@@ -82,6 +82,15 @@ def test_bags_that_cannot_be_learnt_from(tmp_path: Path) -> None:
     other = bags(tmp_path, 3, dim=5, seed=9)
     with pytest.raises(ConfigError, match="features of length 5"):
         train_bags(abmil, train, other, fitting, mpp=0.5)
+    network, _ = train_bags(abmil, train, train, fitting, mpp=0.5)
+    with pytest.raises(ConfigError, match="features of length 5"):
+        predict_bags(network, other)
+    with h5py.File(train[0].path, "r+") as file:
+        file.attrs.update(format="lowpower.features", mpp=2.0)
+    with pytest.raises(ConfigError, match=r"at 2 um/px, the model takes 0.5"):
+        predict_bags(network, train)
+    with h5py.File(train[0].path, "r+") as file:
+        del file.attrs["format"]
     with h5py.File(other[0].path, "w") as file:
         file["features"], file["coords"] = np.zeros((0, 6), np.float16), np.zeros((0, 2))
     with pytest.raises(NoTissueError, match="holds no patches"):

@@ -132,20 +132,23 @@ def _check_enough(path: Path, scheme: LabelScheme, counts: list[int], outer: int
     """Each class needs a patient in every test part, and two outside each of them."""
     if outer < 2:
         raise CohortError(f"{path}: folds must be at least 2, got {outer}.")
-    fewest = int(np.argmin(counts))
 
-    def enough(folds: int) -> bool:
-        return counts[fewest] >= folds and counts[fewest] - -(-counts[fewest] // folds) >= 2
+    def enough(count: int, folds: int) -> bool:
+        return count >= folds and count - -(-count // folds) >= 2
 
-    if enough(outer):
+    short = [label for label, count in enumerate(counts) if not enough(count, outer)]
+    if not short:
         return
-    name, patients = scheme.classes[fewest], _number(counts[fewest])
-    possible = [folds for folds in range(2, outer) if enough(folds)]
+    told = " and ".join(
+        f"class {scheme.classes[label]!r} has {_number(counts[label])}"
+        for label in sorted(short, key=lambda label: counts[label])
+    )
+    possible = [folds for folds in range(2, outer) if enough(min(counts), folds)]
     if possible:
         cure = f"ask for {possible[-1]} folds"
     else:
         cure = "add patients or choose a scheme with fewer classes; a class needs at least 3"
-    raise CohortError(f"{path}: class {name!r} has {patients}, too few for {outer} folds; {cure}.")
+    raise CohortError(f"{path}: {told}, too few for {outer} folds; {cure}.")
 
 
 def _by_value(

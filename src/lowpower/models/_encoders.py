@@ -107,7 +107,8 @@ def create_encoder(name: str, *, weights: str | Path | None = None, device: str 
     if weights == "random":
         return _network(entry, _seeded(build), "random", device)
     file = Path(weights) if weights is not None else _hub_weights(entry.card)
-    return _network(entry, _loaded(build(), read_state(file), entry.state, file), sha256_of(file), device)
+    stored = read_state(file)  # before a large network is built for nothing
+    return _network(entry, _loaded(build(), stored, entry.state, file), sha256_of(file), device)
 
 
 def _entry(name: str) -> Entry | None:

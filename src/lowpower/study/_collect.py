@@ -8,7 +8,9 @@ from typing import Any
 import polars as pl
 
 from lowpower.cohort import Cohort, Folds, scheme_of
+from lowpower.errors import ConfigError
 from lowpower.evaluation import MIN_PATIENTS
+from lowpower.models import encoder_card
 from lowpower.study._costs import Cost, together
 from lowpower.study._makers import Artefact
 from lowpower.study._needs import needs_of
@@ -151,7 +153,8 @@ def _notes(
     names = cohort.table.select("site", "scanner", "patient").fill_null("")
     if any("simulated" in value.lower() for row in names.iter_rows() for value in row):
         notes.append("The slides are simulated: nothing here was measured on patients' tissue.")
-    patients = len({slide.patient for slide in folds.slides})
+    tested = {row for fold in wanted for row in folds.folds[fold].test}
+    patients = len({slide.patient for slide in folds.slides if slide.row in tested})
     if patients < MIN_PATIENTS:
         few = f"{patients} patients are too few for intervals (at least {MIN_PATIENTS})"
         notes.append(f"{few}: none are given.")
@@ -160,6 +163,8 @@ def _notes(
     for arm in config.arms:
         if isinstance(arm, MilArm | PatchArm):
             notes += _cap_note(config, arm, artefacts)
+        if isinstance(arm, MilArm):
+            notes += _range_note(arm)
         gone = left_out.filter(pl.col("arm") == arm.name)
         if gone.height:
             notes.append(
@@ -167,6 +172,18 @@ def _notes(
                 f"{gone.height} (first: {gone['reason'][0]})."
             )
     return tuple(notes)
+
+
+def _range_note(arm: MilArm) -> list[str]:
+    """An encoder made for another um/px is used all the same: asking that is what studies are for."""
+    try:
+        card = encoder_card(arm.encoder)
+    except ConfigError:  # a timm network or a file, which states no range
+        return []
+    if card.suits(arm.mpp):
+        return []
+    low, high = card.mpp_range
+    return [f"{arm.name}: {arm.encoder} was made for {low:g} to {high:g} um/px and reads {arm.mpp:g} here."]
 
 
 def _cap_note(

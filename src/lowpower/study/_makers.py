@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from lowpower.errors import NoTissueError
+from lowpower.errors import LowpowerError, NoTissueError
 from lowpower.files import atomic_path, sha256_of
 from lowpower.models import Encoder, create_encoder
 from lowpower.slides import Slide
@@ -165,10 +165,25 @@ def _bag(opened: Opened, need: Need, folder: Path) -> Artefact:
     )
 
 
-@functools.lru_cache(maxsize=1)
 def _encoder(name: str, weights: str | None) -> Encoder:
-    """Loaded once a process, not once a slide."""
-    return create_encoder(name, weights=weights)
+    """Loaded once a process, not once a slide; so are weights that cannot be had missed once.
+
+    Raises:
+        ConfigError: as `create_encoder`.
+        WeightsError: likewise.
+    """
+    found = _loaded_encoder(name, weights)
+    if isinstance(found, LowpowerError):
+        raise found.with_traceback(None)
+    return found
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded_encoder(name: str, weights: str | None) -> Encoder | LowpowerError:
+    try:
+        return create_encoder(name, weights=weights)
+    except LowpowerError as error:
+        return error
 
 
 def _pixels(opened: Opened, need: Need, folder: Path) -> Artefact:

@@ -9,9 +9,10 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from lowpower.cohort import scheme_of
 from lowpower.errors import ConfigError
 from lowpower.files import read_yaml
-from lowpower.models import aggregator_names, check_backbone, encoder_card
+from lowpower.models import check_backbone, create_aggregator, encoder_card
 from lowpower.study._study_config import (
     FusionArm,
     MeasuredArm,
@@ -51,13 +52,15 @@ def parse_study(content: dict[str, Any], *, source: str = "study", folder: Path 
     try:
         config = StudyConfig.model_validate(content)
     except ValidationError as error:
-        problems = [
-            _sentence(item["loc"], item["type"], item["msg"], item["input"]) for item in error.errors()
-        ]
+        items = error.errors()
+        # Arms that are wrong are left out, and then there are too few: said once.
+        wrong_arms = any(len(item["loc"]) > 1 and item["loc"][0] == "arms" for item in items)
+        items = [item for item in items if not (wrong_arms and item["loc"] == ("arms",))]
+        problems = [_sentence(item["loc"], item["type"], item["msg"], item["input"]) for item in items]
         raise ConfigError(f"{source}: {' '.join(problems)}") from error
     _check_names(config, source)
     for arm in config.arms:
-        _check_arm(arm, source)
+        _check_arm(arm, len(scheme_of(config.scheme).classes), source)
     return config if folder is None else _anchored(config, folder)
 
 
@@ -90,17 +93,14 @@ def _check_names(config: StudyConfig, source: str) -> None:
             raise ConfigError(f"{source}: arm {arm.name!r} names an arm twice; name each once.")
 
 
-def _check_arm(arm: BaseModel, source: str) -> None:
-    """What only the registries know: backbones, encoders, aggregators."""
+def _check_arm(arm: BaseModel, classes: int, source: str) -> None:
+    """What only the registries know: backbones, encoders, aggregators with their options and heads."""
     try:
         if isinstance(arm, SlideArm | PatchArm):
             check_backbone(arm.model.backbone)
         if isinstance(arm, MilArm):
             _known_encoder(arm.encoder)
-            if arm.aggregator not in aggregator_names():
-                raise ConfigError(
-                    f"aggregator {arm.aggregator!r} is unknown; {_near(arm.aggregator, aggregator_names())}"
-                )
+            create_aggregator(arm.aggregator, 8, classes, arm.head, **arm.options)
     except ConfigError as error:
         name = getattr(arm, "name", "")
         raise ConfigError(f"{source}: arm {name!r}: {error}") from error

@@ -38,10 +38,14 @@ class BagNetwork(nn.Module):
         aggregator: The aggregator.
         centre: (D,) mean feature of the training slides.
         scale: (D,) standard deviation, 1 where a feature is constant.
+        mpp: um/px of the bags it learnt from; None not to ask it of others.
     """
 
-    def __init__(self, aggregator: Aggregator, centre: Tensor, scale: Tensor) -> None:
+    def __init__(
+        self, aggregator: Aggregator, centre: Tensor, scale: Tensor, mpp: float | None = None
+    ) -> None:
         super().__init__()
+        self.mpp = mpp
         self.aggregator = aggregator
         self.centre: Tensor
         self.scale: Tensor
@@ -96,7 +100,7 @@ def train_bags(
     centre, scale = _moments([store[example].features for example in train])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = BagNetwork(make(dim), centre, scale)
+        network = BagNetwork(make(dim), centre, scale, mpp)
         learner = _BagLearner(network, train, validation, store, fitting, seed)
         run = learn(learner, fitting, seed=seed, accelerator=accelerator)
     return network, run
@@ -105,7 +109,12 @@ def train_bags(
 def predict_bags(
     network: BagNetwork, examples: Sequence[BagExample], device: torch.device | str = "cpu"
 ) -> NDArray[np.float64]:
-    """(N, K) probabilities of bags, each alone."""
+    """(N, K) probabilities of bags, each alone.
+
+    Raises:
+        ConfigError: a bag of another feature length or um/px than the network's.
+        NoTissueError: a bag holds no patches.
+    """
     return _predict(network, examples, _BagStore(), torch.device(device))
 
 
@@ -225,6 +234,7 @@ def _predict(
     rows = []
     for example in examples:
         bag = store[example]
+        check_bag(bag, dim=network.aggregator.dim, mpp=network.mpp)
         features = torch.from_numpy(np.asarray(bag.features, np.float32))[None].to(device)
         coords = torch.from_numpy(np.asarray(bag.coords, np.float32))[None].to(device)
         output = network(features, None, coords)

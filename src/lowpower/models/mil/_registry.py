@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -57,7 +58,14 @@ def create_aggregator(
         near = difflib.get_close_matches(name.lower(), _AGGREGATORS, n=2, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(aggregator_names())}."
         raise ConfigError(f"aggregator {name!r} is unknown; {hint}")
+    kind = _AGGREGATORS[name]
+    known = [key for key in inspect.signature(kind).parameters if key not in ("dim", "classes", "head")]
+    for key in options:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known) or 'none'}."
+            raise ConfigError(f"aggregator {name!r} has no option {key!r}; {hint}")
     try:
-        return _AGGREGATORS[name](dim, classes, head, **options)
+        return kind(dim, classes, head, **options)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"aggregator {name!r} cannot be made: {error}.") from error
