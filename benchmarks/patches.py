@@ -116,6 +116,8 @@ def make_grid(slide: Any, recipe: Any, patches: int) -> Any:
         "default",
         TissueQC(numbers, ()),
         Box(0, 0, *slide.size),
+        np.zeros((256, 256), bool),
+        np.zeros((256, 256), np.uint8),
     )
     grid = plan_patches(slide, tissue, recipe)
     take = slice(0, min(patches, len(grid)))

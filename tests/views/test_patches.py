@@ -1,3 +1,4 @@
+import gc
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ from lowpower.errors import DamagedSlideError, MppOutOfRangeError, NoTissueError
 from lowpower.slides import Slide, open_slide
 from lowpower.tissue import MaskNumbers, Tissue, TissueQC
 from lowpower.units import Box, Mpp
-from lowpower.views._patch_stream import _plan, read_patches
+from lowpower.views._patch_memory import Recycled
+from lowpower.views._patch_stream import PatchBatch, _plan, read_patches
 from lowpower.views._patch_tiles import open_tiles
 from lowpower.views._patches import PatchRecipe, effective_mpp, plan_patches, tissue_shares
 
@@ -200,6 +202,35 @@ def test_batches_do_not_depend_on_threads(slide: Slide, tissue: Tissue) -> None:
     for a, b in zip(one, four, strict=True):
         assert np.array_equal(a.index, b.index)
         assert np.array_equal(a.images, b.images)
+
+
+def test_memory_is_used_again_only_once_nobody_looks_at_it() -> None:
+    memory = Recycled(400)
+    first = memory.array((10, 10, 3))
+    first[:] = 7
+    corner = first[:2].reshape(-1, 3)[3:9].T
+    where = first.ctypes.data
+    del first
+    assert memory.array((2, 5)).ctypes.data != where
+    assert (corner == 7).all()
+    del corner
+    gc.collect()
+    again = memory.array((5, 5, 3))
+    assert again.ctypes.data == where
+
+
+def test_batches_kept_by_the_caller_stay_as_they_were(slide: Slide, tissue: Tissue) -> None:
+    grid = plan_patches(slide, tissue, PatchRecipe(mpp=1.0, size=64, overlap=0.5))
+    kept = [
+        some if number % 2 else PatchBatch(some.images[:, :, ::-1], some.index)
+        for number, some in enumerate(read_patches(slide, grid, batch=8))
+    ]
+    assert len(kept) > 4
+    for number, some in enumerate(kept):
+        for image, index in zip(some.images, some.index, strict=True):
+            assert np.array_equal(
+                image if number % 2 else image[:, ::-1], slide.read(grid.box(int(index)), grid.mpp)
+            )
 
 
 def test_a_stream_may_be_left_early_and_refuses_nonsense(slide: Slide, tissue: Tissue) -> None:

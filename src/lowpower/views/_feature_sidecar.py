@@ -16,7 +16,7 @@ from lowpower.views._patches import PatchRecipe
 
 __all__ = ["FEATURES_MAKER", "FeatureSidecar", "features_path", "find_features", "read_sidecar"]
 
-FEATURES_MAKER = 1
+FEATURES_MAKER = 2
 """Raise when the same request would give other features than before."""
 
 

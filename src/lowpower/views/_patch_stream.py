@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.units import Box
+from lowpower.views._patch_memory import Recycled
 from lowpower.views._patch_tiles import TileSource, open_tiles
 from lowpower.views._patches import PatchGrid
 
@@ -31,8 +32,9 @@ _TILE = 256  # what nearly every scanner writes; another size costs some tiles d
 _CHUNK_TILES = 8
 _BAND = 8192
 _PLANNED = 8192  # patches planned at once; where two plans meet, one row of tiles is decoded twice
-_WAITING_BYTES = 16 << 20  # of patches whose lower rows are still to be read
+_WAITING_BYTES = 8 << 20  # of patches whose lower rows are still to be read
 _AHEAD = 128  # patches being read beyond the batch in hand
+_FEW = 16  # patches of a chunk among which those of a piece are found without help
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +94,7 @@ def read_patches(slide: Slide, grid: PatchGrid, *, batch: int = 64, threads: int
 def _stream(slide: Slide, grid: PatchGrid, batch: int, threads: int) -> Iterator[PatchBatch]:
     pool = ThreadPoolExecutor(threads, thread_name_prefix="lowpower-patches")
     tiles = open_tiles(slide, grid.mpp)
+    memory = Recycled(batch * grid.size * grid.size * 3)
     try:
         chunk = _chunk_size(slide, grid.mpp) if tiles is None else (tiles.width * _CHUNK_TILES, tiles.height)
         width = _band_width(grid, chunk[1] if tiles is None else tiles.width)
@@ -100,7 +103,7 @@ def _stream(slide: Slide, grid: PatchGrid, batch: int, threads: int) -> Iterator
             members = np.flatnonzero(bands == band)
             for start in range(0, len(members), _PLANNED):
                 some = members[start : start + _PLANNED]
-                yield from _stream_band(slide, grid, some, chunk, batch, pool, tiles)
+                yield from _stream_band(slide, grid, some, chunk, batch, pool, tiles, memory)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         if tiles is not None:
@@ -115,6 +118,7 @@ def _stream_band(
     batch: int,
     pool: ThreadPoolExecutor,
     tiles: TileSource | None,
+    memory: Recycled,
 ) -> Iterator[PatchBatch]:
     positions = grid.positions[members]
     unit = (chunk[1], chunk[1]) if tiles is None else (tiles.width, tiles.height)
@@ -124,17 +128,29 @@ def _stream_band(
 
     def paste(index: int) -> None:
         patches = plan.patches[plan.starts[index] : plan.starts[index + 1]]
-        corners = positions[patches].tolist()
-        for left, top, pixels in _pieces(slide, grid.mpp, plan.boxes[index].tolist(), tiles):
-            right, bottom = left + pixels.shape[1], top + pixels.shape[0]
-            for patch, (x, y) in zip(patches.tolist(), corners, strict=True):
+        corners = positions[patches]
+        for piece in _pieces(plan.boxes[index].tolist(), tiles):
+            left, top, right, bottom = piece
+            some, places = patches, corners
+            if len(patches) > _FEW:
+                near = (corners > (left - grid.size, top - grid.size)) & (corners < (right, bottom))
+                some, places = patches[near.all(1)], corners[near.all(1)]
+            held, parts = None, []
+            for patch, (x, y) in zip(some.tolist(), places.tolist(), strict=True):
                 x0, x1 = max(x, left), min(x + grid.size, right)
                 y0, y1 = max(y, top), min(y + grid.size, bottom)
                 if x0 < x1 and y0 < y1:
-                    image = buffers[patch // batch][patch % batch]
-                    image[y0 - y : y1 - y, x0 - x : x1 - x] = pixels[
-                        y0 - top : y1 - top, x0 - left : x1 - left
-                    ]
+                    view = buffers[patch // batch][patch % batch, y0 - y : y1 - y, x0 - x : x1 - x]
+                    if held is None and (x0, y0, x1, y1) == piece:
+                        held = view  # takes the piece first hand, the others have it from there
+                    else:
+                        parts.append((view, slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)))
+            if held is not None or parts:
+                pixels = _pixels(slide, grid.mpp, piece, tiles, held)
+                if held is not None and pixels is not held:
+                    held[:] = pixels
+                for view, rows, columns in parts:
+                    view[:] = pixels[rows, columns]
 
     ahead = max(2, math.ceil(_AHEAD / batch))
     submitted = done = 0
@@ -144,7 +160,7 @@ def _stream_band(
             for needed in np.unique(served).tolist():
                 if needed not in buffers:
                     count = min(batch, len(members) - needed * batch)
-                    buffers[needed] = np.empty((count, grid.size, grid.size, 3), np.uint8)
+                    buffers[needed] = memory.array((count, grid.size, grid.size, 3))
             futures.append(pool.submit(paste, submitted))
             submitted += 1
         while done <= last:
@@ -153,24 +169,33 @@ def _stream_band(
         yield PatchBatch(buffers.pop(number), members[number * batch : (number + 1) * batch])
 
 
-def _pieces(
-    slide: Slide, mpp: float, box: tuple[int, int, int, int], tiles: TileSource | None
-) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
-    """Left, top and pixels of the pieces of a box of the plane: tile by tile where that is possible."""
+def _pieces(box: tuple[int, int, int, int], tiles: TileSource | None) -> Iterator[tuple[int, int, int, int]]:
+    """The pieces in which a box of the plane is read: the whole, or tile by tile where that is possible."""
     left, top, right, bottom = box
-    factor = mpp / slide.mpp
-
-    def read(x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
-        base = Box(round(x * factor), round(y * factor), round(width * factor), round(height * factor))
-        return slide.read(base, mpp)
-
     if tiles is None:
-        yield left, top, read(left, top, right - left, bottom - top)
+        yield box
         return
     for y in range(top, bottom, tiles.height):
         for x in range(left, right, tiles.width):
-            pixels = tiles.tile(x // tiles.width, y // tiles.height)
-            yield x, y, read(x, y, tiles.width, tiles.height) if pixels is None else pixels
+            yield x, y, x + tiles.width, y + tiles.height
+
+
+def _pixels(
+    slide: Slide,
+    mpp: float,
+    piece: tuple[int, int, int, int],
+    tiles: TileSource | None,
+    out: NDArray[np.uint8] | None,
+) -> NDArray[np.uint8]:
+    """Pixels of a piece, in `out` if that could be."""
+    left, top, right, bottom = piece
+    if tiles is not None:
+        pixels = tiles.tile(left // tiles.width, top // tiles.height, out)
+        if pixels is not None:
+            return pixels
+    factor = mpp / slide.mpp
+    base = [round(length * factor) for length in (left, top, right - left, bottom - top)]
+    return slide.read(Box(*base), mpp)
 
 
 def _plan(

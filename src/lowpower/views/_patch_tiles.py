@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import cv2
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["TileSource", "open_tiles"]
 
 _JPEG = 7
+_COLOURS = {2: "RGB", 6: "YCBCR"}
+"""What a JPEG holds, by TIFF's photometric interpretation."""
 _END = b"\xff\xd9"
 _EXACT = 1e-5
 
@@ -50,22 +53,47 @@ class TileSource:
         self._local = threading.local()
         self._streams: list[BinaryIO] = []
 
-    def tile(self, column: int, row: int) -> NDArray[np.uint8] | None:
-        """Pixels (height, width, 3) of a tile, or None if it must be read another way."""
+    def tile(self, column: int, row: int, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8] | None:
+        """Pixels (height, width, 3) of a tile, or None if it must be read another way.
+
+        Args:
+            column: Of the level's tiles.
+            row: Of the level's tiles.
+            out: Where the pixels shall lie, of that shape; by default in memory of the calling thread, which
+                its next call uses again.
+        """
         if not (0 <= column < self._whole[0] and 0 <= row < self._whole[1]):
             return None
         index = row * self._across + column
         data = self._bytes(int(self._offsets[index]), int(self._counts[index]))
         if _END not in data[-64:]:
             return None
+        whole, small = self._memory()
+        target = small if out is None else out
+        straight = self._step == 1 and target.flags.c_contiguous
         try:
-            decoded = self._page.decode(data, index, jpegtables=self._page.jpegtables)[0]
+            imagecodecs.jpeg8_decode(
+                data,
+                tables=self._page.jpegtables,
+                colorspace=_COLOURS[int(self._page.photometric)],
+                outcolorspace="RGB",
+                out=target if straight else whole,
+            )
         except Exception:  # each codec raises its own kind; Slide.read then says what is wrong
             return None
-        pixels = decoded.reshape(self._page.tilelength, self._page.tilewidth, 3)
         if self._step > 1:
-            pixels = cv2.resize(pixels, (self.width, self.height), interpolation=cv2.INTER_AREA)
-        return np.asarray(pixels, np.uint8)
+            cv2.resize(whole, (self.width, self.height), dst=target, interpolation=cv2.INTER_AREA)
+        elif not straight:
+            target[:] = whole
+        return target
+
+    def _memory(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """A whole and an averaged tile of the calling thread: fresh memory costs as much as a copy."""
+        found: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = getattr(self._local, "memory", None)
+        if found is None:
+            whole = np.empty((self._page.tilelength, self._page.tilewidth, 3), np.uint8)
+            found = self._local.memory = (whole, np.empty((self.height, self.width, 3), np.uint8))
+        return found
 
     def close(self) -> None:
         """Release the file."""
@@ -112,6 +140,7 @@ def _source(slide: Slide, file: tifffile.TiffFile, size: tuple[int, int], step: 
         return None
     page = same[0]
     plain = int(page.compression) == _JPEG and page.samplesperpixel == 3 and page.bitspersample == 8
+    plain = plain and int(page.photometric) in _COLOURS
     if not plain or page.planarconfig != 1 or page.tilewidth % step or page.tilelength % step:
         return None
     return TileSource(slide.path, file, page, step)
