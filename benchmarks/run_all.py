@@ -13,6 +13,7 @@ BENCHMARKS = (
     "score_slide.py",
     "reading.py",
     "patches.py",
+    "features.py",
     "simulator.py",
     "training.py",
     "tissue.py",

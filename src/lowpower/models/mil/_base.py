@@ -97,8 +97,11 @@ class Aggregator(nn.Module):
         if not bool(filled.all()):
             raise ValueError(f"bag {int((~filled).nonzero()[0, 0])} has no instances")
         dtype = next(self.parameters()).dtype
-        # Padding may hold anything, even NaN, which would survive a weight of zero.
-        return bags.to(dtype).masked_fill(~mask[..., None], 0.0), mask, coords
+        bags = bags.to(dtype)
+        if not bool(mask.all()):
+            # Padding may hold anything, even NaN, which would survive a weight of zero.
+            bags = bags.masked_fill(~mask[..., None], 0.0)
+        return bags, mask, coords
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
