@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from benchmarks._control_layout import KINDS, SCORES, Spot, lay_out
 from numpy.typing import NDArray
 
 from lowpower.simulate import (
@@ -24,13 +25,9 @@ from lowpower.simulate import (
 from lowpower.slides import open_slide
 
 MPP = 8.0
-SCORES = ("0", "1+", "2+", "3+")
-KINDS = ("resection", "fragment", "cores", "broken", "scattered")
-ENDS = ("left", "right", "top", "bottom")
 SITES = 6
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-Rect = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Composed:
     sample: Mask
     control: Mask
     kind: str
-    score: str
+    spots: tuple[Spot, ...]
     path: Path = Path("composed.tif")
     mpp: float = MPP
 
@@ -58,12 +55,29 @@ class Composed:
     def size(self) -> tuple[int, int]:
         return self.image.shape[1], self.image.shape[0]
 
+    @property
+    def end(self) -> str:
+        """At which end of the slide the control lies beyond the sample: what a laboratory would say."""
+        boxes = []
+        for control in (True, False):
+            mine = [s for s in self.spots if s.control is control]
+            left, top = min(s.x for s in mine), min(s.y for s in mine)
+            boxes.append((left, top, max(s.x + s.width for s in mine), max(s.y + s.height for s in mine)))
+        ours, rest = boxes
+        room = {
+            "left": rest[0] - ours[2],
+            "right": ours[0] - rest[2],
+            "top": rest[1] - ours[3],
+            "bottom": ours[1] - rest[3],
+        }
+        return max(room, key=lambda end: room[end])
+
     def overview(self, mpp: float) -> Image:
         return self.image
 
 
 def tissue_bank(folder: Path) -> dict[tuple[int, str], Tissue]:
-    """Tissue by (site, score); simulated where `folder` does not hold it (about 4 minutes)."""
+    """Tissue by (site, score); simulated where `folder` does not hold it (a minute or two)."""
     folder.mkdir(parents=True, exist_ok=True)
     bank = {}
     for site in range(SITES):
@@ -102,100 +116,36 @@ def _cut(path: Path) -> Tissue:
     return Tissue(inner[0], inner[1], white)
 
 
-def compose(
-    rng: np.random.Generator, bank: dict[tuple[int, str], Tissue], kind: str, controls: int
-) -> Composed:
-    """One slide of a kind with `controls` pieces of control tissue (0 = none)."""
-    score = SCORES[int(rng.integers(4))]
-    tissue = bank[int(rng.integers(SITES)), score]
-    rects = _sample(rng, kind)
-    if rng.random() < 0.5:
-        rects = [(y, x, h, w) for x, y, w, h in rects]
-    marked = _control(rng, rects, controls) if controls else []
-    everything = rects + marked
+def compose(bank: dict[tuple[int, str], Tissue], index: int, *, held_out: bool) -> Composed:
+    """Slide `index` of the development or the held-out half: other seeds, other laboratories."""
+    rng = np.random.default_rng([index, 6, held_out])
+    site = int(rng.integers(SITES // 2)) + (SITES // 2 if held_out else 0)
+    kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
+    with_control = kind != "array" and rng.random() < 0.5
+    spots = lay_out(rng, kind, with_control)
     margin = rng.uniform(0.4, 2.5)
-    left, top = min(r[0] for r in everything) - margin, min(r[1] for r in everything) - margin
-    width = max(r[0] + r[2] for r in everything) + margin - left
-    height = max(r[1] + r[3] for r in everything) + margin - top
+    left, top = min(s.x for s in spots) - margin, min(s.y for s in spots) - margin
+    width = max(s.x + s.width for s in spots) + margin - left
+    height = max(s.y + s.height for s in spots) + margin - top
     shape = (int(height * 1000 / MPP), int(width * 1000 / MPP))
     light = np.ones((*shape, 3), np.float32)
     masks = np.zeros((2, *shape), bool)
-    for number, (x, y, w, h) in enumerate(everything):
-        is_control = number >= len(rects)
-        outline = _outline(rng, w, h, round_=is_control and min(w, h) < 2.2 and rng.random() < 0.7)
-        source = tissue.control if is_control else tissue.sample
-        row, column = int((y - top) * 1000 / MPP), int((x - left) * 1000 / MPP)
+    other_block = rng.normal(0, 0.2)
+    for spot in spots:
+        outline = _outline(rng, spot.width, spot.height, round_=spot.disc)
+        tissue = bank[site, spot.score]
+        known = spot.control and spot.score == "3+" and rng.random() < 0.5
+        row, column = int((spot.y - top) * 1000 / MPP), int((spot.x - left) * 1000 / MPP)
         place = np.s_[row : row + outline.shape[0], column : column + outline.shape[1]]
-        patch = _texture(rng, source, outline.shape)
-        light[place][outline] = patch[outline]
-        masks[int(is_control)][place] |= outline
-    noise = cv2.randn(np.empty((*shape, 3), np.float32), 0, 1.2)
-    image = np.clip(light * tissue.white + noise, 0, 255).astype(np.uint8)
+        patch = _texture(rng, tissue.control if known else tissue.sample, outline.shape)
+        # Thickness and fixation: little between pieces of one block, more between two blocks.
+        darker = np.exp(other_block if spot.control else rng.normal(0, 0.08))
+        light[place][outline] = np.maximum(patch[outline], 1e-3) ** np.float32(darker)
+        masks[int(spot.control)][place] |= outline
+    noise = 1.2 * rng.standard_normal((*shape, 3), np.float32)
+    image = np.clip(light * bank[site, "0"].white + noise, 0, 255).astype(np.uint8)
     coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
-    return Composed(cv2.imdecode(coded, cv2.IMREAD_COLOR), masks[0], masks[1], kind, score)
-
-
-def _sample(rng: np.random.Generator, kind: str) -> list[Rect]:
-    """Rectangles (x, y, width, height) in mm, x along the longer side."""
-    if kind == "resection":
-        rects = [(0.0, 0.0, rng.uniform(6, 15), rng.uniform(5, 11))]
-        for _ in range(int(rng.integers(0, 3))):
-            length, broad = rng.uniform(0.6, 2.5), rng.uniform(0.3, 0.9)
-            rects.append(
-                (rects[0][2] + rng.uniform(0.3, 1.0), rng.uniform(0, rects[0][3] - 1), length, broad)
-            )
-            break
-        return rects
-    if kind == "fragment":
-        return [(0.0, 0.0, rng.uniform(3, 8), rng.uniform(1.5, 3.5))]
-    if kind == "cores":
-        rects, y = [], 0.0
-        for _ in range(int(rng.integers(1, 6))):
-            rects.append((rng.uniform(0, 3), y, rng.uniform(5, 16), rng.uniform(0.8, 2.0)))
-            y += rects[-1][3] + rng.uniform(0.6, 3.0)
-        return rects
-    if kind == "broken":
-        rects, y = [], 0.0
-        for _ in range(int(rng.integers(1, 3))):
-            x, broad = 0.0, rng.uniform(0.8, 1.8)
-            for _ in range(int(rng.integers(2, 7))):
-                length = float(np.clip(rng.lognormal(0.8, 0.6), 0.5, 8))
-                rects.append((x, y + rng.uniform(-0.3, 0.3), length, broad * rng.uniform(0.85, 1.15)))
-                x += length + float(np.clip(rng.lognormal(-0.4, 0.6), 0.2, 3.0))
-            y += broad + rng.uniform(1.0, 3.0)
-        return rects
-    rects = []
-    for _ in range(200):
-        w, h = rng.uniform(0.5, 3.5), rng.uniform(0.5, 2.0)
-        x, y = rng.uniform(0, 14), rng.uniform(0, 7)
-        if all(x + w + 0.15 < r[0] or r[0] + r[2] + 0.15 < x or y + h + 0.15 < r[1] or r[1] + r[3] + 0.15 < y
-               for r in rects):  # fmt: skip
-            rects.append((x, y, w, h))
-        if len(rects) == 10:
-            break
-    return rects[: int(rng.integers(4, 11))]
-
-
-def _control(rng: np.random.Generator, rects: list[Rect], count: int) -> list[Rect]:
-    """Pieces of control tissue, 1 to 8 mm beyond one end of the sample."""
-    left, top = min(r[0] for r in rects), min(r[1] for r in rects)
-    right, bottom = max(r[0] + r[2] for r in rects), max(r[1] + r[3] for r in rects)
-    size = rng.uniform(0.9, 2.0) if count > 1 or rng.random() < 0.6 else rng.uniform(2.0, 4.0)
-    gap = float(np.exp(rng.uniform(np.log(1.0), np.log(8.0))))
-    end = ENDS[int(rng.integers(4))]
-    spacing = size + rng.uniform(0.3, 0.8) * min(gap, 1.5)
-    across = end in ("left", "right")
-    start = rng.uniform(0, max(0.1, ((bottom - top) if across else (right - left)) - size))
-    pieces = []
-    for number in range(count):
-        along = start + number * spacing
-        if across:
-            x = left - gap - size if end == "left" else right + gap
-            pieces.append((x, top + along, size * rng.uniform(0.9, 1.1), size * rng.uniform(0.9, 1.1)))
-        else:
-            y = top - gap - size if end == "top" else bottom + gap
-            pieces.append((left + along, y, size * rng.uniform(0.9, 1.1), size * rng.uniform(0.9, 1.1)))
-    return pieces
+    return Composed(cv2.imdecode(coded, cv2.IMREAD_COLOR), masks[0], masks[1], kind, tuple(spots))
 
 
 def _outline(rng: np.random.Generator, width: float, height: float, *, round_: bool) -> Mask:

@@ -1,10 +1,17 @@
-"""Control tissue found and sample lost, over slides composed of simulated tissue at 8 um/px.
+"""Control tissue and defects: how often they are found, and what is taken for them that is none.
 
-    python -m benchmarks.quality [--slides 300] [--cache FOLDER]
+    python -m benchmarks.quality control [--slides 200] [--development] [--fit]
+    python -m benchmarks.quality defects [--development] [--cores FOLDER]
 
-Prints one row a kind of sample. found: all control tissue left out and no sample; doubtful: nothing left out,
-and the flag says where it may be; missed: nothing left out, nothing said; lost: sample left out. The first
-run simulates the tissue (about 4 minutes of one processor); a slide then takes about a second.
+control: slides composed of simulated tissue at 8 um/px (`_control_layout.py` says how). found: all control
+tissue left out and no sample; doubtful: nothing left out, and the flag says where it may be; missed: nothing
+left out, nothing said; lost: sample left out. Once with `auto`, once told at which end the control lies.
+`--fit` prints the weights of `lowpower.tissue._signs` as logistic regression on these slides gives them.
+
+defects: simulated slides of 5 x 2 mm at 2 um/px with one defect each, and without; real cores, without.
+
+Both run on laboratories and seeds that nothing was tuned on, unless `--development`. The first run simulates
+the tissue (one to five minutes of one processor).
 """
 
 from __future__ import annotations
@@ -16,15 +23,26 @@ from pathlib import Path
 
 import numpy as np
 
-from lowpower.tissue import find_tissue
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks._control_slides import KINDS, Composed, compose, tissue_bank
+from benchmarks._control_layout import KINDS
+from benchmarks._control_slides import Composed, compose, tissue_bank
+from benchmarks._defect_slides import defect_slides
+from sklearn.linear_model import LogisticRegression
+
+from lowpower.slides import open_slide
+from lowpower.tissue import Tissue, find_tissue
+from lowpower.tissue._clusters import Layout, lay_out
+from lowpower.tissue._groups import groups_of
+from lowpower.tissue._mask import look_at
+from lowpower.tissue._signs import signs_of
+
+CODES = ("fold", "bubble", "out_of_focus", "pen", "padding")
+LEAST_SHARE = 0.002
+VERDICTS = ("found", "doubtful", "missed", "nothing", "lost")
 
 
-def judge(slide: Composed) -> str:
+def judge(slide: Composed, tissue: Tissue) -> str:
     """What became of a slide's control tissue and of its sample."""
-    tissue = find_tissue(slide)  # type: ignore[arg-type]
     if (tissue.control & slide.sample).sum() > 0.01 * slide.sample.sum():
         return "lost"
     taken = (tissue.control & slide.control).sum()
@@ -35,29 +53,100 @@ def judge(slide: Composed) -> str:
     return "missed" if slide.control.any() else "nothing"
 
 
+def count(options: argparse.Namespace) -> None:
+    """Print one row a kind of sample, for `auto` and for an end that is told."""
+    bank = tissue_bank(options.cache)
+    told: dict[str, dict[tuple[str, bool], Counter[str]]] = {
+        name: defaultdict(Counter) for name in ("auto", "end told")
+    }
+    for index in range(options.slides):
+        slide = compose(bank, index, held_out=not options.development)
+        has = bool(slide.control.any())
+        told["auto"][slide.kind, has][judge(slide, find_tissue(slide))] += 1  # type: ignore[arg-type]
+        if has:
+            tissue = find_tissue(slide, control=slide.end)  # type: ignore[arg-type]
+            told["end told"][slide.kind, has][judge(slide, tissue)] += 1
+    for name, counts in told.items():
+        print(f"\n{name:<11}{'control':<9}{'slides':>7}" + "".join(f"{verdict:>10}" for verdict in VERDICTS))
+        for has in (True, False):
+            rows = {kind: counts[kind, has] for kind in KINDS if counts[kind, has]}
+            if not rows:
+                continue
+            rows["all"] = sum(rows.values(), Counter())
+            for kind, row in rows.items():
+                cells = "".join(f"{row[verdict]:>10}" for verdict in VERDICTS)
+                print(f"{kind:<11}{'with' if has else 'without':<9}{row.total():>7}{cells}")
+
+
+def fit(options: argparse.Namespace) -> None:
+    """Print the weights of the signs, over every group of the slides that could be control tissue."""
+    bank = tissue_bank(options.cache)
+    values: list[dict[str, float]] = []
+    truth: list[bool] = []
+    for index in range(options.slides):
+        slide = compose(bank, index, held_out=False)
+        look = look_at(slide.image, slide.mpp)
+        layout = lay_out(look.found.mask, look.off, look.found.mpp)
+        wanted = _control_clusters(layout, slide)
+        for group in groups_of(layout):
+            values.append(signs_of(layout, group)[0])
+            truth.append(group.members == wanted)
+    names = list(values[0])
+    model = LogisticRegression(C=1.0, max_iter=1000)
+    model.fit(np.array([[row[name] for name in names] for row in values]), truth)
+    print(f"BASE {model.intercept_[0]:.2f}")
+    for name, weight in zip(names, model.coef_[0], strict=True):
+        print(f"{name:<12}{weight:6.2f}")
+
+
+def _control_clusters(layout: Layout, slide: Composed) -> tuple[int, ...]:
+    rows, columns = layout.nearest.shape
+    down, across = slide.control.shape[0] / rows, slide.control.shape[1] / columns
+    found = []
+    for index, cluster in enumerate(layout.clusters):
+        places = ((np.argwhere(cluster.cells) + 0.5) * (down, across)).astype(int)
+        inside = slide.control[places[:, 0], places[:, 1]].mean()
+        if inside > slide.sample[places[:, 0], places[:, 1]].mean():
+            found.append(index)
+    return tuple(found)
+
+
+def defects(options: argparse.Namespace) -> None:
+    """Print how many slides of each defect, and how many real cores, each flag is raised on."""
+    raised: dict[str, Counter[str]] = defaultdict(Counter)
+    slides: Counter[str] = Counter()
+    for simulated in defect_slides(options.cache, held_out=not options.development):
+        with open_slide(simulated.path) as slide:
+            tissue = find_tissue(slide)
+        # A plan may put its defect where there is no tissue, or next to nothing of it anywhere.
+        shown = simulated.defect == "none" or simulated.where.mean() > LEAST_SHARE
+        name = simulated.defect if shown else f"{simulated.defect} (a trace)"
+        slides[name] += 1
+        raised[name].update({flag.code for flag in tissue.qc.flags if flag.code in CODES})
+    for path in sorted(options.cores.glob("*.jpg")) if options.cores else ():
+        if path.name.startswith("blank"):
+            continue
+        with open_slide(path, mpp=0.25) as slide:
+            tissue = find_tissue(slide)
+        slides["real cores"] += 1
+        raised["real cores"].update({flag.code for flag in tissue.qc.flags if flag.code in CODES})
+    print(f"{'slides with':<18}{'slides':>7}" + "".join(f"{code:>14}" for code in CODES))
+    for name, number in slides.items():
+        print(f"{name:<18}{number:>7}" + "".join(f"{raised[name][code]:>14}" for code in CODES))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--slides", type=int, default=300)
+    parser.add_argument("what", choices=("control", "defects"))
+    parser.add_argument("--slides", type=int, default=200)
+    parser.add_argument("--development", action="store_true")
+    parser.add_argument("--fit", action="store_true")
+    parser.add_argument("--cores", type=Path, help="folder of real cores without defects")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "lowpower" / "quality")
     options = parser.parse_args()
-    bank = tissue_bank(options.cache)
-    counts: dict[tuple[str, bool], Counter[str]] = defaultdict(Counter)
-    for index in range(options.slides):
-        rng = np.random.default_rng([index, 5])
-        kind = KINDS[(index // 2) % len(KINDS)]
-        slide = compose(rng, bank, kind, int(rng.choice([0, 0, 1, 1, 2, 3])))
-        counts[kind, bool(slide.control.any())][judge(slide)] += 1
-    names = ("found", "doubtful", "missed", "nothing", "lost")
-    print(f"{'sample':<11}{'control':<9}{'slides':>7}" + "".join(f"{name:>10}" for name in names))
-    for kind in KINDS:
-        for control in (True, False):
-            row = counts[kind, control]
-            print(
-                f"{kind:<11}{'with' if control else 'without':<9}{row.total():>7}"
-                + "".join(f"{row[name]:>10}" for name in names)
-            )
+    {"defects": defects, "control": fit if options.fit else count}[options.what](options)
 
 
 if __name__ == "__main__":

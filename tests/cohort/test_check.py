@@ -74,7 +74,7 @@ def test_everything_is_found_at_once(tmp_path: Path, check: Check) -> None:
         [
             {"slide": "0.png", "patient": "A", "score": "0"},
             {"slide": "1.png", "patient": "B", "score": "3+"},
-            {"slide": "2.png", "patient": "C", "mpp": None},
+            {"slide": "2.png", "patient": "C", "mpp": None, "control": "lft"},
             {"slide": "3.png", "patient": "D", "mask": "none.png"},
             {"slide": "4.png", "patient": "D", "score": "1+", "mask": "mask.png"},
             {"slide": "copy.png", "patient": "E"},
@@ -90,6 +90,7 @@ def test_everything_is_found_at_once(tmp_path: Path, check: Check) -> None:
     assert [row for row, _ in unreadable] == [8, 9]
     assert [entry for entry in kinds(found) if entry not in unreadable] == [
         (1, "repeated_slide"),
+        (3, "missing_control"),
         (3, "missing_mpp"),
         (4, "missing_mask"),
         (4, "two_labels"),

@@ -29,9 +29,9 @@ def refusal(path: Path) -> str:
 def test_read_gives_canonical_values_and_absolute_paths(tmp_path: Path) -> None:
     path = write(
         tmp_path,
-        "slide,patient,marker,score,ish,mpp,site,mask\n"
-        "a/one.svs, P1 ,her-2,1,,0.25,Oslo,m.png\n"
-        "/abs/two.svs,P2,HER2,2+,Amplified,,,\n",
+        "slide,patient,marker,score,ish,mpp,site,mask,control\n"
+        "a/one.svs, P1 ,her-2,1,,0.25,Oslo,m.png,left\n"
+        "/abs/two.svs,P2,HER2,2+,Amplified,,,,c.geojson\n",
     )
 
     cohort = read_cohort(path)
@@ -40,6 +40,7 @@ def test_read_gives_canonical_values_and_absolute_paths(tmp_path: Path) -> None:
     assert first["slide"] == str(tmp_path / "a/one.svs")
     assert first["slide_name"] == "a/one.svs"
     assert first["mask"] == str(tmp_path / "m.png")
+    assert (first["control"], second["control"]) == ("left", str(tmp_path / "c.geojson"))
     assert (first["patient"], first["marker"], first["score"], first["ish"]) == (
         "P1",
         "HER2",

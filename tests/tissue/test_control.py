@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lowpower.errors import DamagedSlideError, NoTissueError
-from lowpower.tissue import Tissue, find_tissue
+from lowpower.tissue import Tissue, control_name, find_tissue, is_control_word
 from lowpower.units import Box
 
 MPP = 16.0
@@ -56,7 +56,7 @@ CONTROL: tuple[Rect, tuple[float, ...]] = ((1.0, 1.5, 1.6, 1.6), BROWN)
 
 @pytest.mark.parametrize("end", ["left", "right", "top", "bottom"])
 @pytest.mark.parametrize("stain", [BROWN, BLUE])
-def test_a_control_at_any_end_is_left_out_whatever_the_sample_s_stain(
+def test_a_control_at_any_end_is_left_out_and_where_stained_alike_if_the_end_is_told(
     end: str, stain: tuple[float, ...]
 ) -> None:
     size, boxes = (16.0, 5.0), [CORE[0], CONTROL[0]]
@@ -64,12 +64,15 @@ def test_a_control_at_any_end_is_left_out_whatever_the_sample_s_stain(
         boxes = [(size[0] - x - w, y, w, h) for x, y, w, h in boxes]
     if end in ("top", "bottom"):
         size, boxes = (5.0, 16.0), [(y, x, h, w) for x, y, w, h in boxes]
-    tissue = find(size, [(boxes[0], stain), (boxes[1], BROWN)])
+    pieces = [(boxes[0], stain), (boxes[1], BROWN)]
+    if stain is BROWN:
+        assert codes(find(size, pieces)) == ["control_doubtful"]
+    tissue = find(size, pieces, control="auto" if stain is BLUE else end)
     assert tissue.area_mm2 == pytest.approx(30.0, rel=0.05)
     assert tissue.control.sum() * tissue.mpp**2 / 1e6 == pytest.approx(1.6**2, rel=0.1)
     assert not (tissue.mask & tissue.control).any()
     assert [piece.label for piece in tissue.pieces] == ["sample", "control"]
-    assert f"at the {end} end" in tissue.pieces[1].reason
+    assert tissue.pieces[1].reason.startswith(f"{end}; ")
     assert codes(tissue) == ["control"]
     (flag,) = tissue.qc.flags
     assert flag.effect == "note"
@@ -134,7 +137,8 @@ def test_an_array_of_cores_has_no_control() -> None:
 def test_the_user_has_the_last_word(tmp_path: Path) -> None:
     pieces = [CORE, CONTROL]
     assert not find((16.0, 5.0), pieces, control="none").control.any()
-    tissue = find((16.0, 5.0), pieces, control=Box(250, 0, 562, 313))  # 4 to 13 mm
+    for given in (Box(250, 0, 562, 313), "250,0,562,313"):  # 4 to 13 mm
+        tissue = find((16.0, 5.0), pieces, control=given)
     assert codes(tissue) == ["control"]
     assert tissue.area_mm2 == pytest.approx(1.6**2 + 2.0 * 3.0, rel=0.1)
     drawn = np.zeros((50, 160), bool)
@@ -146,6 +150,30 @@ def test_the_user_has_the_last_word(tmp_path: Path) -> None:
         tissue = find((16.0, 5.0), pieces, control=given)
         assert tissue.area_mm2 == pytest.approx(30.0, rel=0.05)
         assert tissue.pieces[-1].label == "control"
+
+
+def test_an_end_that_is_told_settles_what_is_doubtful_and_takes_no_core() -> None:
+    cores = [((6.0, 1.0, 9.0, 1.2), BROWN), ((7.0, 3.5, 8.0, 1.2), BROWN)]
+    pieces = [*cores, ((1.0, 1.5, 2.5, 2.5), BROWN)]
+    assert codes(find((16.0, 6.0), pieces)) == ["control_doubtful"]
+    assert find((16.0, 6.0), pieces, control="left").area_mm2 == pytest.approx(17 * 1.2, rel=0.05)
+    tissue = find((16.0, 6.0), cores, control="top")
+    assert not tissue.control.any()
+    (flag,) = tissue.qc.flags
+    assert flag.effect == "warn"
+    assert flag.code in ("control_doubtful", "control_empty")
+    (flag,) = find((16.0, 6.0), pieces, control="right").qc.flags
+    assert "no piece stands apart at the right: nothing was left out" in flag.message
+
+
+def test_how_a_record_names_what_was_said(tmp_path: Path) -> None:
+    assert control_name("top left") == "top left"
+    assert control_name(Box(1, 2, 3, 4)) == control_name("1,2,3,4") == "1,2,3,4"
+    (tmp_path / "a.png").write_bytes(b"x")
+    assert control_name(tmp_path / "a.png").startswith("a.png ")
+    assert is_control_word("auto")
+    assert not is_control_word("lft")
+    assert not is_control_word("1,2,3")
 
 
 def test_a_control_given_wrongly_is_said(tmp_path: Path) -> None:

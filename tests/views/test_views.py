@@ -156,6 +156,9 @@ def test_the_users_mask_is_taken_and_is_part_of_the_cache(field: Path, tmp_path:
     part = cached_view(field, 2.0, RECIPE, cache, mask)
     assert part.box.width < whole.box.width
     assert len(list(cache.glob("*.png"))) == 2
+    left = cached_view(field, 2.0, RECIPE, cache, control="0,0,200,480")
+    assert left.box.x >= 200 - 2 * RECIPE.margin_um
+    assert len(list(cache.glob("*.png"))) == 3
     with pytest.raises(DamagedSlideError, match="mask"):
         cached_view(field, 2.0, RECIPE, cache, tmp_path / "absent.png")
     mask.write_text("no image")

@@ -16,9 +16,10 @@ MppOverride = Annotated[
 Control = Annotated[
     str,
     typer.Option(
-        metavar="auto|none|FILE",
-        help="On-slide control tissue, left out: found by itself, none at all, or shown by a GeoJSON or "
-        "PNG (or a folder with one for each slide).",
+        metavar="auto|none|END|BOX|FILE",
+        help="On-slide control tissue, left out: found by itself, none at all, at one end of the slide "
+        "(left, right, top, bottom), in X,Y,WIDTH,HEIGHT (base pixels), or shown by a GeoJSON or PNG (or a "
+        "folder with one for each slide).",
     ),
 ]
 JsonLines = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]

@@ -17,6 +17,7 @@ from lowpower.cohort._manifest import parse_manifest
 from lowpower.cohort._table import Problem
 from lowpower.engine import map_items
 from lowpower.errors import SlideError
+from lowpower.tissue import is_control_word
 
 __all__ = ["CohortCheck", "check_cohort"]
 
@@ -124,6 +125,11 @@ def _missing_files(rows: Sequence[Row]) -> list[Problem]:
         elif mask is not None and not cv2.haveImageReader(mask):
             message = f"its mask {mask} is no image; give a PNG or TIFF, white where tissue is."
             problems.append(Problem(number, name, "unreadable_mask", message))
+        control = row["control"]
+        if control is not None and not is_control_word(control) and not Path(control).is_file():
+            words = "auto, none, left, right, top, bottom, X,Y,WIDTH,HEIGHT"
+            message = f"its control {control} is no file and no word for it ({words})."
+            problems.append(Problem(number, name, "missing_control", message))
     return problems
 
 

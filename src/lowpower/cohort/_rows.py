@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lowpower.cohort._spelling import canonical_ish, canonical_marker, canonical_score, percent_of
 from lowpower.cohort._table import COLUMNS, REQUIRED, Problem
+from lowpower.tissue import is_control_word
 
 __all__ = ["fractions", "parse_row", "repeated"]
 
@@ -21,6 +22,8 @@ def parse_row(cells: dict[str, str], folder: Path) -> tuple[dict[str, object], l
     for name in ("slide", "mask"):
         value = row[name]
         row[name] = str((folder / str(value)).absolute()) if value else None
+    if row["control"] and not is_control_word(str(row["control"])):
+        row["control"] = str((folder / str(row["control"])).absolute())
     marker = None
     if cells["marker"]:
         try:

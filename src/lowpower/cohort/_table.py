@@ -28,6 +28,7 @@ COLUMNS: Final[dict[str, str]] = {
     "scanner": "scanner model",
     "block": "tissue block, within its patient",
     "mask": "tissue mask image, relative to the manifest or absolute",
+    "control": "on-slide control tissue: auto, none, an end (left, ...), a box X,Y,WIDTH,HEIGHT, or a file",
 }
 """Every column a manifest may have; the first four are required."""
 
@@ -63,9 +64,10 @@ class Cohort:
 
     Attributes:
         path: The manifest.
-        table: One row a slide; every column of `COLUMNS` (null where the manifest has none), `slide` and
-            `mask` as absolute paths, `marker`, `score`, `ish` canonical, `mpp` a float; `slide_name`, the
-            slide as the manifest spells it; and `manifest_row`, counted from 1 below the header.
+        table: One row a slide; every column of `COLUMNS` (null where the manifest has none), `slide`, `mask`
+            and a file in `control` as absolute paths, `marker`, `score`, `ish` canonical, `mpp` a float;
+            `slide_name`, the slide as the manifest spells it; and `manifest_row`, counted from 1 below the
+            header.
     """
 
     path: Path

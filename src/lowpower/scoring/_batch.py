@@ -15,11 +15,12 @@ from lowpower.errors import LowpowerError, OutputError
 from lowpower.files import atomic_path, make_folder, sha256_of, write_text
 from lowpower.models import Bundle, load_bundle
 from lowpower.scoring._attachments import Attachments, remove_attachments, write_attachments
-from lowpower.scoring._folders import control_name, file_for, folders_of, write_table
+from lowpower.scoring._folders import control_for, folders_of, write_table
 from lowpower.scoring._measure_slide import FieldProgress
 from lowpower.scoring._page import render_results
 from lowpower.scoring._result import Result
 from lowpower.scoring._score import model_identity, score
+from lowpower.tissue import control_name
 
 __all__ = ["score_files"]
 
@@ -50,8 +51,8 @@ def score_files(
         force: Go on where the stain does not look like the marker's.
         fresh: Score again what `out` already holds.
         measure: Also measure the stain of each slide, cell by cell.
-        control: On-slide control tissue: "auto" (found and left out), "none" (all tissue is sample), or a
-            GeoJSON or PNG file that shows it, or a folder with SLIDE.geojson or SLIDE.png for each.
+        control: On-slide control tissue: "auto" (found and left out), "none" (all tissue is sample), or
+            a word or file as `find_tissue` takes it, or a folder with SLIDE.geojson or SLIDE.png for each.
         progress: Called with measured fields done and fields in all of the slide in hand.
         on_result: Called after each slide.
 
@@ -93,8 +94,7 @@ class _Request:
 
     def control_of(self, file: Path) -> str | Path:
         """What is said of one slide's control tissue."""
-        given = str(self.control)
-        return given if given in ("auto", "none") else file_for(Path(given), file) or given
+        return control_for(self.control, file)
 
 
 def _finished(file: Path, folder: Path, request: _Request) -> Result | None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
-from lowpower.files import atomic_path, sha256_of
-from lowpower.tissue import Control
-from lowpower.units import Box
+from lowpower.files import atomic_path
+from lowpower.tissue import is_control_word
 
-__all__ = ["control_name", "file_for", "folders_of", "write_table"]
+__all__ = ["control_for", "file_for", "folders_of", "write_table"]
 
 
 def folders_of(files: Sequence[str | Path], out: Path) -> list[Path]:
@@ -36,15 +33,9 @@ def file_for(given: Path | None, slide: Path) -> Path | None:
     return next((name for name in names if name.exists()), names[0])
 
 
-def control_name(control: Control) -> str:
-    """How a record names what was said of control tissue: auto, none, or the file and its SHA-256."""
-    if isinstance(control, Box):
-        return f"box {control.x} {control.y} {control.width} {control.height}"
-    if isinstance(control, np.ndarray):
-        return f"mask {hashlib.sha256(np.packbits(control).tobytes()).hexdigest()}"
-    if str(control) in ("auto", "none") or not Path(control).is_file():
-        return str(control)
-    return f"{Path(control).name} {sha256_of(control)}"
+def control_for(given: str | Path, slide: Path) -> str | Path:
+    """What is said of a slide's control tissue: `given`, or in that folder the file of the slide's name."""
+    return str(given) if is_control_word(str(given)) else file_for(Path(given), slide) or given
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -13,7 +13,7 @@ import lowpower
 from lowpower.errors import LowpowerError, OutputError
 from lowpower.files import atomic_path, make_folder, write_text
 from lowpower.scoring._attachments import remove_attachments, write_attachments
-from lowpower.scoring._folders import control_name, file_for, folders_of, write_table
+from lowpower.scoring._folders import control_for, file_for, folders_of, write_table
 from lowpower.scoring._measure_slide import FieldProgress, MeasureRequest, measure_slide
 from lowpower.scoring._measured import Measured, MeasuredSlide, state_of
 from lowpower.scoring._page import render_measurements
@@ -21,7 +21,7 @@ from lowpower.scoring._quality import flag_records
 from lowpower.scoring._record import QualityRecord
 from lowpower.slides import Slide, open_slide
 from lowpower.stain import Marker, read_regions
-from lowpower.tissue import Tissue, find_tissue
+from lowpower.tissue import Tissue, control_name, find_tissue
 from lowpower.views import read_tissue_mask
 
 __all__ = ["MeasureOptions", "measure_files"]
@@ -37,7 +37,7 @@ class MeasureOptions:
         regions: GeoJSON of tumour regions in base pixels, or a folder with `<slide>.geojson` for each.
         mask: Tissue as its owner drew it: a PNG over the whole slide or QuPath's GeoJSON, or such a folder.
         workers: Threads that measure one slide.
-        control: On-slide control tissue, left out: auto, none, or a file or folder as for `mask`.
+        control: On-slide control tissue, left out: as `find_tissue` takes it, or a folder as for `mask`.
     """
 
     marker: Marker = "HER2"
@@ -129,8 +129,7 @@ def _measured_slide(
     slide: Slide, folder: Path, options: MeasureOptions, about: dict[str, Any], progress: FieldProgress | None
 ) -> dict[str, Any]:
     drawn = None if about["mask"] is None else read_tissue_mask(about["mask"], slide.size)
-    given = options.control
-    control = given if given in ("auto", "none") else file_for(Path(given), slide.path) or given
+    control = control_for(options.control, slide.path)
     tissue = find_tissue(slide, mask=drawn, control=control)
     request = MeasureRequest(options.marker, about["regions"], options.workers, progress=progress)
     record, made = measure_slide(slide, tissue, request)

@@ -99,7 +99,7 @@ class MeasuredSlide(Record):
     measured: Measured | None = None
     regions: str | None = Field(None, description="GeoJSON of the tumour regions, where they were given.")
     mask: str | None = Field(None, description="File of the tissue mask, where one was given.")
-    control: str = Field("auto", description="What was said of control tissue: auto, none or a file.")
+    control: str = Field("auto", description="Said of control tissue: auto, none, an end, a box or a file.")
     qc: QualityRecord | None = None
     mpp: float | None = None
     mpp_source: str | None = None

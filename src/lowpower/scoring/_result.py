@@ -46,7 +46,7 @@ class Result(Record):
     seconds: float = 0.0
     timings: dict[str, float] = Field(default_factory=dict, description="Seconds per step.")
     forced: bool = False
-    control: str = Field("auto", description="What was said of control tissue: auto, none or a file.")
+    control: str = Field("auto", description="Said of control tissue: auto, none, an end, a box or a file.")
     software_version: str
     notice: str = NOTICE
 

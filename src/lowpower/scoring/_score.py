@@ -18,7 +18,6 @@ from lowpower.models import Bundle, Prediction, load_bundle, predict
 from lowpower.scoring._agreement import agreement_of, not_asked
 from lowpower.scoring._attachments import Attachments
 from lowpower.scoring._decide import REFER, decide, prediction_set
-from lowpower.scoring._folders import control_name
 from lowpower.scoring._measure_slide import FieldProgress, MeasureRequest, measure_slide
 from lowpower.scoring._overlay import Explanation, draw_overlay, network_annotations
 from lowpower.scoring._quality import draw_quality, flag_records, refuse_on
@@ -26,7 +25,7 @@ from lowpower.scoring._record import NOTICE, ModelIdentity, QualityRecord
 from lowpower.scoring._result import Result
 from lowpower.slides import Slide, open_slide
 from lowpower.stain import Marker, StainLook, looks_like, stain_quality
-from lowpower.tissue import Control, QCFlag, Tissue, find_tissue, quality_features
+from lowpower.tissue import Control, QCFlag, Tissue, control_name, find_tissue, quality_features
 from lowpower.views import View, make_view
 
 __all__ = ["model_identity", "score"]

@@ -60,12 +60,13 @@ def _pen(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
 
 
 def _fold(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
-    """Narrow bands where tissue lies double."""
+    """Layers too many: narrow bands where tissue lies double, or threefold where it went over and back."""
     line = np.abs(smooth_field(rng, shape, rng.uniform(500, 1500) / _MAP_UM, 2))
     gradient = np.hypot(*np.gradient(line)) + 1e-4
     width = rng.uniform(10, 35) / _MAP_UM
     where = smooth_field(rng, shape, 600 / _MAP_UM) > 0.3
-    return ramp((width - line / gradient).astype(np.float32), 0.0, 0.6) * where.astype(np.float32)
+    layers = np.float32(rng.spawn(1)[0].uniform(1.0, 2.0))
+    return layers * ramp((width - line / gradient).astype(np.float32), 0.0, 0.6) * where.astype(np.float32)
 
 
 def _specks(rng: np.random.Generator, size: tuple[int, int], mpp: float, many: bool) -> list[_Speck]:

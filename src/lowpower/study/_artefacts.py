@@ -18,6 +18,7 @@ from lowpower.files import sha256_of, write_json
 from lowpower.slides import open_slide
 from lowpower.study._makers import MAKERS, Artefact, Job, Opened, record_path
 from lowpower.study._needs import Need
+from lowpower.tissue import control_name
 
 __all__ = ["digest_of", "load_artefacts", "make_artefacts"]
 
@@ -50,7 +51,7 @@ def make_artefacts(
     for group in groups.values():  # one encoder after the other, so that memory holds one
         for row in rows:
             entry = cohort.table.row(row, named=True)
-            place = (entry["slide"], entry["mpp"], entry["mask"])
+            place = (entry["slide"], entry["mpp"], entry["mask"], entry["control"] or "auto")
             jobs.append(Job(tuple(group), row, *place, str(cache), threads))
     done = 0
 
@@ -108,7 +109,8 @@ def _make(opened: Opened, need: Need, job: Job) -> Artefact:
     content = opened.slide.content_hash()  # before any clock: an arm in use needs no hash
     mask = None if job.mask is None else sha256_of(job.mask)
     weights = [digest_of(name) for name in (need.encoder, need.weights)]
-    request = json.dumps([need.model_dump(mode="json"), weights, content, job.mpp, mask])
+    said = control_name(job.control)
+    request = json.dumps([need.model_dump(mode="json"), weights, content, job.mpp, mask, said])
     digest = hashlib.sha256(request.encode()).hexdigest()
     found = _found(job.record(need), digest)
     if found is not None:

@@ -79,6 +79,7 @@ class Job:
     slide: str
     mpp: float | None
     mask: str | None
+    control: str
     cache: str
     threads: int
 
@@ -109,7 +110,7 @@ class Opened:
             with watch() as finding:
                 drawn = self.job.mask
                 mask = None if drawn is None else read_tissue_mask(drawn, self.slide.size)
-                found = find_tissue(self.slide, mask=mask)
+                found = find_tissue(self.slide, mask=mask, control=self.job.control)
             self._tissue = found, finding.cost
         return self._tissue
 
@@ -125,7 +126,9 @@ def _view(opened: Opened, need: Need, folder: Path) -> Artefact:
     job = opened.job
     tissue, finding = opened.tissue()
     with watch() as reading:
-        view, picture = keep_open_view(opened.slide, job.mpp, need.view, folder, job.mask, tissue=tissue)
+        view, picture = keep_open_view(
+            opened.slide, job.mpp, need.view, folder, job.mask, job.control, tissue
+        )
     return Artefact(
         row=job.row,
         state="ok",

@@ -1,6 +1,7 @@
 """Where a slide's tissue is: found alike whether pale score 0 or dark 3+, against the slide's own glass."""
 
 from lowpower.tissue._checks import CHECKS, Check
+from lowpower.tissue._control_given import control_name, is_control_word
 from lowpower.tissue._find import find_tissue
 from lowpower.tissue._layers import (
     LAYERS,
@@ -40,8 +41,10 @@ __all__ = [
     "Tissue",
     "TissueQC",
     "WhitePointSource",
+    "control_name",
     "fill_polygons",
     "find_tissue",
+    "is_control_word",
     "outlines",
     "quality_features",
     "quality_map",

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lowpower.tissue._clusters import Layout, lay_out
 from lowpower.tissue._control import search_control
+from lowpower.tissue._control_given import box_of, end_of
 from lowpower.tissue._grid import Flags, Plane
 from lowpower.tissue._mask_files import read_tissue_mask
 from lowpower.tissue._types import Control
@@ -50,18 +51,22 @@ def choose_control(tissue: Flags, off: Plane, mpp: float, control: Control, size
     nothing = np.zeros(tissue.shape, bool)
     if isinstance(control, str) and control == "none":
         return Choice(nothing, mpp)
-    if not (isinstance(control, str) and control == "auto"):
-        return Choice(tissue & _given(control, tissue.shape, size), mpp, "as given", given=True)
+    said = end_of(control)
+    if said is None and not (isinstance(control, str) and control == "auto"):
+        marked = tissue & _given(control, tissue.shape, size)
+        return Choice(marked, mpp, "as given" if marked.any() else "", given=True)
     layout = lay_out(tissue, off, mpp)
-    search = search_control(layout)
+    search = search_control(layout, said)
     reason = "; ".join(search.reasons)
     if search.end is not None:
-        reason = f"at the {search.end} end; {reason}"
+        reason = f"{search.end}; {reason}"
     if search.control:
         return Choice(tissue & _belonging(layout, search.control, tissue.shape), mpp, reason)
     if search.doubtful:
         doubtful = tissue & _belonging(layout, search.doubtful, tissue.shape)
         return Choice(nothing, mpp, reason, doubtful=doubtful)
+    if said is not None:
+        return Choice(nothing, mpp, f"no piece stands apart at the {said}", given=True)
     return Choice(nothing, mpp)
 
 
@@ -78,6 +83,7 @@ def on_grid(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> Flags:
 
 
 def _given(control: Control, shape: tuple[int, ...], size: tuple[int, int]) -> Flags:
+    control = box_of(control) or control
     if isinstance(control, Box):
         marked = np.zeros(shape, bool)
         across, down = shape[1] / size[0], shape[0] / size[1]

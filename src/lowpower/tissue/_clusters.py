@@ -17,8 +17,10 @@ CLUSTER_UM = 32.0
 _JOIN_UM = 256.0
 """Pieces closer than this are one cluster: tears and clefts are narrower."""
 _CRUMB_MM2 = 0.06
-"""Clusters smaller than this, or than 1 % of the tissue, are crumbs: they follow the nearest cluster."""
-_CRUMB_SHARE = 0.01
+"""Clusters smaller than this, or than 0.1 % of the tissue, are crumbs: they follow the nearest cluster."""
+_CRUMB_SHARE = 0.001
+_MOST = 48
+"""More clusters than this are an array or a heap of crumbs: they are not told apart."""
 _OCCUPIED = 0.15
 _DARKEST = 0.25
 """Share of a cluster's cells, the brownest, whose mean stands for its stain."""
@@ -42,6 +44,7 @@ class Cluster:
         centre: (x, y) of that rectangle, mm.
         axis: (x, y) unit vector along its longer side.
         solidity: Area of its outline, tears closed, over that of its convex hull.
+        roundness: The same over that of the smallest circle around it: a punch has 0.9, a square 0.64.
         brown: DAB OD of its brownest quarter.
     """
 
@@ -56,6 +59,7 @@ class Cluster:
     centre: tuple[float, float]
     axis: tuple[float, float]
     solidity: float
+    roundness: float
     brown: float
 
 
@@ -64,7 +68,7 @@ class Layout:
     """A slide's tissue as clusters, largest first.
 
     Attributes:
-        clusters: Without crumbs.
+        clusters: Without crumbs; empty where there are more than 48.
         gaps: (N, N) shortest distances between them, mm.
         nearest: (h, w) index of the cluster that lies nearest to each cell.
     """
@@ -101,13 +105,18 @@ def lay_out(mask: Flags, off: Plane, mpp: float) -> Layout:
     areas[0] = 0.0
     large = np.flatnonzero(areas >= max(_CRUMB_MM2, _CRUMB_SHARE * float(areas.sum())))
     ordered = large[np.argsort(-areas[large], kind="stable")]
+    if len(ordered) > _MOST:
+        ordered = ordered[:0]
     clusters = tuple(_cluster(labels == label, float(areas[label]), brown, side, reach) for label in ordered)
-    distances = [_distance(cluster.cells, side) for cluster in clusters]
-    gaps = np.array(
-        [[float(distance[other.cells].min()) for other in clusters] for distance in distances]
-    ).reshape(len(clusters), len(clusters))
-    nearest = np.argmin(np.stack(distances), axis=0) if clusters else np.zeros(share.shape, np.intp)
-    return Layout(clusters, gaps, nearest.astype(np.int32))
+    gaps = np.zeros((len(clusters), len(clusters)))
+    nearest = np.zeros(share.shape, np.int32)
+    closest = np.full(share.shape, np.inf, np.float32)
+    for index, cluster in enumerate(clusters):
+        distance = _distance(cluster.cells, side)
+        gaps[index] = [float(distance[other.cells].min()) for other in clusters]
+        closer = distance < closest
+        nearest[closer], closest[closer] = index, distance[closer]
+    return Layout(clusters, gaps, nearest)
 
 
 def _cluster(cells: Flags, area: float, brown: Plane, side: float, reach: int) -> Cluster:
@@ -118,6 +127,8 @@ def _cluster(cells: Flags, area: float, brown: Plane, side: float, reach: int) -
     hull = np.asarray(cv2.convexHull(corners), np.float32)
     centre, (width, height), angle = cv2.minAreaRect(hull)
     turn = np.radians(angle if width >= height else angle + 90.0)
+    _, radius = cv2.minEnclosingCircle(hull)
+    outlined = _outlined(cells, reach)
     stain = np.sort(brown[cells])[-max(1, round(_DARKEST * len(rows))) :]
     return Cluster(
         cells=cells,
@@ -130,7 +141,8 @@ def _cluster(cells: Flags, area: float, brown: Plane, side: float, reach: int) -
         short=min(width, height) * side,
         centre=(float(centre[0]) * side, float(centre[1]) * side),
         axis=(float(np.cos(turn)), float(np.sin(turn))),
-        solidity=_outlined(cells, reach) / max(1.0, float(cv2.contourArea(hull))),
+        solidity=outlined / max(1.0, float(cv2.contourArea(hull))),
+        roundness=outlined / (np.pi * float(radius) ** 2),
         brown=float(stain.mean()),
     )
 
@@ -145,7 +157,7 @@ def _outlined(cells: Flags, reach: int) -> float:
     return float(filled.sum())
 
 
-def _distance(cells: Flags, side: float) -> NDArray[np.float64]:
+def _distance(cells: Flags, side: float) -> Plane:
     """Millimetres from every cell to the nearest of `cells`."""
     apart = cv2.distanceTransform((~cells).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    return np.asarray(apart, np.float64) * side
+    return np.asarray(apart, np.float32) * np.float32(side)

@@ -29,8 +29,8 @@ def find_tissue(slide: Slide, *, mask: NDArray[np.bool_] | None = None, control:
         mask: (h, w) bool over the whole slide at any scale: tissue as its owner drew it, taken as it stands;
             the white point and the quality numbers still come from the slide.
         control: On-slide control tissue, left out of the mask: "auto" looks for it (not in a `mask` of one's
-            own) and leaves nothing out where it is not sure; "none" takes all tissue for sample; a GeoJSON or
-            PNG file, a `Box` in base pixels or a mask (h, w) says where it is.
+            own) and leaves nothing out where it is not sure; "none" takes all tissue for sample; an end of
+            the slide, a `Box` in base pixels, a GeoJSON or PNG file or a mask (h, w) says where it is.
 
     Raises:
         NoTissueError: where nothing but glass is found, `mask` marks nothing, or `control` takes everything.

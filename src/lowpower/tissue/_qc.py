@@ -61,14 +61,14 @@ def control_flags(choice: Choice, marked: tuple[Piece, ...], size: tuple[int, in
         message = f"control tissue of {area:.2f} mm2 was left out ({choice.reason}).{cure}"
         return (QCFlag("control", message, "note", area, around(marked)),)
     if choice.given:
-        message = "the control tissue given holds no tissue: nothing was left out."
+        message = f"{choice.reason or 'the control tissue given holds no tissue'}: nothing was left out."
         return (QCFlag("control_empty", message, "warn"),)
     if choice.doubtful is not None:
         pieces = pieces_of(choice.doubtful, size, choice.mpp)
         area = sum(piece.area_mm2 for piece in pieces)
         message = (
             f"tissue of {area:.2f} mm2 may be on-slide control tissue ({choice.reason}); nothing was left "
-            "out: look, and score again with --control none or with --control and the control's outline."
+            "out: look, and score again with --control none, or --control and its end or outline."
         )
         return (QCFlag("control_doubtful", message, "warn", area, around(pieces)),)
     return ()

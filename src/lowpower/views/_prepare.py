@@ -49,6 +49,7 @@ class _Job:
     slide: str
     mpp: float | None
     mask: str | None
+    control: str
     recipe: LowResRecipe
     folder: str
 
@@ -102,7 +103,7 @@ def open_prepared(cohort: Cohort, row: int, recipe: LowResRecipe, folder: str | 
         LowpowerError: what `cached_view` raises.
     """
     job = _job(cohort.table.row(row, named=True), row, recipe, folder)
-    return keep_view(job.slide, job.mpp, job.recipe, job.folder, job.mask)[0]
+    return keep_view(job.slide, job.mpp, job.recipe, job.folder, job.mask, job.control)[0]
 
 
 def _job(entry: dict[str, object], row: int, recipe: LowResRecipe, folder: str | Path) -> _Job:
@@ -112,6 +113,7 @@ def _job(entry: dict[str, object], row: int, recipe: LowResRecipe, folder: str |
         str(entry["slide"]),
         None if mpp is None else float(str(mpp)),
         None if mask is None else str(mask),
+        str(entry.get("control") or "auto"),
         recipe,
         str(folder),
     )
@@ -120,7 +122,7 @@ def _job(entry: dict[str, object], row: int, recipe: LowResRecipe, folder: str |
 def _prepare_one(job: _Job) -> PreparedView:
     started = time.perf_counter()
     try:
-        view, picture = keep_view(job.slide, job.mpp, job.recipe, job.folder, job.mask)
+        view, picture = keep_view(job.slide, job.mpp, job.recipe, job.folder, job.mask, job.control)
     except OutputError:
         raise
     except LowpowerError as error:

@@ -20,14 +20,14 @@ from lowpower import __version__
 from lowpower.errors import DamagedSlideError, OutputError
 from lowpower.files import make_folder, sha256_of, write_bytes, write_json
 from lowpower.slides import Slide, open_slide
-from lowpower.tissue import Tissue, find_tissue
+from lowpower.tissue import Tissue, control_name, find_tissue
 from lowpower.units import Box, Mpp
 from lowpower.views._make import make_view
 from lowpower.views._recipe import LowResRecipe, View
 
 __all__ = ["ViewSidecar", "cached_view", "keep_open_view", "keep_view", "load_view"]
 
-_MAKER = 2
+_MAKER = 3
 """Raise when the same recipe would give other pixels than before."""
 
 
@@ -42,6 +42,7 @@ class ViewSidecar(BaseModel):
     content_hash: str
     option_mpp: float | None
     tissue_mask_sha256: str | None
+    control: str = "auto"
     maker: int
     software: str
     box: tuple[int, int, int, int]
@@ -57,7 +58,15 @@ class ViewSidecar(BaseModel):
     def request(self) -> tuple[object, ...]:
         """What decides whether the view can be used again."""
         mask = self.tissue_mask_sha256
-        return (self.recipe, self.content_hash, self.option_mpp, mask, self.maker, self.software)
+        return (
+            self.recipe,
+            self.content_hash,
+            self.option_mpp,
+            mask,
+            self.control,
+            self.maker,
+            self.software,
+        )
 
 
 def cached_view(
@@ -66,6 +75,7 @@ def cached_view(
     recipe: LowResRecipe,
     cache_folder: str | Path,
     mask_path: str | Path | None = None,
+    control: str = "auto",
 ) -> View:
     """The view of a slide, from the cache where it is there and right, else made and cached.
 
@@ -75,13 +85,14 @@ def cached_view(
         recipe: How the view is made.
         cache_folder: Where views are kept; several recipes may share it.
         mask_path: A tissue mask drawn by the user (image of the whole slide, non-zero is tissue).
+        control: On-slide control tissue, as `find_tissue` takes it.
 
     Raises:
         SlideError: the slide cannot be opened or read.
         RefusedError: no tissue.
         OutputError: the cache cannot be written.
     """
-    return keep_view(slide_path, mpp, recipe, cache_folder, mask_path)[0]
+    return keep_view(slide_path, mpp, recipe, cache_folder, mask_path, control)[0]
 
 
 def keep_view(
@@ -90,10 +101,11 @@ def keep_view(
     recipe: LowResRecipe,
     cache_folder: str | Path,
     mask_path: str | Path | None = None,
+    control: str = "auto",
 ) -> tuple[View, Path]:
     """What `cached_view` gives, and the picture's path in the cache, which `load_view` reads."""
     with open_slide(slide_path, mpp) as slide:
-        return keep_open_view(slide, mpp, recipe, cache_folder, mask_path)
+        return keep_open_view(slide, mpp, recipe, cache_folder, mask_path, control)
 
 
 def keep_open_view(
@@ -102,6 +114,7 @@ def keep_open_view(
     recipe: LowResRecipe,
     cache_folder: str | Path,
     mask_path: str | Path | None = None,
+    control: str = "auto",
     tissue: Tissue | None = None,
 ) -> tuple[View, Path]:
     """`keep_view` of a slide that is open.
@@ -112,17 +125,19 @@ def keep_open_view(
         recipe: How the view is made.
         cache_folder: Where views are kept.
         mask_path: The user's tissue mask.
-        tissue: The tissue as found by that mask, or without; None finds it.
+        control: What was said of control tissue.
+        tissue: The tissue as found by that mask and control, or without; None finds it.
     """
     mask_hash = _mask_hash(mask_path)
     content = slide.content_hash()
-    picture = _picture_path(Path(cache_folder), slide.path, content, mpp, mask_hash, recipe)
-    found = _find(picture, (recipe, content, mpp, mask_hash, _MAKER, __version__))
+    said = control_name(control)
+    picture = _picture_path(Path(cache_folder), slide.path, content, mpp, mask_hash, said, recipe)
+    found = _find(picture, (recipe, content, mpp, mask_hash, said, _MAKER, __version__))
     if found is not None:
         return found, picture
     if tissue is None:
         drawn = None if mask_path is None else _read_mask(mask_path)
-        tissue = find_tissue(slide, mask=drawn)
+        tissue = find_tissue(slide, mask=drawn, control=control)
     view = make_view(slide, tissue, recipe)
     data = _encode(view)
     sidecar = ViewSidecar(
@@ -131,6 +146,7 @@ def keep_open_view(
         content_hash=content,
         option_mpp=mpp,
         tissue_mask_sha256=mask_hash,
+        control=said,
         maker=_MAKER,
         software=__version__,
         box=(view.box.x, view.box.y, view.box.width, view.box.height),
@@ -181,10 +197,11 @@ def _find(picture: Path, request: tuple[object, ...]) -> View | None:
 
 
 def _picture_path(
-    folder: Path, slide: Path, content: str, mpp: float | None, mask_hash: str | None, recipe: LowResRecipe
-) -> Path:
+    folder: Path, slide: Path, content: str, mpp: float | None, mask_hash: str | None, control: str,
+    recipe: LowResRecipe,
+) -> Path:  # fmt: skip
     """A name of its own for each slide and request, so that two never fight for one file."""
-    request = json.dumps([str(slide.absolute()), content, mpp, mask_hash, recipe.digest()])
+    request = json.dumps([str(slide.absolute()), content, mpp, mask_hash, control, recipe.digest()])
     return folder / f"{slide.stem}-{hashlib.sha256(request.encode()).hexdigest()[:16]}.png"
 
 
