@@ -162,8 +162,8 @@ def test_an_end_that_is_told_settles_what_is_doubtful_and_takes_no_core() -> Non
     (flag,) = tissue.qc.flags
     assert flag.effect == "warn"
     assert flag.code in ("control_doubtful", "control_empty")
-    (flag,) = find((16.0, 6.0), pieces, control="right").qc.flags
-    assert "no piece stands apart at the right: nothing was left out" in flag.message
+    (flag,) = find((16.0, 6.0), pieces, control="top").qc.flags
+    assert flag.message == "no piece stands apart at the top: nothing was left out."
 
 
 def test_how_a_record_names_what_was_said(tmp_path: Path) -> None:
