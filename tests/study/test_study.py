@@ -120,6 +120,8 @@ def test_costs_are_what_an_arm_would_cost(study: StudyResults) -> None:
     read = {arm: costs.filter(pl.col("arm") == arm)["wall_s"].sum() for arm in ("slide@8", "stain", "both")}
     assert read["both"] == pytest.approx(read["slide@8"] + read["stain"])
     assert (study.costs["peak_mb"] > 50).all()
+    assert (study.costs["added_mb"] <= study.costs["peak_mb"]).all()
+    assert (study.costs.filter(stage="train")["added_mb"] >= 0).all()
     assert costs.filter(pl.col("arm") == "slide@8")["slides"].to_list() == [12, 12]
     assert (costs.filter(pl.col("arm") == "slide@8")["bytes_stored"] > 0).all()
 

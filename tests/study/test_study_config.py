@@ -116,7 +116,9 @@ def test_results_come_back_as_they_were(tmp_path: Path) -> None:
         (arm,),
         predictions,
         pl.DataFrame([("measured", 0, "ok", None)], schema=UNITS, orient="row"),
-        pl.DataFrame([("measured", 0, "read", 1, 0.5, 0.4, 300.0, None, 10)], schema=COSTS, orient="row"),
+        pl.DataFrame(
+            [("measured", 0, "read", 1, 0.5, 0.4, 80.0, 300.0, None, 10)], schema=COSTS, orient="row"
+        ),
         pl.DataFrame(schema=LEFT_OUT),
         ("Simulated slides.",),
     )

@@ -46,10 +46,24 @@ def test_a_watch_sees_bytes_time_and_memory(tmp_path: Path) -> None:
     assert held.cost.bytes_read is None or 5_000_000 <= held.cost.bytes_read < 6_000_000
 
 
+def test_memory_is_the_blocks_own_whatever_came_before(tmp_path: Path) -> None:
+    def need(megabytes: int) -> Cost:
+        with watch() as held:
+            np.ones(megabytes * 125_000)
+        return held.cost
+
+    before = [need(200), need(40)]
+    assert 190 < before[0].added_mb < 260
+    assert 35 < before[1].added_mb < 90, "the peak of the block before"
+    assert before[1].peak_mb > 100
+
+
 def test_costs_add_up_but_memory_does_not() -> None:
-    one = Cost(wall_s=1, cpu_s=2, peak_mb=300, bytes_read=10, bytes_stored=1)
-    two = Cost(wall_s=2, cpu_s=1, peak_mb=200, bytes_read=5, bytes_stored=2)
-    assert together([one, two]) == Cost(wall_s=3, cpu_s=3, peak_mb=300, bytes_read=15, bytes_stored=3)
+    one = Cost(wall_s=1, cpu_s=2, added_mb=80, peak_mb=300, bytes_read=10, bytes_stored=1)
+    two = Cost(wall_s=2, cpu_s=1, added_mb=90, peak_mb=200, bytes_read=5, bytes_stored=2)
+    assert together([one, two]) == Cost(
+        wall_s=3, cpu_s=3, added_mb=90, peak_mb=300, bytes_read=15, bytes_stored=3
+    )
     assert together([one, Cost(bytes_read=None)]).bytes_read is None
     assert together([]) == NOTHING
 

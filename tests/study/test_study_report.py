@@ -16,6 +16,7 @@ from lowpower.evaluation import compare_predictions, evaluate_predictions, named
 from lowpower.study import StudyResults, write_study_report
 from lowpower.study._study_answer import answer
 from lowpower.study._study_figures import pareto_front, series_of
+from lowpower.study._study_groups import group_table
 from lowpower.study._study_numbers import find
 
 _SPEC = importlib.util.spec_from_file_location("made_study", Path(__file__).with_name("made_study.py"))
@@ -93,15 +94,36 @@ def test_the_same_study_gives_the_same_page(study: tuple[StudyResults, str]) -> 
     assert write_study_report(results, resamples=100).read_text(encoding="utf-8") == html
 
 
-def test_small_groups_get_counts_alone(study: tuple[StudyResults, str]) -> None:
-    results, _ = study
+def test_groups_have_their_metrics_and_small_ones_no_intervals(study: tuple[StudyResults, str]) -> None:
+    results, html = study
     groups = rows_of(results.folder / "groups.csv")
     small = [row for row in groups if row["group"] == "B"]
     assert small
     for row in small:
-        assert (row["low"], row["high"]) == ("", "")
         assert 0 <= int(row["right"]) <= int(row["slides"])
-    assert all(row["low"] for row in groups if row["group"] == "A")
+        assert "fewer than 20 patients" in row["note"]
+        for name in ("accuracy", "auc_macro", "kappa_quadratic"):
+            assert (row[f"{name}_low"], row[f"{name}_high"]) == ("", "")
+    large = [row for row in groups if row["group"] == "A"]
+    table = results.of_arm("slide@8").filter(pl.col("scanner") == "A")
+    metrics = evaluate_predictions(table, "her2_four", resamples=100).metrics
+    row = next(row for row in large if row["arm"] == "slide@8")
+    for name in ("accuracy", "auc_macro", "kappa_quadratic"):
+        assert all(row[f"{name}_low"] for row in large)
+        assert float(row[name]) == metrics[name].value
+        assert float(row[f"{name}_low"]) == metrics[name].low
+        assert f"{metrics[name].low:.2f} to {metrics[name].high:.2f}" in html
+
+
+def test_a_group_without_a_class_has_no_auc_and_says_why(study: tuple[StudyResults, str]) -> None:
+    results, _ = study
+    part = results.predictions.filter((pl.col("site") != "site-1") | (pl.col("label") < 3))
+    rows = group_table(StudyResults(**{**vars(results), "predictions": part}), resamples=20).filter(
+        pl.col("group") == "site-1"
+    )
+    assert rows["auc_macro"].null_count() == rows.height > 0
+    assert rows["kappa_quadratic"].null_count() == 0
+    assert all("no slide of class 3+" in note for note in rows["note"])
 
 
 def test_the_reference_is_chosen_on_validation(tmp_path: Path) -> None:
@@ -182,7 +204,7 @@ def test_the_pareto_front_and_costs(tmp_path: Path) -> None:
     assert pareto_front(found.arms) == ["slide@16", "slide@8", "abmil@0.5"]
     cost = found.arm("slide@8").cost
     assert (cost.seconds, cost.cpu_seconds) == pytest.approx((0.3, 0.48))
-    assert cost.peak_mb == 700
+    assert (cost.added_mb, cost.peak_mb) == (260, 700)
     assert cost.mb_stored == pytest.approx(5 * 1e5 / 120 / 1e6)
     assert cost.training_minutes == pytest.approx(5 * 60 * 0.3 / 60)
     assert [[arm.record.mpp for arm in group] for group in series_of(found.arms).values()] == [

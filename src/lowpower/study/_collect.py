@@ -105,7 +105,8 @@ def _costs(
     found = []
     for stage, slides, costs in stages:
         cost = together(costs)
-        spent = (cost.wall_s, cost.cpu_s, cost.peak_mb, cost.bytes_read, cost.bytes_stored)
+        memory = (cost.added_mb, cost.peak_mb)
+        spent = (cost.wall_s, cost.cpu_s, *memory, cost.bytes_read, cost.bytes_stored)
         if cost.wall_s > 0:
             found.append((arm.name, fold, stage, slides, *spent))
     return found

@@ -41,6 +41,7 @@ COSTS: Final[dict[str, Any]] = {
     "slides": pl.Int64,
     "wall_s": pl.Float64,
     "cpu_s": pl.Float64,
+    "added_mb": pl.Float64,
     "peak_mb": pl.Float64,
     "bytes_read": pl.Int64,
     "bytes_stored": pl.Int64,
@@ -82,10 +83,10 @@ class StudyResults:
             p_(K-1) (calibrated on that fold's validation slides), set_size (classes in the conformal set) and
             referred (whether the set holds another number of classes than one).
         units: One row an arm and fold: arm, fold, state (ok, failed), reason (null when ok).
-        costs: One row an arm, fold and stage: arm, fold, stage, slides, wall_s, cpu_s, peak_mb, bytes_read,
-            bytes_stored; sums over `slides` slides, peak_mb their maximum. Stages `read` (slide to view or
-            tissue), `features` (patches, features or cells), `predict` are of the test slides: what the
-            arm costs in use; what arms share is counted for each of them. `train` is training and
+        costs: One row an arm, fold and stage: arm, fold, stage, slides, wall_s, cpu_s, added_mb, peak_mb,
+            bytes_read, bytes_stored; sums over `slides` slides, of memory the maximum. Stages `read` (slide
+            to view or tissue), `features` (patches, features or cells), `predict` are of the test slides:
+            what the arm costs in use; what arms share is counted for each of them. `train` is training and
             validation. bytes_read is null where the system does not tell it.
         left_out: Test slides that an arm could not predict: arm, fold, row, slide, reason.
         notes: Sentences a reader must know: simulated slides, caps, slides left out.

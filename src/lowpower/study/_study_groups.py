@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
-from lowpower.cohort import LabelScheme
-from lowpower.evaluation import interval_of, resampled
+from lowpower.cohort import LabelScheme, scheme_of
+from lowpower.evaluation import evaluate_predictions
 from lowpower.study._results import StudyResults
 
-__all__ = ["GROUP_PATIENTS", "Disagreement", "disagreements", "group_table"]
+__all__ = ["GROUP_METRICS", "GROUP_PATIENTS", "Disagreement", "disagreements", "group_table"]
 
 GROUP_PATIENTS: Final = 20
-"""Below this many patients a site or scanner gets counts and no interval."""
+"""Below this many patients a site or scanner gets no intervals."""
+GROUP_METRICS: Final = ("auc_macro", "kappa_quadratic", "accuracy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,45 +42,50 @@ class Disagreement:
 
 
 def group_table(results: StudyResults, *, resamples: int = 1000, seed: int = 0) -> pl.DataFrame:
-    """Accuracy of every arm by site and by scanner.
+    """Accuracy, macro AUC and quadratic kappa of every arm by site and by scanner.
 
     Returns:
-        Columns by, group, arm, slides, patients, right, accuracy, low, high (null for small groups); empty
-        where the manifest names neither.
+        Columns by, group, arm, slides, patients, right; of each metric its value, `_low` and `_high` (null
+        for small groups); note (why a value is null); empty where the manifest names neither.
     """
     rows = []
+    scheme = scheme_of(results.config.scheme)
     for by in ("site", "scanner"):
         known = results.predictions.drop_nulls(by).sort(by, "arm", "row")
         if known.is_empty() or known[by].n_unique() < 2:
             continue
         for (group, arm), table in known.group_by(by, "arm", maintain_order=True):
-            rows.append({"by": by, "group": group, "arm": arm} | _accuracy(table, resamples, seed))
-    schema = {"by": pl.String, "group": pl.String, "arm": pl.String, "slides": pl.Int64, "patients": pl.Int64}
-    schema |= {"right": pl.Int64, "accuracy": pl.Float64, "low": pl.Float64, "high": pl.Float64}
-    return pl.DataFrame(rows, schema=schema)
+            rows.append({"by": by, "group": group, "arm": arm} | _numbers(table, scheme, resamples, seed))
+    schema: dict[str, Any] = dict.fromkeys(("by", "group", "arm"), pl.String)
+    schema |= dict.fromkeys(("slides", "patients", "right"), pl.Int64)
+    for name in GROUP_METRICS:
+        schema |= dict.fromkeys((name, f"{name}_low", f"{name}_high"), pl.Float64)
+    return pl.DataFrame(rows, schema=schema | {"note": pl.String}, orient="row")
 
 
-def _accuracy(table: pl.DataFrame, resamples: int, seed: int) -> dict[str, float | int | None]:
+def _numbers(
+    table: pl.DataFrame, scheme: LabelScheme, resamples: int, seed: int
+) -> dict[str, float | int | str | None]:
+    patients = table["patient"].n_unique()
+    enough = patients >= GROUP_PATIENTS
+    found = evaluate_predictions(table, scheme, resamples=resamples if enough else 1, seed=seed)
     right = _predicted(table) == table["label"].to_numpy()
-    patients = table["patient"].to_numpy()
-    number, low, high = len(np.unique(patients)), None, None
-    value = float(right.mean())
-    if number >= GROUP_PATIENTS:
-        draws = resampled(
-            lambda weights: {"accuracy": weights @ right / weights.sum(1)}, patients, resamples, seed
-        )
-        interval = interval_of(
-            value, draws["accuracy"], patients=number, successes=(float(right.sum()), float(right.size))
-        )
-        low, high = interval.low, interval.high
-    return {
+    row: dict[str, float | int | str | None] = {
         "slides": table.height,
-        "patients": number,
+        "patients": patients,
         "right": int(right.sum()),
-        "accuracy": value,
-        "low": low,
-        "high": high,
     }
+    for name in GROUP_METRICS:
+        metric = found.metrics[name]
+        row |= {name: metric.value, f"{name}_low": metric.low, f"{name}_high": metric.high}
+        if not enough:
+            row |= {f"{name}_low": None, f"{name}_high": None}
+    held = set(table["label"].to_list())
+    absent = [name for index, name in enumerate(scheme.classes) if index not in held]
+    notes = [f"no slide of class {' or '.join(absent)}"] if absent else []
+    if not enough:
+        notes.append(f"fewer than {GROUP_PATIENTS} patients")
+    return row | {"note": "; ".join(notes) or None}
 
 
 def _predicted(table: pl.DataFrame) -> np.ndarray:

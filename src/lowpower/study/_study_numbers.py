@@ -35,7 +35,8 @@ class ArmCost:
     Attributes:
         seconds: Wall-clock seconds a slide: reading, features, prediction.
         cpu_seconds: Processor seconds a slide.
-        peak_mb: Highest resident memory of any stage, megabytes.
+        added_mb: Memory that the hungriest stage needed beyond what its process held before, megabytes.
+        peak_mb: Highest resident memory of that process, libraries included, megabytes.
         mb_read: Megabytes read a slide; None where the system does not tell.
         mb_stored: Megabytes stored a slide (views, features).
         training_minutes: Wall-clock minutes of training and calibration, all folds together.
@@ -43,6 +44,7 @@ class ArmCost:
 
     seconds: float
     cpu_seconds: float
+    added_mb: float
     peak_mb: float
     mb_read: float | None
     mb_stored: float
@@ -201,6 +203,7 @@ def _cost(results: StudyResults, record: ArmRecord) -> ArmCost | None:
     return ArmCost(
         seconds=float(use["wall_s"].sum()) / slides,
         cpu_seconds=float(use["cpu_s"].sum()) / slides,
+        added_mb=float(use["added_mb"].to_numpy().max()),
         peak_mb=float(use["peak_mb"].to_numpy().max()),
         mb_read=None if read.null_count() else float(read.sum()) / slides / 1e6,
         mb_stored=float(use["bytes_stored"].sum()) / slides / 1e6,

@@ -53,7 +53,7 @@ def write_study_report(results: StudyResults, *, resamples: int = 2000, seed: in
     found = find(results, resamples=resamples, seed=seed)
     front = pareto_front(found.finished)
     shown = shown_in_groups(found)
-    groups = group_table(results, seed=seed)
+    groups = group_table(results, resamples=min(resamples, 1000), seed=seed)
     write_text(folder / "arms.csv", arm_table(found, front).write_csv())
     write_text(folder / "groups.csv", groups.write_csv())
     tests = found.comparison.table().write_csv() if found.comparison is not None else "against,model\n"

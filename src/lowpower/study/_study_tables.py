@@ -11,6 +11,7 @@ from lowpower.evaluation import metric_table
 from lowpower.study._cells import NONE, Cell, Row, metric_cell, model_rows
 from lowpower.study._results import StudyResults
 from lowpower.study._study_answer import seconds
+from lowpower.study._study_groups import GROUP_METRICS
 from lowpower.study._study_numbers import ArmFindings, StudyFindings
 
 __all__ = ["arm_rows", "arm_table", "cost_rows", "fold_rows", "group_rows", "shown_in_groups"]
@@ -56,7 +57,7 @@ def cost_rows(found: StudyFindings, front: Sequence[str]) -> list[Row]:
             cells = [
                 Cell(seconds(cost.seconds)),
                 Cell(seconds(cost.cpu_seconds)),
-                Cell(f"{cost.peak_mb:.0f}"),
+                Cell(f"{cost.added_mb:.0f}", f"process {cost.peak_mb:.0f}"),
             ]
             cells += [read, Cell(f"{cost.mb_stored:.2f}"), Cell(f"{cost.training_minutes:.1f}")]
         assert arm.evaluation is not None  # finished arms only, which have all three
@@ -101,27 +102,29 @@ def _auc(arm: ArmFindings) -> float | None:
 
 
 def group_rows(groups: pl.DataFrame, arms: Sequence[str]) -> list[tuple[str, list[Row]]]:
-    """For site and scanner one row a group: counts, then the accuracy of each arm shown."""
+    """For site and scanner one row a group and arm shown; `about` says what could not be had."""
     tables = []
     for (by,), part in groups.group_by("by", maintain_order=True):
         rows = []
         for (group,), table in part.sort("group").group_by("group", maintain_order=True):
             of_arm = {row["arm"]: row for row in table.iter_rows(named=True)}
-            counted = next(iter(of_arm.values()))
-            cells = [Cell(str(counted["slides"])), Cell(str(counted["patients"]))]
-            cells += [_accuracy_cell(of_arm.get(arm)) for arm in arms]
-            rows.append(Row(str(group), cells))
+            shown = [arm for arm in arms if arm in of_arm]
+            for place, arm in enumerate(shown):
+                row = of_arm[arm]
+                counts = {"slides": str(row["slides"]), "patients": str(row["patients"]), "arm": arm}
+                counts["rows"] = str(len(shown)) if place == 0 else ""  # the group's name spans its arms
+                cells = [_group_cell(row, name) for name in GROUP_METRICS]
+                rows.append(Row(str(group), cells, about=row["note"] or "", extra=counts))
         tables.append((str(by), rows))
     return tables
 
 
-def _accuracy_cell(row: dict[str, Any] | None) -> Cell:
-    if row is None:
-        return Cell(NONE)
-    counts = f"{row['right']}/{row['slides']}"
-    if row["low"] is None:
-        return Cell(counts)
-    return Cell(f"{row['accuracy']:.2f} ({counts})", f"{row['low']:.2f} to {row['high']:.2f}")
+def _group_cell(row: dict[str, Any], name: str) -> Cell:
+    value, low, high = (row[key] for key in (name, f"{name}_low", f"{name}_high"))
+    if value is None:
+        return Cell(NONE, "undefined")
+    counts = f" ({row['right']}/{row['slides']})" if name == "accuracy" else ""
+    return Cell(f"{value:.2f}{counts}", "" if low is None else f"{low:.2f} to {high:.2f}")
 
 
 def arm_table(found: StudyFindings, front: Sequence[str]) -> pl.DataFrame:
@@ -145,6 +148,7 @@ def arm_table(found: StudyFindings, front: Sequence[str]) -> pl.DataFrame:
             row |= {
                 "seconds_a_slide": arm.cost.seconds,
                 "cpu_seconds_a_slide": arm.cost.cpu_seconds,
+                "added_mb": arm.cost.added_mb,
                 "peak_mb": arm.cost.peak_mb,
                 "mb_read_a_slide": arm.cost.mb_read,
                 "mb_stored_a_slide": arm.cost.mb_stored,
