@@ -152,7 +152,7 @@ class TestBadInput:
         assert not (tmp_path / "out" / "field" / "cells.png").exists()
 
     def test_no_tumour_like_cells(self, save, tmp_path):
-        assert_refused(one(save(sheet(rows=4)), tmp_path), "too_few_tumour_cells", "at least 50")
+        assert_refused(one(save(sheet(rows=6)), tmp_path), "too_few_tumour_cells", "at least 50")
 
     def test_glass(self, save, tmp_path):
         noise = WHITE + np.random.default_rng(0).normal(0, 1, (300, 300, 3))

@@ -47,7 +47,7 @@ def test_her2_by_the_drawing(tmp_path: Path, look: dict[str, float], score: str)
     assert result.her2.score == score
     assert result.tumour_cells > 120
     assert result.mpp == pytest.approx(0.5)
-    assert result.notes == ()
+    assert all("of the tissue" in note or "mm2 of tissue" in note for note in result.notes)
     assert result.sentence().startswith(f"measured {score}")
 
 
@@ -135,9 +135,16 @@ def test_greyscale_is_told(tmp_path: Path) -> None:
 
 
 def test_too_few_tumour_cells(tmp_path: Path) -> None:
-    result = _measured(tmp_path, draw_cells(rows=4, columns=4).image)
+    result = _measured(tmp_path, draw_cells(rows=6, columns=6).image)
     assert result.her2 is None
-    assert "at least 50 are needed" in result.notes[0]
+    assert "at least 50 are needed" in result.notes[-1]
+
+
+def test_what_the_table_refuses_is_not_measured(tmp_path: Path) -> None:
+    result = _measured(tmp_path, draw_cells(rows=4, columns=4).image)
+    assert result.cells is None
+    (note,) = result.notes
+    assert note.endswith("mm2 of tissue; nothing was measured.")
 
 
 def test_glass_alone_has_no_tissue(tmp_path: Path) -> None:

@@ -171,7 +171,8 @@ def state_of(measured: Measured) -> tuple[Literal["ok", "refused"], str | None]:
     if measured.mpp is not None:
         return "refused", "too_few_tumour_cells"
     if measured.areas is None:
-        return "refused", "unexpected_stain"
+        other = any("does not look like" in note for note in measured.notes)
+        return "refused", "unexpected_stain" if other else "poor_quality"
     return "refused", "regions" if any("regions" in note for note in measured.notes) else "too_coarse"
 
 

@@ -11,12 +11,12 @@ from PIL import Image, ImageDraw, ImageFont
 from lowpower.errors import PoorQualityError, UnexpectedStainError
 from lowpower.scoring._record import QualityFlag
 from lowpower.slides import Slide
+from lowpower.stain import STAIN_CODES
 from lowpower.tissue import LAYERS, QCFlag, Tissue, quality_map
 
 __all__ = ["draw_quality", "flag_records", "refuse_on"]
 
 _PIXELS = 1400
-_STAINS = {"greyscale", "dark_field", "unexpected_stain"}
 
 
 def flag_records(flags: Iterable[QCFlag]) -> tuple[QualityFlag, ...]:
@@ -43,7 +43,7 @@ def refuse_on(slide: Slide, flags: Iterable[QCFlag], marker: str, *, force: bool
     for flag in flags:
         if flag.effect != "refuse" or force:
             continue
-        if flag.code in _STAINS:
+        if flag.code in STAIN_CODES:
             raise UnexpectedStainError(
                 slide.path,
                 f"does not look like {marker} immunohistochemistry: {flag.message.rstrip('.')}; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast, get_args
 
@@ -15,10 +15,11 @@ import lowpower
 from lowpower.engine import default_workers
 from lowpower.errors import MppOutOfRangeError
 from lowpower.models import Bundle, Prediction, load_bundle, predict
-from lowpower.scoring._agreement import agreement_of, not_asked
+from lowpower.scoring._agreement import Agreement, agreement_of, not_asked
 from lowpower.scoring._attachments import Attachments
 from lowpower.scoring._decide import REFER, decide, prediction_set
 from lowpower.scoring._measure_slide import FieldProgress, MeasureRequest, measure_slide
+from lowpower.scoring._measured import Measured
 from lowpower.scoring._overlay import Explanation, draw_overlay, network_annotations
 from lowpower.scoring._quality import draw_quality, flag_records, refuse_on
 from lowpower.scoring._record import NOTICE, ModelIdentity, QualityRecord
@@ -98,6 +99,30 @@ def score(
         return _score_open(opened, bundle, clock, request, control, force=force, overlay=overlay)
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What was seen of a slide before anything is said of it."""
+
+    tissue: Tissue
+    view: View
+    look: StainLook
+    flags: tuple[QCFlag, ...]
+    prediction: Prediction
+    slide_sha256: str
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What may be said of it: the network's decision and, beside it, the measurement."""
+
+    decision: str
+    referrals: tuple[str, ...]
+    kept: tuple[str, ...] | None
+    measured: Measured | None
+    agreement: Agreement
+    made: Attachments
+
+
 def _score_open(
     slide: Slide,
     bundle: Bundle,
@@ -109,76 +134,106 @@ def _score_open(
     overlay: bool,
 ) -> Result:
     _check_mpp(slide, bundle)
+    seen = _see(slide, bundle, clock, control, force=force)
+    said = _say(slide, bundle, seen, request)
+    if request is not None:
+        clock.lap("measurement")
+    made = said.made
+    if overlay:
+        made = _draw(slide, bundle, seen, said)
+        clock.lap("overlay")
+    return _result(slide, bundle, seen, said, clock, control, force=force).attach(made)
+
+
+def _see(slide: Slide, bundle: Bundle, clock: _Clock, control: Control, *, force: bool) -> _Seen:
+    """Tissue, view, stain and the network's answer; stops where quality refuses."""
+    marker = bundle.scheme.marker
     # Hashing waits on the disk and releases the GIL, so it runs beside the decoding.
     with ThreadPoolExecutor(1) as pool:
         digest = pool.submit(slide.content_hash)
         tissue = find_tissue(slide, control=control)
-        refuse_on(slide, tissue.qc.flags, bundle.scheme.marker, force=force)
+        refuse_on(slide, tissue.qc.flags, marker, force=force)
         clock.lap("tissue")
         view = make_view(slide, tissue, bundle.recipe)
         clock.lap("view")
         look = looks_like(view.image, view.mask, view.white_point)
         flags = (*tissue.qc.flags, *stain_quality(view.image, view.mask, view.white_point, look))
-        refuse_on(slide, flags, bundle.scheme.marker, force=force)
+        refuse_on(slide, flags, marker, force=force)
         clock.lap("stain")
         prediction = predict(bundle, [view])[0]
         clock.lap("network")
         slide_sha256 = digest.result()
         clock.lap("hash")
-    decision, reason = decide(bundle, prediction)
-    classes = bundle.scheme.classes
-    kept = prediction_set(bundle, prediction.probabilities)
+    return _Seen(tissue, view, look, flags, prediction, slide_sha256)
+
+
+def _say(slide: Slide, bundle: Bundle, seen: _Seen, request: MeasureRequest | None) -> _Said:
+    """The decision, the measurement where it is asked for, and whether the two agree."""
+    probabilities = seen.prediction.probabilities
+    decision, reason = decide(bundle, seen.prediction)
+    kept = prediction_set(bundle, probabilities)
     measured, made, agreement = None, Attachments(), not_asked()
     if request is not None:
-        measured, made = measure_slide(slide, tissue, request)
-        likeliest = classes[int(np.argmax(prediction.probabilities))]
+        measured, made = measure_slide(slide, seen.tissue, request)
+        likeliest = bundle.scheme.classes[int(np.argmax(probabilities))]
         agreement = agreement_of(bundle.scheme, likeliest, kept, measured)
-        clock.lap("measurement")
-    referrals = [reason] if reason else []
+    referrals = (reason,) if reason else ()
     if agreement.refers:
-        referrals.append(
-            f"Refer to a pathologist: the network excludes what the stain shows. {agreement.sentence}"
-        )
-        decision = REFER
-    quality = _quality(tissue, look, flags)
-    warnings = [flag.message for flag in quality.flags if flag.effect != "note"]
-    warnings += measured.notes if measured is not None else ()
-    if overlay:
-        explanation = Explanation(prediction.local_scores, view.mask, view.box, classes)
-        picture = draw_overlay(slide, explanation, *_titles(slide, bundle, view, prediction, decision))
-        made = replace(made, overlay=picture, network=network_annotations(explanation))
-        made = replace(
-            made, quality=draw_quality(slide, tissue), defects=quality_features(tissue, slide.size)
-        )
-        clock.lap("overlay")
-    reasons = (*referrals, *warnings)
+        why = f"Refer to a pathologist: the network excludes what the stain shows. {agreement.sentence}"
+        decision, referrals = REFER, (*referrals, why)
+    return _Said(decision, referrals, kept, measured, agreement, made)
+
+
+def _draw(slide: Slide, bundle: Bundle, seen: _Seen, said: _Said) -> Attachments:
+    """The pictures, beside those that the measurement made."""
+    view, tissue = seen.view, seen.tissue
+    explanation = Explanation(seen.prediction.local_scores, view.mask, view.box, bundle.scheme.classes)
+    titles = _titles(slide, bundle, view, seen.prediction, said.decision)
+    return replace(
+        said.made,
+        overlay=draw_overlay(slide, explanation, *titles),
+        network=network_annotations(explanation),
+        quality=draw_quality(slide, tissue),
+        defects=quality_features(tissue, slide.size),
+    )
+
+
+def _result(
+    slide: Slide, bundle: Bundle, seen: _Seen, said: _Said, clock: _Clock, control: Control, *, force: bool
+) -> Result:
+    classes, probabilities = bundle.scheme.classes, seen.prediction.probabilities
+    quality = _quality(seen.tissue, seen.look, seen.flags)
+    doubts = [flag.message for flag in quality.flags if flag.effect != "note"]
+    doubts += said.measured.notes if said.measured is not None else ()
+    # The measurement warns of the same flags where it was asked for.
+    reasons = tuple(dict.fromkeys((*said.referrals, *doubts)))
     return Result(
         file=str(slide.path),
         state="ok",
         reason=" ".join(reasons) or None,
-        reason_code="refer" if referrals else ("warning" if warnings else None),
+        reason_code="refer" if said.referrals else ("warning" if doubts else None),
         reasons=reasons,
         marker=bundle.scheme.marker,
         scheme=bundle.scheme.name,
-        decision=decision,
-        probabilities={name: float(p) for name, p in zip(classes, prediction.probabilities, strict=True)},
-        expected_score=float(prediction.probabilities @ np.arange(len(classes))),
-        prediction_set=kept,
+        decision=said.decision,
+        probabilities={name: float(p) for name, p in zip(classes, probabilities, strict=True)},
+        expected_score=float(probabilities @ np.arange(len(classes))),
+        prediction_set=said.kept,
         qc=quality,
-        measured=measured,
-        agreement=agreement,
+        measured=said.measured,
+        agreement=said.agreement,
         model=model_identity(bundle),
         mpp=float(slide.mpp),
         mpp_source=slide.mpp_source,
-        view_mpp=float(view.mpp),
+        view_mpp=float(seen.view.mpp),
         backend=slide.backend,
-        slide_sha256=slide_sha256,
+        slide_sha256=seen.slide_sha256,
         seconds=clock.total,
         timings=clock.steps,
         forced=force,
         control=control_name(control),
         software_version=lowpower.__version__,
-    ).attach(made)
+    )
 
 
 def model_identity(bundle: Bundle) -> ModelIdentity:

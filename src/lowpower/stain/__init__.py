@@ -15,7 +15,7 @@ from lowpower.stain._measure import DabAreas, Heterogeneity, Measurement, measur
 from lowpower.stain._measure_field import Marker
 from lowpower.stain._measure_regions import inside_regions, read_regions
 from lowpower.stain._nuclear import NuclearScore
-from lowpower.stain._quality import stain_quality
+from lowpower.stain._quality import STAIN_CODES, stain_quality
 from lowpower.stain._rules import (
     AllredScore,
     Her2Score,
@@ -35,6 +35,7 @@ __all__ = [
     "RUIFROK_DAB",
     "RUIFROK_E",
     "RUIFROK_H",
+    "STAIN_CODES",
     "AllredScore",
     "Cells",
     "DabAreas",

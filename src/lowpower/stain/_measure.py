@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -12,28 +12,24 @@ from numpy.typing import NDArray
 
 from lowpower.slides import Slide
 from lowpower.stain._cells import TUMOUR, Cells
-from lowpower.stain._look import looks_like
 from lowpower.stain._measure_field import Marker, stain_maps
 from lowpower.stain._measure_grade import Background, grade_cells
 from lowpower.stain._measure_regions import inside_regions, read_regions
 from lowpower.stain._measure_stream import COARSEST_MPP, Progress, cells_of, in_mask, scale_of
 from lowpower.stain._nuclear import NuclearScore, nuclear_score
+from lowpower.stain._quality import STAIN_CODES, stain_quality
 from lowpower.stain._rules import Her2Score, Her2Shares, her2_score
 from lowpower.stain._vectors import StainVectors
-from lowpower.tissue import Tissue, find_tissue
+from lowpower.tissue import CHECKS, QCFlag, Tissue, find_tissue
 from lowpower.units import Mpp
 
 __all__ = ["DabAreas", "Heterogeneity", "Measurement", "measure"]
 
-FEWEST_TUMOUR_CELLS = 50
-"""Fewer tumour-like cells than this give no score."""
 _INVENTED = 0.02
 _AREA_UM = 4.0
 _SQUARE_UM = 500.0
 _FEWEST_IN_SQUARE = 20
 _DAB = (0.08, 0.20, 0.40)
-_DARK = 1.2
-_CLIPPED = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +119,9 @@ def measure(
         workers: Threads.
         progress: Called with fields done and fields in all.
 
+    What the table of checks (`lowpower.tissue.CHECKS`) refuses is not measured, what it warns of stands in
+    the notes.
+
     Raises:
         NoTissueError: if there is none.
         ConfigError: if `regions` cannot be used, or lie outside the slide's tissue.
@@ -134,10 +133,11 @@ def measure(
     tissue = find_tissue(slide) if tissue is None else tissue
     image = slide.read(tissue.box, max(_AREA_UM, slide.mpp))
     mask = _mask_on(tissue, slide, image.shape[:2])
-    wrong = _not_brown_and_blue(image, mask, tissue)
+    flags = (*tissue.qc.flags, *stain_quality(image, mask, tissue.white_point))
+    wrong = _refusal(flags, mask)
     if wrong is not None:
         return _nothing(marker, wrong)
-    notes = _clipping(image, mask)
+    notes = tuple(flag.message for flag in flags if flag.effect == "warn")
     scale = scale_of(slide, tissue, marker)
     areas = _dab_areas(image, mask, tissue, scale.vectors)
     if slide.mpp > COARSEST_MPP:
@@ -164,11 +164,12 @@ def _scored(
 ) -> Measurement:  # fmt: skip
     count = int(counted.sum())
     her2 = shares = h_score = nuclear = heterogeneity = None
-    if count < FEWEST_TUMOUR_CELLS:
+    few = CHECKS["few_tumour_cells"]
+    if few.effect(count) == "refuse":
         word = "no" if count == 0 else f"only {count}"
         notes = (
             *notes,
-            f"{word} tumour-like cells were found (at least {FEWEST_TUMOUR_CELLS} are needed): no score.",
+            f"{word} tumour-like cells were found (at least {few.refuse:g} are needed): no score.",
         )
     elif marker == "HER2":
         shares = _shares(cells.grade[counted])
@@ -209,25 +210,18 @@ def _mask_on(tissue: Tissue, slide: Slide, shape: tuple[int, ...]) -> NDArray[np
     return in_mask(tissue, slide.size, base_x, base_y).reshape(shape[:2])
 
 
-def _not_brown_and_blue(image: NDArray[np.uint8], mask: NDArray[np.bool_], tissue: Tissue) -> str | None:
-    pixels = image[mask]
-    if len(pixels) == 0:
+def _refusal(flags: Sequence[QCFlag], mask: NDArray[np.bool_]) -> str | None:
+    """Why nothing is measured; None where something can be."""
+    if not mask.any():
         return "the tissue is smaller than one pixel at 4 um/px: nothing was measured."
-    if float(np.median(pixels.max(axis=1))) < 255 * 10**-_DARK:
-        return "the tissue is darker than any brightfield stain (fluorescence?): nothing was measured."
-    if int(np.percentile(np.ptp(pixels.astype(np.int16), axis=1), 99)) <= 2:
-        return "the image is greyscale, brown cannot be told from blue: nothing was measured."
-    look = looks_like(image, mask, tissue.white_point)
-    if look.kind == "h-e":
-        return f"this does not look like haematoxylin and DAB ({look.why}): nothing was measured."
+    for flag in flags:
+        if flag.effect != "refuse":
+            continue
+        about = ""
+        if flag.code in STAIN_CODES:
+            about = "this does not look like haematoxylin and DAB: "
+        return f"{about}{flag.message.rstrip('.')}; nothing was measured."
     return None
-
-
-def _clipping(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[str, ...]:
-    clipped = float((image[mask].min(axis=1) == 0).mean())
-    if clipped <= _CLIPPED:
-        return ()
-    return (f"{clipped:.0%} of the tissue is clipped to black: intense staining cannot be graded there.",)
 
 
 def _dab_areas(

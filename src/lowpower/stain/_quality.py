@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,7 +11,10 @@ from lowpower.stain._density import RUIFROK_DAB, RUIFROK_H, optical_density, unm
 from lowpower.stain._look import StainLook, looks_like
 from lowpower.tissue import CHECKS, QCFlag
 
-__all__ = ["stain_quality"]
+__all__ = ["STAIN_CODES", "stain_quality"]
+
+STAIN_CODES: Final = frozenset({"greyscale", "dark_field", "unexpected_stain"})
+"""Flags that say: this is no haematoxylin and DAB in bright field."""
 
 _MOST_PIXELS = 200_000
 
