@@ -73,6 +73,29 @@ def compare_tables(
         PredictionsError: a table cannot be used, or slides, patients or labels differ.
         OutputError: the folder cannot be written.
     """
+    given = _read(paths, scheme, columns)
+    first = next(iter(given.values()))
+    tables = shared_slides(_with_patients(given), keep_shared=shared)
+    comparison = compare_with_reference(
+        tables, first.scheme, next(iter(tables)), seed=seed, resamples=resamples
+    )
+    evaluations = {
+        name: evaluate_predictions(table, first.scheme, seed=seed, resamples=resamples)
+        for name, table in tables.items()
+    }
+    notes = _notes(given, tables, evaluations, comparison)
+    comparison = comparison.model_copy(update={"notes": notes})
+    folder = make_folder(out)
+    _write_numbers(folder, evaluations, comparison)
+    outcome = CompareOutcome(evaluations, comparison, verdict_of(comparison), folder / "report.html")
+    _write_page(outcome, given, seed=seed, resamples=resamples)
+    return outcome
+
+
+def _read(
+    paths: Sequence[str | Path], scheme: str | None, columns: Mapping[str, str] | None
+) -> dict[str, GivenPredictions]:
+    """The tables by name, all of one scheme."""
     if len(paths) < 2:
         raise PredictionsError("a comparison needs two tables of predictions or more.")
     given = dict(zip(_names(paths), (read_given(path, scheme, columns) for path in paths), strict=True))
@@ -83,51 +106,68 @@ def compare_tables(
                 f"{first.path} holds {first.scheme.name} and {other.path} {other.scheme.name}; compare "
                 "models of the same scheme."
             )
-    whole = {name: one.table for name, one in given.items()}
-    tables = shared_slides(_with_patients(given), keep_shared=shared)
-    reference, slides = next(iter(tables)), next(iter(tables.values())).height
-    comparison = compare_with_reference(tables, first.scheme, reference, seed=seed, resamples=resamples)
-    evaluations = {
-        name: evaluate_predictions(table, first.scheme, seed=seed, resamples=resamples)
-        for name, table in tables.items()
-    }
-    has_patients = any(one.has_patients for one in given.values())
-    notes = [] if has_patients else list(first.notes)
+    return given
+
+
+def _notes(
+    given: Mapping[str, GivenPredictions],
+    tables: Mapping[str, pl.DataFrame],
+    evaluations: Mapping[str, Evaluation],
+    comparison: ComparisonSet,
+) -> list[str]:
+    """What a reader must know, each once."""
+    first, slides = next(iter(given.values())), next(iter(tables.values())).height
+    notes = [] if any(one.has_patients for one in given.values()) else list(first.notes)
     notes += [
-        f"{name}: {table.height - slides} of {table.height} slides left out, not in every table"
-        for name, table in whole.items()
-        if table.height > slides
+        f"{name}: {one.table.height - slides} of {one.table.height} slides left out, not in every table"
+        for name, one in given.items()
+        if one.table.height > slides
     ]
-    notes += [*evaluations[reference].notes, *comparison.notes]
-    folder = make_folder(out)
-    comparison = comparison.model_copy(update={"notes": list(dict.fromkeys(notes))})
+    notes += [*evaluations[comparison.reference].notes, *comparison.notes]
+    return list(dict.fromkeys(notes))
+
+
+def _write_numbers(folder: Path, evaluations: Mapping[str, Evaluation], comparison: ComparisonSet) -> None:
+    """comparison.json, metrics.csv and tests.csv."""
     comparison.save(folder / "comparison.json")
     metrics = [metric_table(one).insert_column(0, pl.lit(n).alias("model")) for n, one in evaluations.items()]
     write_text(folder / "metrics.csv", pl.concat(metrics).write_csv())
     write_text(folder / "tests.csv", comparison.table().write_csv())
-    verdict = verdict_of(comparison)
+
+
+def _figures(evaluations: Mapping[str, Evaluation], reference: str, folder: Path) -> list[tuple[str, Path]]:
+    """Title and file of each figure."""
     macro = {name: one.metrics["auc_macro"] for name, one in evaluations.items()}
-    figures = [
+    return [
         ("Macro AUC with its interval", plot_forest(macro, folder / "auc.png", "macro AUC", reference)),
         ("Confusion matrices", plot_confusions(evaluations, folder / "confusion.png")),
         ("Are the probabilities true?", plot_reliabilities(evaluations, folder / "reliability.png")),
     ]
-    titles, rows = model_rows(evaluations, first.scheme)
+
+
+def _write_page(
+    outcome: CompareOutcome, given: Mapping[str, GivenPredictions], *, seed: int, resamples: int
+) -> None:
+    """report.html and its figures."""
+    evaluations, comparison = outcome.evaluations, outcome.comparison
+    scheme, about = next(iter(given.values())).scheme, evaluations[comparison.reference]
+    titles, rows = model_rows(evaluations, scheme)
+    figures = _figures(evaluations, comparison.reference, outcome.report.parent)
     html = (
         page_environment("lowpower.study")
         .get_template("compare.html")
         .render(
-            names=list(tables),
-            verdict=verdict,
-            scheme=first.scheme,
-            slides=slides,
-            patients=evaluations[reference].patients,
-            has_patients=has_patients,
+            names=list(evaluations),
+            verdict=outcome.verdict,
+            scheme=scheme,
+            slides=about.slides,
+            patients=about.patients,
+            has_patients=any(one.has_patients for one in given.values()),
             columns=titles,
             models=rows,
-            tests=paired_rows(comparison, first.scheme),
-            tested_classes=tested_classes(first.scheme),
-            confidence=evaluations[reference].confidence,
+            tests=paired_rows(comparison, scheme),
+            tested_classes=tested_classes(scheme),
+            confidence=about.confidence,
             alpha=ALPHA,
             families=families(comparison),
             notes=comparison.notes,
@@ -138,8 +178,7 @@ def compare_tables(
             version=lowpower.__version__,
         )
     )
-    write_text(folder / "report.html", html)
-    return CompareOutcome(evaluations, comparison, verdict, folder / "report.html")
+    write_text(outcome.report, html)
 
 
 def verdict_of(comparison: ComparisonSet) -> str:

@@ -28,7 +28,8 @@ def plot_history(history: pl.DataFrame, path: Path) -> Path:
     ):
         if column in history.columns:
             known = history.drop_nulls(column)
-            axes.plot(known["epoch"], known[column], color=colour, label=label)
+            mark = "o" if known.height == 1 else None  # one epoch draws no line
+            axes.plot(known["epoch"], known[column], color=colour, label=label, marker=mark)
     axes.set(xlabel="epoch", ylabel="loss")
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)

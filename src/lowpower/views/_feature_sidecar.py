@@ -18,6 +18,9 @@ __all__ = ["FEATURES_MAKER", "FeatureSidecar", "features_path", "find_features",
 
 FEATURES_MAKER = 2
 """Raise when the same request would give other features than before."""
+_REQUEST = (
+    "recipe", "qc", "encoder", "content_hash", "option_mpp", "mask_sha256", "white_point", "maker",
+)  # fmt: skip
 
 
 class FeatureSidecar(BaseModel):
@@ -45,10 +48,9 @@ class FeatureSidecar(BaseModel):
     reasons: dict[str, int]
     h5_sha256: str
 
-    def request(self) -> tuple[object, ...]:
-        """What decides whether the features can be used again."""
-        made = (self.recipe, self.qc, self.encoder, self.content_hash, self.option_mpp)
-        return (*made, self.mask_sha256, self.white_point, self.maker)
+    def request(self) -> dict[str, object]:
+        """What decides whether the features can be used again, by name."""
+        return {name: getattr(self, name) for name in _REQUEST}
 
 
 def features_path(
@@ -76,7 +78,7 @@ def read_sidecar(path: str | Path) -> FeatureSidecar:
     return sidecar
 
 
-def find_features(path: Path, request: tuple[object, ...]) -> FeatureSidecar | None:
+def find_features(path: Path, request: dict[str, object]) -> FeatureSidecar | None:
     """The sidecar of features that are there, right, and what `request` asks for; None otherwise."""
     try:
         sidecar = read_sidecar(path)

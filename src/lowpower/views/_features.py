@@ -102,30 +102,19 @@ def make_features(
         ValueError: if the encoder gives another number of rows, or values that float16 cannot hold.
         OutputError: if it cannot be written.
     """
-    content = slide.content_hash()
-    mask_hash = hashlib.sha256(
-        np.packbits(tissue.mask).tobytes() + str(tissue.mask.shape).encode()
-    ).hexdigest()
-    white = (float(tissue.white_point[0]), float(tissue.white_point[1]), float(tissue.white_point[2]))
-    path = features_path(folder, slide.path, content, recipe, encoder)
-    found = find_features(path, (recipe, qc, encoder, content, option_mpp, mask_hash, white, FEATURES_MAKER))
+    made_of = _made_of(slide, tissue, recipe, encoder, qc, option_mpp)
+    path = features_path(folder, slide.path, made_of["content_hash"], recipe, encoder)
+    found = find_features(path, made_of)
     if found is not None:
         return FeatureRun(path, found, True, FeatureTimes())
     grid = plan_patches(slide, tissue, recipe)
     with atomic_path(path) as temporary:
-        written, times = _write(slide, grid, encode, temporary, white, qc, batch, progress)
+        written, times = _write(slide, grid, encode, temporary, made_of["white_point"], qc, batch, progress)
         with output_errors(path):
             _describe(temporary, grid, recipe, encoder, slide)
     sidecar = FeatureSidecar(
-        recipe=recipe,
-        qc=qc,
-        encoder=encoder,
+        **made_of,
         slide=str(slide.path),
-        content_hash=content,
-        option_mpp=option_mpp,
-        mask_sha256=mask_hash,
-        white_point=white,
-        maker=FEATURES_MAKER,
         slide_mpp=slide.mpp,
         slide_mpp_source=slide.mpp_source,
         mpp=grid.mpp,
@@ -138,6 +127,28 @@ def make_features(
     )
     write_json(path.with_suffix(".json"), sidecar.model_dump(mode="json"))
     return FeatureRun(path, sidecar, False, times)
+
+
+def _made_of(
+    slide: Slide,
+    tissue: Tissue,
+    recipe: PatchRecipe,
+    encoder: str,
+    qc: PatchQC | None,
+    option_mpp: float | None,
+) -> dict[str, Any]:
+    """All that decides the features, by the sidecar's names."""
+    mask = np.packbits(tissue.mask).tobytes() + str(tissue.mask.shape).encode()
+    return {
+        "recipe": recipe,
+        "qc": qc,
+        "encoder": encoder,
+        "content_hash": slide.content_hash(),
+        "option_mpp": option_mpp,
+        "mask_sha256": hashlib.sha256(mask).hexdigest(),
+        "white_point": tuple(float(value) for value in tissue.white_point),
+        "maker": FEATURES_MAKER,
+    }
 
 
 @dataclass(frozen=True, eq=False)
