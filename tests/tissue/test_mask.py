@@ -111,7 +111,9 @@ def test_uneven_light_is_not_tissue() -> None:
     assert found.numbers.illumination_range > 0.02
 
 
-@pytest.mark.parametrize("ink", [(20, 120, 60), (30, 60, 190), (190, 30, 40), (25, 25, 28)])
+@pytest.mark.parametrize(
+    "ink", [(20, 120, 60), (30, 60, 190), (190, 30, 40), (178, 50, 66), (25, 25, 28), (96, 96, 102)]
+)
 def test_pen_is_left_out_and_counted(ink: tuple[int, int, int]) -> None:
     image = bare(500, 700)
     image[100:300, 100:400] *= stroma(200, 300)

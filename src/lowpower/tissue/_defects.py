@@ -11,6 +11,12 @@ __all__ = ["find_blur", "find_pen"]
 
 _PEN_UM = 16.0
 _PEN_SMALLEST_UM2 = 20_000.0
+_PURE_RED = 0.62
+_BLACK, _SMOOTH = 0.25, 0.1
+"""Mean OD of black ink, and standard deviation within 48 um over that mean: ink on glass has 0.01 to 0.09,
+grey tissue 0.14 and more, in focus or not."""
+_MOST = 0.8
+"""More ink than this share of all that is dark is the slide's own stain."""
 _SHARPNESS_UM = 4.0
 _BLURRED = 0.62
 """Fine over coarse contrast below which tissue is out of focus; tissue in focus has 0.8 to 2.7,
@@ -21,8 +27,9 @@ def find_pen(off: Plane, mpp: float) -> Flags:
     """Pen ink: wide, solid colour that haematoxylin, DAB and eosin do not make.
 
     On the circle of hues at constant OD haematoxylin lies near -30 degrees with a colour of 0.6 times its
-    mean OD, DAB near 180 with 0.7, eosin near -95. Green and cyan inks lie far from all three; blue, red
-    and yellow inks are purer than any of them; black ink is dark without any colour.
+    mean OD, DAB near 180 with 0.7, eosin near -95. Green and cyan inks lie far from all three; blue and
+    yellow inks are purer than any of them; red ink lies between DAB and eosin, where haematoxylin with either
+    is pale; black ink has no colour and, unlike tissue as grey, no grain.
 
     Args:
         off: (H, W, 3) opponent density above the glass.
@@ -41,12 +48,14 @@ def find_pen(off: Plane, mpp: float) -> Flags:
     dark = lightness > 0.15
     ink = (hue > 30) & (hue < 150) & (purity > 0.35)
     ink |= (hue > -30) & (hue <= 30) & (purity > 0.85)
-    ink |= (hue > -150) & (hue < -118) & (purity > 0.95)
+    ink |= (hue > -155) & (hue < -118) & (purity > _PURE_RED)
     ink |= (hue >= 150) & (hue < 168) & (purity > 1.2)
     ink |= (purity < 0.12) & (lightness > 0.9)
+    if factor > 1:
+        ink |= (purity < 0.16) & (lightness > _BLACK) & (_grain(off, lightness, size) < _SMOOTH)
     ink &= dark
     none = np.zeros((height, width), bool)
-    if not ink.any() or ink.sum() > 0.5 * np.count_nonzero(lightness > 0.03):
+    if not ink.any() or ink.sum() > _MOST * np.count_nonzero(lightness > 0.03):
         return none
     bits = np.asarray(
         cv2.morphologyEx(ink.view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8
@@ -60,6 +69,14 @@ def find_pen(off: Plane, mpp: float) -> Flags:
     solid = np.asarray(cv2.dilate(solid, np.ones((5, 5), np.uint8)), np.uint8)
     full = cv2.resize(solid, (width, height), interpolation=cv2.INTER_NEAREST)
     return np.asarray(full, bool).reshape(height, width)
+
+
+def _grain(off: Plane, lightness: Plane, size: tuple[int, int]) -> Plane:
+    """Standard deviation of mean OD within squares of 16 um, averaged over 3 x 3 of them, over the mean."""
+    squares = shrink(off[..., 0] ** 2, size) - lightness * lightness
+    return np.asarray(
+        np.sqrt(np.maximum(box_mean(squares, 3), 0.0)) / np.maximum(lightness, 0.05), np.float32
+    )
 
 
 def find_blur(lightness: Plane, mask: Flags, mpp: float) -> tuple[float, Flags]:
