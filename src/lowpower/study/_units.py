@@ -31,7 +31,7 @@ from lowpower.study._study_config import Arm, FusionArm, StudyConfig
 
 __all__ = ["Done", "Unit", "fingerprint", "finished", "run_unit", "unit_folder"]
 
-_MAKER = 1
+_MAKER = 2
 """Raise when the same unit would give other predictions than before."""
 
 

@@ -24,6 +24,8 @@ from lowpower.views import View
 __all__ = ["PatchExample", "predict_patches", "train_patches"]
 
 _AT_ONCE = 32
+_CPU_PIXELS = 1 << 18
+"""Predicted at once on a processor: activations of more come from fresh pages, at a third of the speed."""
 _BRIGHTEST = 1.25
 
 
@@ -101,9 +103,12 @@ def predict_patches(
     was_training = network.training
     network = network.to(device).eval()
     patches = example.patches()
+    few = _AT_ONCE
+    if torch.device(device).type == "cpu":
+        few = min(few, max(1, _CPU_PIXELS // (patches.shape[1] * patches.shape[2])))
     found = [
-        network.probabilities(network(*_tensors(patches[start : start + _AT_ONCE], example, network, device)))
-        for start in range(0, len(patches), _AT_ONCE)
+        network.probabilities(network(*_tensors(patches[start : start + few], example, network, device)))
+        for start in range(0, len(patches), few)
     ]
     network.train(was_training)
     return np.asarray(torch.cat(found).double().cpu().numpy())
