@@ -65,7 +65,8 @@ def measure_slide(slide: Slide, tissue: Tissue, request: MeasureRequest) -> tupl
     measurement = measure(
         slide, request.marker, tissue, request.regions, workers=request.workers, progress=request.progress
     )
-    record = measured_of(measurement, clipping_notes(slide, tissue))
+    # Where nothing was measured, how it would have been graded is no news.
+    record = measured_of(measurement, clipping_notes(slide, tissue) if measurement.areas is not None else ())
     features = mask_annotations(tissue.mask, slide.size, "Tissue")
     features += mask_annotations(tissue.control, slide.size, "Control tissue", _CONTROL)
     features += [annotation(rings, "Region", _REGION) for rings in polygons or ()]

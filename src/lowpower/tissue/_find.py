@@ -74,7 +74,7 @@ def find_tissue(slide: Slide, *, mask: NDArray[np.bool_] | None = None, control:
 
 def _nothing(found: MaskResult, *, drawn: bool) -> str:
     if drawn:
-        return "no tissue found: the given mask marks nothing."
+        return "no tissue found: the given mask marks nothing on this slide; is it in its base pixels?"
     numbers = found.numbers
     red, green, blue = found.white_point
     return (
