@@ -15,8 +15,8 @@ _PURE_RED = 0.62
 _BLACK, _SMOOTH = 0.25, 0.1
 """Mean OD of black ink, and standard deviation within 48 um over that mean: ink on glass has 0.01 to 0.09,
 grey tissue 0.14 and more, in focus or not."""
-_MOST = 0.8
-"""More ink than this share of all that is dark is the slide's own stain."""
+_MOST, _MOST_BLACK = 0.8, 0.5
+"""More ink, and more black ink, than this share of all that is dark is the slide's own stain."""
 _SHARPNESS_UM = 4.0
 _BLURRED = 0.62
 """Fine over coarse contrast below which tissue is out of focus; tissue in focus has 0.8 to 2.7,
@@ -50,12 +50,15 @@ def find_pen(off: Plane, mpp: float) -> Flags:
     ink |= (hue > -30) & (hue <= 30) & (purity > 0.85)
     ink |= (hue > -155) & (hue < -118) & (purity > _PURE_RED)
     ink |= (hue >= 150) & (hue < 168) & (purity > 1.2)
-    ink |= (purity < 0.12) & (lightness > 0.9)
+    black = (purity < 0.12) & (lightness > 0.9)
     if factor > 1:
-        ink |= (purity < 0.16) & (lightness > _BLACK) & (_grain(off, lightness, size) < _SMOOTH)
-    ink &= dark
+        black |= (purity < 0.16) & (lightness > _BLACK) & (_grain(off, lightness, size) < _SMOOTH)
+    ink, black = ink & dark, black & dark
     none = np.zeros((height, width), bool)
-    if not ink.any() or ink.sum() > _MOST * np.count_nonzero(lightness > 0.03):
+    seen = np.count_nonzero(lightness > 0.03)
+    if black.sum() <= _MOST_BLACK * seen:
+        ink |= black
+    if not ink.any() or ink.sum() > _MOST * seen:
         return none
     bits = np.asarray(
         cv2.morphologyEx(ink.view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8
