@@ -11,12 +11,12 @@ __all__ = ["find_blur", "find_pen"]
 
 _PEN_UM = 16.0
 _PEN_SMALLEST_UM2 = 20_000.0
-_PURE_RED = 0.62
+_PURE_RED = 0.66
 _BLACK, _SMOOTH = 0.25, 0.1
 """Mean OD of black ink, and standard deviation within 48 um over that mean: ink on glass has 0.01 to 0.09,
 grey tissue 0.14 and more, in focus or not."""
-_MOST, _MOST_BLACK = 0.8, 0.5
-"""More ink, and more black ink, than this share of all that is dark is the slide's own stain."""
+_MOST, _MOST_NEAR = 0.8, 0.5
+"""More ink, and more red and black ink, than this share of all that is dark is the slide's own stain."""
 _SHARPNESS_UM = 4.0
 _BLURRED = 0.62
 """Fine over coarse contrast below which tissue is out of focus; tissue in focus has 0.8 to 2.7,
@@ -48,16 +48,17 @@ def find_pen(off: Plane, mpp: float) -> Flags:
     dark = lightness > 0.15
     ink = (hue > 30) & (hue < 150) & (purity > 0.35)
     ink |= (hue > -30) & (hue <= 30) & (purity > 0.85)
-    ink |= (hue > -155) & (hue < -118) & (purity > _PURE_RED)
     ink |= (hue >= 150) & (hue < 168) & (purity > 1.2)
-    black = (purity < 0.12) & (lightness > 0.9)
+    # Red and black ink: DAB clipped by the camera comes near them, so they may cover less.
+    near = (hue > -144.5) & (hue < -118) & (purity > _PURE_RED)
+    near |= (purity < 0.12) & (lightness > 0.9)
     if factor > 1:
-        black |= (purity < 0.16) & (lightness > _BLACK) & (_grain(off, lightness, size) < _SMOOTH)
-    ink, black = ink & dark, black & dark
+        near |= (purity < 0.16) & (lightness > _BLACK) & (_grain(off, lightness, size) < _SMOOTH)
+    ink, near = ink & dark, near & dark
     none = np.zeros((height, width), bool)
     seen = np.count_nonzero(lightness > 0.03)
-    if black.sum() <= _MOST_BLACK * seen:
-        ink |= black
+    if near.sum() <= _MOST_NEAR * seen:
+        ink |= near
     if not ink.any() or ink.sum() > _MOST * seen:
         return none
     bits = np.asarray(
