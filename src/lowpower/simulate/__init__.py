@@ -6,20 +6,23 @@ Start with `CohortSpec` and `simulate_cohort`, or `draw_slide` and `simulate_sli
 from lowpower.simulate._cohort import Member, cohort_members, simulate_cohort
 from lowpower.simulate._draw import draw_laboratory, draw_scanner, draw_shares, draw_slide
 from lowpower.simulate._draw_nuclear import draw_nuclear_shares, draw_nuclear_slide
-from lowpower.simulate._nuclear_stain import NuclearTruth
+from lowpower.simulate._field import Field, render_field
+from lowpower.simulate._nuclear_stain import NuclearTruth, nuclear_class
 from lowpower.simulate._score import CellScore, membrane_class, score_from_cells, score_from_shares
-from lowpower.simulate._slide import simulate_slide
+from lowpower.simulate._slide import Plan, plan_slide, simulate_slide
 from lowpower.simulate._spec import CohortSpec, Laboratory, Marker, NuclearStain, Scanner, SlideSpec, Status
 from lowpower.simulate._truth import SlideTruth, truth_path
 
 __all__ = [
     "CellScore",
     "CohortSpec",
+    "Field",
     "Laboratory",
     "Marker",
     "Member",
     "NuclearStain",
     "NuclearTruth",
+    "Plan",
     "Scanner",
     "SlideSpec",
     "SlideTruth",
@@ -32,6 +35,9 @@ __all__ = [
     "draw_shares",
     "draw_slide",
     "membrane_class",
+    "nuclear_class",
+    "plan_slide",
+    "render_field",
     "score_from_cells",
     "score_from_shares",
     "simulate_cohort",

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.simulate._images import Floats, blurred, placed, signed_distance
-from lowpower.simulate._render import Stains
 from lowpower.simulate._spec import SlideSpec
+from lowpower.simulate._stains import Stains
 from lowpower.simulate._textures import ramp, smooth_field, tile
 
 __all__ = ["Artefacts", "Flaws"]

@@ -16,10 +16,11 @@ from lowpower.simulate._layout import PLAN_UM
 from lowpower.simulate._nuclear_stain import chromogen
 from lowpower.simulate._nuclei import KINDS, NucleusLibrary, nucleus_library
 from lowpower.simulate._spec import SlideSpec
+from lowpower.simulate._stains import Layers, Stains
 from lowpower.simulate._stroma import stroma
 from lowpower.simulate._textures import Floats, ramp, smooth_field
 
-__all__ = ["Piece", "Stains"]
+__all__ = ["Piece"]
 
 _REACH_UM = 40.0
 """Cells this far outside a frame may still show in it."""
@@ -30,26 +31,6 @@ _NUCLEAR = 0.95
 _MASKED = 0.45
 """Haematoxylin that dense DAB in a nucleus hides or keeps out."""
 _NUCLEATED = tuple(kind for kind in KINDS if kind != "erythrocyte")
-
-
-@dataclass(frozen=True, slots=True)
-class Stains:
-    """Optical densities (length of the OD vector), each (height, width)."""
-
-    hematoxylin: Floats
-    dab: Floats
-    grey: Floats
-
-    @classmethod
-    def none(cls, width: int, height: int) -> Stains:
-        """No stain at all."""
-        return cls(*(np.zeros((height, width), np.float32) for _ in range(3)))
-
-    def add(self, other: Stains) -> None:
-        """Lay other tissue on top, in place."""
-        np.add(self.hematoxylin, other.hematoxylin, out=self.hematoxylin)
-        np.add(self.dab, other.dab, out=self.dab)
-        np.add(self.grey, other.grey, out=self.grey)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +170,17 @@ class Piece:
         component = frame.coarse(self.plan.component)
         return frame.fine(values[np.rint(component).astype(np.intp)])
 
-    def _epithelium(self, frame: Frame, cells: Cells, ground: _Ground) -> tuple[Floats, Floats]:
+    def _epithelium(
+        self, frame: Frame, cells: Cells, ground: _Ground, layers: Layers | None
+    ) -> tuple[Floats, Floats]:
         """Haematoxylin and DAB of epithelium before nuclei."""
         lab, mottle, grain = self.spec.laboratory, frame.tile("mottle", 8), frame.tile("grain", 8)
         cells = cells.pick(np.flatnonzero(cells.kind <= 1))
         owner = cell_map(frame, cells, ground.inside)
         membrane, border = membranes(frame, cells, owner, 1 - lab.sharpness)
+        if layers is not None:
+            brown = np.float32(lab.dab_strength) * membrane
+            np.maximum(layers.membrane, brown, out=layers.membrane)
         texture = mottle * np.float32(0.32)
         texture += grain * np.float32(0.2)
         uneven = np.append(
@@ -246,8 +232,16 @@ class Piece:
         relief *= np.float32(self.spec.laboratory.relief)
         return np.clip(relief, -0.06, 0.3, out=relief)
 
-    def render(self, left: int, top: int, width: int, height: int) -> Stains:
-        """Stain of the slide pixels `left`, `top`, `width`, `height`; zero where the piece is not."""
+    def render(self, left: int, top: int, width: int, height: int, layers: Layers | None = None) -> Stains:
+        """Stain of the slide pixels `left`, `top`, `width`, `height`; zero where the piece is not.
+
+        Args:
+            left: Left edge, slide pixels.
+            top: Top edge, slide pixels.
+            width: Slide pixels.
+            height: Slide pixels.
+            layers: If given, this piece's nuclei and membranes are drawn into it.
+        """
         frame = self.frame(left, top, width, height)
         lab, spec = self.spec.laboratory, self.spec
         ground = self._ground(frame)
@@ -259,7 +253,7 @@ class Piece:
             hematoxylin *= ramp(-ground.depth - gap, 0.0, 0.8)
         dab = np.float32(lab.dab_background / (lab.matrix + 0.01)) * hematoxylin
         if ground.epithelium.max() > 0:
-            inner, brown = self._epithelium(frame, cells, ground)
+            inner, brown = self._epithelium(frame, cells, ground, layers)
             hematoxylin += ground.epithelium * (inner - hematoxylin)
             dab += ground.epithelium * (brown - dab)
         grey = np.zeros_like(dab)
@@ -271,6 +265,8 @@ class Piece:
             grey += ground.lumen * self._of_component(frame, self.debris) * frame.tile("debris", 3)
         nuclei = self._stamped(frame, cells, _NUCLEATED)
         if nuclei is not None:
+            if layers is not None:
+                np.maximum(layers.nuclei, nuclei, out=layers.nuclei)
             covered = np.minimum(nuclei * np.float32(2.2), 1)
             hematoxylin *= 1 - np.float32(0.6) * covered
             dab *= 1 - np.float32(0.5) * covered

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.simulate._artefacts import Flaws
-from lowpower.simulate._render import Stains
 from lowpower.simulate._spec import Laboratory, Scanner
+from lowpower.simulate._stains import Stains
 from lowpower.simulate._textures import BANK, Floats, wrapped
 
 __all__ = ["MARGIN", "glass", "picture"]

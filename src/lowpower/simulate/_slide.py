@@ -18,9 +18,10 @@ from lowpower.simulate._layout import glass_size_um, lay_out
 from lowpower.simulate._membranes import CONTROL_SHARES, stain_membranes
 from lowpower.simulate._nuclear_stain import NUCLEAR_CONTROL, stain_nuclei
 from lowpower.simulate._pyramid import TILE, padded, write_pyramid
-from lowpower.simulate._render import Piece, Stains
+from lowpower.simulate._render import Piece
 from lowpower.simulate._scanner import MARGIN, glass, picture
 from lowpower.simulate._spec import SlideSpec
+from lowpower.simulate._stains import Layers, Stains
 from lowpower.simulate._truth import SlideTruth, write_truth
 
 __all__ = ["plan_slide", "render_block", "simulate_slide"]
@@ -65,16 +66,25 @@ def plan_slide(spec: SlideSpec) -> Plan:
 
 
 def render_block(
-    spec: SlideSpec, plan: Plan, left: int, top: int, width: int, height: int
+    spec: SlideSpec,
+    plan: Plan,
+    left: int,
+    top: int,
+    width: int,
+    height: int,
+    layers: Layers | None = None,
 ) -> NDArray[np.uint8] | None:
-    """(height, width, 3) RGB of these slide pixels, or None where only glass is."""
+    """(height, width, 3) RGB of these slide pixels, or None where only glass is.
+
+    `layers`, `MARGIN` pixels larger on each side, is drawn into if given.
+    """
     box = (left - MARGIN, top - MARGIN, width + 2 * MARGIN, height + 2 * MARGIN)
     here = [piece for piece in plan.pieces if piece.near(*box)]
     if not here and not plan.artefacts.touch(*box):
         return None
     stains = Stains.none(box[2], box[3])
     for piece in here:
-        stains.add(piece.render(*box))
+        stains.add(piece.render(*box, layers))
     flaws = plan.artefacts.spoil(stains, box[0], box[1])
     return picture(stains, spec.laboratory, spec.scanner, left, top, flaws)
 

@@ -1,4 +1,4 @@
-"""Which nuclei are tumour-like, lymphoid or stromal: by size, shape, darkness, cytoplasm and neighbours."""
+"""Cells as they are counted: tumour-like by the network's maps, the others lymphoid or stromal by shape."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from lowpower.stain._nuclei_rays import RAYS, Floats, ray_directions
 
@@ -17,11 +16,7 @@ __all__ = ["KINDS", "LYMPHOID", "STROMAL", "TUMOUR", "Cells", "kinds_of", "shape
 KINDS: Final = ("tumour", "lymphoid", "stromal")
 TUMOUR, LYMPHOID, STROMAL = 0, 1, 2
 
-_NEIGHBOURHOOD_UM = 25.0
-_NEIGHBOURS = 10
-_OWN = 0.3
-"""Weight of a cell's own look; the rest is its neighbours'. Epithelium grows in sheets, stroma does not."""
-_LIKE = 0.9
+_LIKE = 0.5
 _LIKE_IN_REGION = 0.2
 
 
@@ -34,8 +29,8 @@ class Cells:
         y: Centre of the nucleus, base pixels.
         diameter: Of the circle of the nucleus's area, microns.
         elongation: Long over short axis, 1 = round.
-        darkness: Nuclear stain at the centre over the slide's usual nuclear contrast.
-        haze: Haematoxylin around the nucleus over the same: cytoplasm.
+        darkness: Haematoxylin in the nucleus over the slide's usual nuclear contrast.
+        tumour: How much of the centre maps is tumour, 0..1; not a probability.
         kind: Index into `KINDS`.
         nuclear_dab: DAB OD in the nucleus.
         body_dab: DAB OD between nucleus and membrane.
@@ -50,7 +45,7 @@ class Cells:
     diameter: Floats
     elongation: Floats
     darkness: Floats
-    haze: Floats
+    tumour: Floats
     kind: NDArray[np.uint8]
     nuclear_dab: Floats
     body_dab: Floats
@@ -82,48 +77,28 @@ def shape_of(radii: Floats) -> tuple[Floats, Floats]:
 
 
 def kinds_of(
-    xy: NDArray[np.floating],
+    tumour: Floats,
     diameter: Floats,
     elongation: Floats,
     darkness: Floats,
-    haze: Floats,
     *,
     in_region: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
     """Kind of each cell.
 
-    Tumour-like nuclei are larger than 6.6 um, rounder than 1.6 : 1, not the darkest, and lie in cytoplasm
-    among others that do; how much each counts was set on simulated slides and looked at on real ones.
-
     Args:
-        xy: (N, 2) centres, microns.
+        tumour: (N,) how much of the network's centre maps is tumour, 0..1.
         diameter: (N,) microns.
         elongation: (N,).
-        darkness: (N,) nuclear stain over the slide's usual contrast.
-        haze: (N,) haematoxylin around the nucleus over the same.
+        darkness: (N,) haematoxylin over the slide's usual contrast.
         in_region: (N,) bool, cells that lie where the user says tumour is: the doubt goes to tumour there.
 
     Returns:
         (N,) index into `KINDS`.
     """
-    count = len(xy)
-    if count == 0:
-        return np.zeros(0, np.uint8)
-    own = (
-        0.8 * (diameter - 6.6)
-        - 3.5 * (np.log(elongation) - 0.5)
-        - 1.3 * (darkness - 1.6)
-        + 3.0 * (haze - 0.45)
-    )
-    own = np.clip(own, -3.0, 3.0)
-    _, index = cKDTree(xy).query(xy, k=min(_NEIGHBOURS, count), distance_upper_bound=_NEIGHBOURHOOD_UM)
-    index = index.reshape(count, -1)
-    there = index < count
-    around = (own[np.where(there, index, 0)] * there).sum(axis=1) / there.sum(axis=1)
-    like = _OWN * own + (1 - _OWN) * around
-    least = np.full(count, _LIKE)
+    least = np.full(len(tumour), _LIKE)
     if in_region is not None:
         least[in_region] = _LIKE_IN_REGION
-    lymphoid = (elongation < 1.8) & (darkness > 1.4) & (diameter < 8.5)
-    kind = np.where(like > least, TUMOUR, np.where(lymphoid, LYMPHOID, STROMAL))
+    lymphoid = (elongation < 1.8) & (darkness > 3.0) & (diameter < 8.0)
+    kind = np.where(tumour > least, TUMOUR, np.where(lymphoid, LYMPHOID, STROMAL))
     return kind.astype(np.uint8)

@@ -138,7 +138,7 @@ def measure(
     if wrong is not None:
         return _nothing(marker, wrong)
     notes = tuple(flag.message for flag in flags if flag.effect == "warn")
-    scale = scale_of(slide, tissue, marker)
+    scale = scale_of(slide, tissue)
     areas = _dab_areas(image, mask, tissue, scale.vectors)
     if slide.mpp > COARSEST_MPP:
         limit = f"cells need {COARSEST_MPP:g} um/px or finer"

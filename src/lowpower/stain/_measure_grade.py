@@ -7,23 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.stain._cell_maps import FADE_OD
 from lowpower.stain._cells import TUMOUR, Cells, kinds_of
 from lowpower.stain._measure_field import FieldCells, Marker
 from lowpower.stain._nuclear import nuclear_grades
+from lowpower.stain._nuclei_rays import Floats
 
 __all__ = ["Background", "grade_cells"]
 
-_LEAST_CREST = 0.03
-_MOST_CREST = 0.12
-_TIMES_NOISE = 3.0
-_USUAL_NOISE = 0.012
+_LEAST_OD = 0.065
+"""A ray crosses a stained membrane where the membrane map shows this much DAB."""
+_BODY = 0.25
+"""Share of a cell body's DAB that is taken off its membrane's: what lies above and below it."""
 _ENOUGH_CELLS = 30
-_OVER_BODY = 0.8
-_MOST_OVER_BODY = 0.10
-_STAINED = 0.22
-_COMPLETE = 0.55
-_WEAK = 0.10
-_INTENSE = 0.45
+_STAINED = 0.18
+_COMPLETE = 0.65
+_WEAK = 0.12
+_INTENSE = 0.50
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,10 @@ class Background:
 
     Attributes:
         cells: How many were looked at: stromal and lymphoid.
-        level: For HER2 the median crest of their rays, for nuclear markers the median DAB OD of their nuclei.
-        threshold: What was therefore asked of a stained ray or nucleus, DAB OD.
+        level: For HER2 what the membrane map shows on the median of their rays, for nuclear markers the
+            median of their nuclei, DAB OD. The map knows blush, so that it stays near 0 where staining is
+            sound.
+        threshold: What was asked of a stained ray or nucleus, DAB OD.
     """
 
     cells: int
@@ -46,11 +48,10 @@ def grade_cells(
 ) -> tuple[Cells, Background]:
     """Kind and class of every cell of a slide.
 
-    A ray is stained where its crest exceeds three times the median crest of the slide's stromal and lymphoid
-    cells (taken between 0.03 and 0.12 OD) and 0.8 times the brown of its own body (at most 0.10 OD). From
-    22 % of its rays a membrane is stained at all, from 55 % complete (what crowds or crosses it hides
-    the rest); complete and of at least 0.45 OD it is intense, below 0.10 barely perceptible.
-    Set on simulated slides.
+    A ray is stained where the membrane map shows 0.065 OD on it. From 18 % of its rays a membrane is
+    stained at all, from 65 % complete (what crowds or crosses it hides the rest); complete and of at least
+    0.50 OD over a quarter of its cell body's it is intense, below 0.12 barely perceptible. Set on simulated
+    slides.
 
     Args:
         found: Cells of the slide, microns.
@@ -58,21 +59,13 @@ def grade_cells(
         base_mpp: um/px of level 0.
         in_region: (N,) bool, cells inside the user's tumour regions.
     """
-    # Whatever is stained in a nucleus, darkness then says nothing about its kind.
-    darkness = found.darkness if marker == "HER2" else np.full_like(found.darkness, 1.6)
-    kind = kinds_of(found.xy, found.diameter, found.elongation, darkness, found.haze, in_region=in_region)
+    kind = kinds_of(found.tumour, found.diameter, found.elongation, found.darkness, in_region=in_region)
     others = kind != TUMOUR
     if marker == "HER2":
+        on = found.seen >= np.float16(1 - np.exp(-_LEAST_OD / FADE_OD))
         background = _membrane_background(found, others)
-        # Granular blush makes small crests of its own, in proportion to how brown the cell body is.
-        grain = np.minimum(_OVER_BODY * found.body_dab, _MOST_OVER_BODY)
-        least = np.maximum(background.threshold, grain)
-        on = found.crest > least[:, None]
         completeness = on.mean(axis=1).astype(np.float32)
-        mean = np.where(on, found.density, 0).sum(axis=1, dtype=np.float32) / np.maximum(on.sum(axis=1), 1)
-        density = np.where(on.any(axis=1), mean - 0.5 * np.maximum(found.nuclear_dab, 0), 0).astype(
-            np.float32
-        )
+        density = _membrane_density(found, on)
         grade = (completeness >= _STAINED).astype(np.uint8)
         complete = completeness >= _COMPLETE
         grade[complete & (density >= _WEAK)] = 2
@@ -83,16 +76,24 @@ def grade_cells(
         grade = nuclear_grades(found.nuclear_dab, background.threshold)
     x, y = (found.xy / base_mpp).T
     cells = Cells(
-        x, y, found.diameter, found.elongation, found.darkness, found.haze, kind, found.nuclear_dab,
+        x, y, found.diameter, found.elongation, found.darkness, found.tumour, kind, found.nuclear_dab,
         found.body_dab, completeness, density, grade,
     )  # fmt: skip
     return cells, background
 
 
+def _membrane_density(found: FieldCells, on: NDArray[np.bool_]) -> Floats:
+    """(N,) mean DAB OD of the stained rays over part of the cell body's; 0 where none is stained."""
+    total = np.where(on, found.density, 0).sum(axis=1, dtype=np.float32)
+    mean = total / np.maximum(on.sum(axis=1), 1)
+    density = mean - np.float32(_BODY) * np.maximum(found.body_dab, 0)
+    return np.where(on.any(axis=1), np.maximum(density, 0), 0).astype(np.float32)
+
+
 def _membrane_background(found: FieldCells, others: NDArray[np.bool_]) -> Background:
     count = int(others.sum())
-    level = float(np.median(found.crest[others])) if count >= _ENOUGH_CELLS else _USUAL_NOISE
-    return Background(count, level, min(max(_LEAST_CREST, _TIMES_NOISE * level), _MOST_CREST))
+    level = float(np.median(found.seen[others].astype(np.float32))) if count >= _ENOUGH_CELLS else 0.0
+    return Background(count, float(-FADE_OD * np.log1p(-min(level, 0.999))), _LEAST_OD)
 
 
 def _nuclear_background(found: FieldCells, others: NDArray[np.bool_]) -> Background:

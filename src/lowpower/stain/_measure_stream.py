@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.slides import Slide
+from lowpower.stain._cell_maps import GRID, STRIDE
 from lowpower.stain._density import optical_density
 from lowpower.stain._measure_field import FieldCells, Marker, StainScale, join_fields, measure_field
-from lowpower.stain._nuclei import seed_factor
 from lowpower.stain._nuclei_colour import with_nuclear_hematoxylin
 from lowpower.stain._vectors import estimate_stains
 from lowpower.tissue import Tissue
@@ -26,8 +26,8 @@ COARSEST_MPP = 1.0
 """Coarser than this no cell is measured."""
 _FINE_ENOUGH = 0.625
 """Base pixels are averaged by the largest whole factor that stays finer than this, um/px: about 0.5."""
-_HALO_UM = 60.0
-"""How far a field looks beyond its core: further than any blob, ray or neighbour reaches."""
+_HALO_UM, _HALO_PX = 60.0, 96
+"""How far a field looks beyond its core: further than any ray, neighbour or the network reaches."""
 _SAMPLE_UM = 200.0
 _SAMPLES = 12
 
@@ -49,7 +49,7 @@ def in_mask(
     return np.asarray(tissue.mask[row, column], np.bool_)
 
 
-def scale_of(slide: Slide, tissue: Tissue, marker: Marker) -> StainScale:
+def scale_of(slide: Slide, tissue: Tissue) -> StainScale:
     """The slide's stain vectors and contrast, from up to twelve fields spread over its tissue."""
     factor = working_factor(slide.mpp)
     side = max(factor, int(_SAMPLE_UM / slide.mpp) // factor * factor)
@@ -67,7 +67,7 @@ def scale_of(slide: Slide, tissue: Tissue, marker: Marker) -> StainScale:
     vectors = estimate_stains(density)
     mpp = slide.mpp * factor
     vectors = with_nuclear_hematoxylin(vectors, images, tissue.white_point, mpp)
-    return StainScale.of(images, tissue.white_point, vectors, marker, mpp)
+    return StainScale.of(images, tissue.white_point, vectors, mpp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,8 @@ class _Field:
 
 
 def _fields(slide: Slide, tissue: Tissue, mpp: float, factor: int, tile: int) -> list[_Field]:
-    unit = seed_factor(mpp)
-    tile = max(unit, tile // unit * unit)
-    halo = -(-int(_HALO_UM / mpp) // unit) * unit
+    tile = max(STRIDE, tile // STRIDE * STRIDE)
+    halo = -(-max(int(_HALO_UM / mpp), _HALO_PX) // STRIDE) * STRIDE
     step = tile * factor
     fields = []
     for top in range(tissue.box.y // step * step, tissue.box.bottom, step):
@@ -127,9 +126,7 @@ def cells_of(
         image = slide.read(field.box, mpp)
         found = measure_field(image, mpp, scale, marker, field.core)
         corner = np.array([field.box.x, field.box.y])
-        found = replace(
-            found, xy=found.xy + corner * slide.mpp, seed=found.seed + corner // (factor * seed_factor(mpp))
-        )
+        found = replace(found, xy=found.xy + corner * slide.mpp, seed=found.seed + corner // (factor * GRID))
         return found.pick(in_mask(tissue, slide.size, *(found.xy / slide.mpp).T))
 
     empty = measure_field(np.full((64, 64, 3), 255, np.uint8), mpp, scale, marker, (0, 0, 0, 0))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.stain._blobs import peaks_of
 from lowpower.stain._density import RUIFROK_DAB, RUIFROK_H, optical_density, unit_vector
-from lowpower.stain._nuclei import peaks_of
 from lowpower.stain._nuclei_rays import Floats, blurred, ray_directions, sample
 from lowpower.stain._vectors import StainVectors
 

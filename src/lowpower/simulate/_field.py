@@ -1,0 +1,84 @@
+"""One field of a simulated slide with the truth of every pixel and cell: what detectors are built on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lowpower.simulate._nuclei import KINDS
+from lowpower.simulate._scanner import MARGIN
+from lowpower.simulate._slide import Plan, render_block
+from lowpower.simulate._spec import SlideSpec
+from lowpower.simulate._stains import Layers
+from lowpower.simulate._textures import Floats
+
+__all__ = ["Field", "render_field"]
+
+_AROUND_UM = 10.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """A field of a simulated slide.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB as the scanner's JPEG gives it back.
+        nuclei: (H, W) relative haematoxylin of nuclei, 0 outside them.
+        membrane: (H, W) OD of the DAB on membranes.
+        xy: (N, 2) centres of nuclei, microns from the field's corner, up to 10 um outside it.
+        kind: (N,) names of `KINDS`; erythrocytes have no nucleus and are left out.
+        completeness: (N,) stained share of the membrane, 0..1.
+        intensity: (N,) relative intensity of the stained membrane, 0..1.
+        nuclear: (N,) relative DAB in the nucleus, 0..1.
+    """
+
+    image: NDArray[np.uint8]
+    nuclei: Floats
+    membrane: Floats
+    xy: Floats
+    kind: NDArray[np.str_]
+    completeness: Floats
+    intensity: Floats
+    nuclear: Floats
+
+
+def render_field(spec: SlideSpec, plan: Plan, left: int, top: int, width: int, height: int) -> Field:
+    """The slide pixels `left`, `top`, `width`, `height` of a planned slide."""
+    layers = Layers.none(width + 2 * MARGIN, height + 2 * MARGIN)
+    image = render_block(spec, plan, left, top, width, height, layers)
+    if image is None:
+        image = np.empty((height, width, 3), np.uint8)
+        image[:] = np.asarray(spec.scanner.white, np.uint8)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, spec.scanner.jpeg_quality]
+    _, stream = cv2.imencode(".jpg", image[..., ::-1], quality)
+    decoded = cv2.imdecode(stream, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    image = np.ascontiguousarray(decoded[..., ::-1], np.uint8)
+    mpp = spec.scanner.mpp
+    columns: list[tuple[Floats, ...]] = []
+    kinds = []
+    for piece in plan.pieces:
+        cells = piece.cells
+        x = cells.x + piece.plan.place.x - left * mpp
+        y = cells.y + piece.plan.place.y - top * mpp
+        near = (x > -_AROUND_UM) & (x < width * mpp + _AROUND_UM)
+        near &= (y > -_AROUND_UM) & (y < height * mpp + _AROUND_UM)
+        near &= cells.kind != KINDS.index("erythrocyte")
+        values = (x, y, cells.completeness, cells.intensity, cells.nuclear)
+        columns.append(tuple(np.asarray(value[near], np.float32) for value in values))
+        kinds.append(np.array(KINDS)[cells.kind[near]])
+    x, y, completeness, intensity, nuclear = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    inner = (slice(MARGIN, MARGIN + height), slice(MARGIN, MARGIN + width))
+    return Field(
+        image,
+        layers.nuclei[inner],
+        layers.membrane[inner],
+        np.stack([x, y], axis=1),
+        np.concatenate(kinds),
+        completeness,
+        intensity,
+        nuclear,
+    )
