@@ -42,7 +42,7 @@ def test_every_drawn_nucleus_is_found_once_where_it_is() -> None:
     assert len(nuclei) == len(drawn.xy)
     assert _nearest(nuclei.xy, drawn.xy).max() < 1.5
     diameter, elongation = shape_of(nuclei.radii)
-    assert np.abs(np.median(diameter) - 9.0) < 2.0
+    assert np.abs(np.median(diameter) - 9.0) < 0.8
     assert np.median(elongation) < 1.25
 
 

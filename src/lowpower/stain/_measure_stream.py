@@ -79,14 +79,18 @@ class _Field:
 def _fields(slide: Slide, tissue: Tissue, mpp: float, factor: int, tile: int) -> list[_Field]:
     tile = max(STRIDE, tile // STRIDE * STRIDE)
     halo = -(-max(int(_HALO_UM / mpp), _HALO_PX) // STRIDE) * STRIDE
-    step = tile * factor
+    unit, step = STRIDE * factor, tile * factor
     fields = []
     for top in range(tissue.box.y // step * step, tissue.box.bottom, step):
         for left in range(tissue.box.x // step * step, tissue.box.right, step):
             if not _any_tissue(tissue, slide.size, left, top, step):
                 continue
-            box = Box(left, top, step, step).padded(halo * factor)
-            fields.append(_Field(box, (halo, halo, halo + tile, halo + tile)))
+            # The last field of a row or column ends where the tissue does.
+            width = min(step, -(-(tissue.box.right - left) // unit) * unit)
+            height = min(step, -(-(tissue.box.bottom - top) // unit) * unit)
+            box = Box(left, top, width, height).padded(halo * factor)
+            core = (halo, halo, halo + width // factor, halo + height // factor)
+            fields.append(_Field(box, core))
     return fields
 
 
@@ -146,9 +150,12 @@ def _in_order(
     if workers <= 1:
         yield from map(one, fields)
         return
-    threads = cv2.getNumThreads()
-    # Fields are worked on side by side; OpenCV splitting each one again would only get in the way.
+    import torch  # measuring cells needs it anyway; the rest of this room does without
+
+    threads, more_threads = cv2.getNumThreads(), torch.get_num_threads()
+    # Fields are worked on side by side; splitting each one again would only get in the way.
     cv2.setNumThreads(1)
+    torch.set_num_threads(1)
     try:
         with ThreadPoolExecutor(workers, thread_name_prefix="lowpower-measure") as pool:
             waiting: deque[Future[FieldCells]] = deque()
@@ -160,3 +167,4 @@ def _in_order(
                 yield waiting.popleft().result()
     finally:
         cv2.setNumThreads(threads)
+        torch.set_num_threads(more_threads)

@@ -1,6 +1,6 @@
 """Nuclei in one field: peaks of the network's maps, outlined by rays.
 
-The outline is where the nucleus map falls below one half along 32 rays, never past the midline to a
+The outline is where the nucleus map falls below 0.75 along 32 rays, never past the midline to a
 neighbour. Rays cost by the cell and not by the pixel, and the same rays later look for the membrane.
 """
 
@@ -24,6 +24,8 @@ _SMOOTH_PX = 0.6
 _APART_UM = 2.4
 _STEP_UM = 0.5
 _SMALLEST_RADIUS_UM = 1.5
+_INSIDE = 0.75
+"""Of the nucleus map: with one half drawn discs of 7 to 14 um come out 0.7 to 1.6 um too wide."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,18 +65,18 @@ def find_nuclei(maps: CellMaps, mpp: float) -> Nuclei:
 
 
 def _outline(nucleus: Floats, xy: Floats, mpp: float) -> Floats:
-    """(N, RAYS) radii where the nucleus map first stays under one half."""
+    """(N, RAYS) radii where the nucleus map first stays under `_INSIDE`."""
     steps = int(LARGEST_RADIUS_UM / _STEP_UM)
     reach = (np.arange(1, steps + 1, dtype=np.float32) * np.float32(_STEP_UM))[:, None, None]
     profile = sample(nucleus, xy[:, None, None] + reach[None] * ray_directions()[None, None], mpp)
-    outside = profile < 0.5  # (N, steps, RAYS)
+    outside = profile < _INSIDE  # (N, steps, RAYS)
     outside[:, : int(_SMALLEST_RADIUS_UM / _STEP_UM) - 1] = False
     outside[:, -1] = True
     first = outside.argmax(axis=1)
     rows, rays = np.arange(len(xy))[:, None], np.arange(RAYS)[None]
     inner = profile[rows, np.maximum(first - 1, 0), rays]
     outer = profile[rows, first, rays]
-    part = np.clip((inner - 0.5) / np.maximum(inner - outer, 1e-4), 0.0, 1.0)
+    part = np.clip((inner - _INSIDE) / np.maximum(inner - outer, 1e-4), 0.0, 1.0)
     radii = ((first + part) * np.float32(_STEP_UM)).astype(np.float32)
     plain = np.full_like(radii, 1.0)
     return np.asarray(np.minimum(radii, territory(xy, plain, LARGEST_RADIUS_UM)), np.float32)
