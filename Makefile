@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO_OUT ?= demo
 
-.PHONY: help demo test test-fast lint bench model clean
+.PHONY: help demo test test-fast lint bench model cells clean
 
 help:
 	@echo "make demo       set up and run the main job on simulated slides (offline after installation)"
@@ -12,6 +12,7 @@ help:
 	@echo "make lint       ruff, mypy, import rules"
 	@echo "make bench      timings as ratios, tissue and realism tables (minutes)"
 	@echo "make model      rebuild the bundled model her2-sim from simulated slides"
+	@echo "make cells      rebuild the network that finds nuclei and membranes (an hour)"
 
 .venv/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -47,6 +48,9 @@ bench: .venv/.installed-dev
 
 model: .venv/.installed-dev
 	$(BIN)/python recipes/build_her2_sim.py
+
+cells: .venv/.installed-dev
+	$(BIN)/python recipes/build_cell_network.py
 
 clean:
 	rm -rf .venv demo runs

@@ -1,4 +1,4 @@
-"""`lowpower measure`: reads the stain itself, cell by cell, without a trained model."""
+"""`lowpower measure`: reads the stain itself, cell by cell, by the guideline's rules."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def command(
     out: Annotated[Path, typer.Option(help="Folder for pictures and records.")] = Path("lowpower-measured"),
     json_lines: JsonLines = False,
 ) -> None:
-    """Measure the stain cell by cell, without a network, by the guideline's own words.
+    """Measure the stain cell by cell, without labels, by the guideline's own words.
 
     Exit code 1 if any slide was refused or failed; the others are measured all the same.
     """

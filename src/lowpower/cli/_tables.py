@@ -30,7 +30,7 @@ def print_results(console: Console, results: Sequence[Result]) -> None:
 
 
 def print_measurements(console: Console, records: Sequence[MeasuredSlide]) -> None:
-    """The same for slides measured without a network."""
+    """The same for slides measured by rule."""
     markers = " ".join(sorted({record.marker for record in records}))
     title = f"{markers} measured. Research use only: not a medical device."
     table = Table(title=title, title_justify="left")

@@ -1,4 +1,4 @@
-"""Many slides measured without a network: each one's failure becomes its recorded state, the rest go on."""
+"""Many slides measured by rule: each one's failure becomes its recorded state, the rest go on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was measured on one slide without a network: the record in measurement.json and in every result."""
+"""What was measured on one slide by rule: the record in measurement.json and in every result."""
 
 from __future__ import annotations
 

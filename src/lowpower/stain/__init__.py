@@ -1,4 +1,4 @@
-"""Stain as measured, without training: optical density, stain vectors, what a slide is stained with."""
+"""Stain as measured, without labels: optical density, stain vectors, what a slide is stained with."""
 
 from lowpower.stain._cells import Cells
 from lowpower.stain._density import (

@@ -1,4 +1,4 @@
-"""Measuring a slide's stain without training: cells, classes, the guideline's score, what cannot be said."""
+"""Measuring a slide's stain without labels: cells, classes, the guideline's score, what cannot be said."""
 
 from __future__ import annotations
 

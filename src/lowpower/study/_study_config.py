@@ -122,7 +122,7 @@ class FusionArm(_Arm):
 
 
 class MeasuredArm(_Arm):
-    """The untrained stain measurement; a logistic regression turns its shares into probabilities."""
+    """The stain measured by rule, no labels needed; a logistic regression turns shares into probabilities."""
 
     paradigm: Literal["measured"]
     strength: float = Field(1.0, gt=0, description="Inverse of the regression's L2 penalty.")

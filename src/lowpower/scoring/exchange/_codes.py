@@ -128,7 +128,7 @@ MICROSCOPY: Final = Term("104157003", "SCT", "Light microscopy", _DICOM)
 STAINING: Final = Term("117617002", "SCT", "Immunohistochemistry procedure", _DICOM)
 
 DECISION: Final = Term("decision", PRIVATE, "Class decided by the network, or referral")
-MEASURED: Final = Term("measured-score", PRIVATE, "Score measured from stained cells, without a network")
+MEASURED: Final = Term("measured-score", PRIVATE, "Score measured from stained cells by rule")
 AGREEMENT: Final = Term("agreement", PRIVATE, "Agreement of network and measurement")
 LEVELS: Final = {
     level: Term(f"agr-{level.split()[0]}", PRIVATE, level.capitalize())

@@ -121,7 +121,7 @@ def _measurement(case: Case, identity: Identity) -> dict[str, Any] | None:
     return {
         **_observation(case, identity, "measurement", [main]),
         **value,
-        "method": _concept(STAINING, text="cells measured on the stained slide, without a network"),
+        "method": _concept(STAINING, text="cells measured on the stained slide, scored by rule"),
         "note": [{"text": text} for text in (case.record.notice, told.sentence, *told.notes)],
         "component": [
             {"code": _concept(term), "valueQuantity": _quantity(number, unit)}
