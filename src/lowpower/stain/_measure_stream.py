@@ -147,16 +147,17 @@ def cells_of(
 def _in_order(
     one: Callable[[_Field], FieldCells], fields: list[_Field], workers: int
 ) -> Iterator[FieldCells]:
-    if workers <= 1:
-        yield from map(one, fields)
-        return
     import torch  # measuring cells needs it anyway; the rest of this room does without
 
     threads, more_threads = cv2.getNumThreads(), torch.get_num_threads()
-    # Fields are worked on side by side; splitting each one again would only get in the way.
+    # Fields are worked on side by side; splitting each one again would only get in the way. It would also
+    # round the network's sums differently: one worker must give the same bytes as two.
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     try:
+        if workers <= 1:
+            yield from map(one, fields)
+            return
         with ThreadPoolExecutor(workers, thread_name_prefix="lowpower-measure") as pool:
             waiting: deque[Future[FieldCells]] = deque()
             for field in fields:
