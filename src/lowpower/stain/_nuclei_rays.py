@@ -14,7 +14,6 @@ __all__ = [
     "RAYS",
     "Floats",
     "blurred",
-    "centroid_offset",
     "ray_directions",
     "sample",
     "territory",
@@ -92,12 +91,6 @@ def territory(xy: Floats, radii: Floats, limit_um: float) -> Floats:
     border = np.where(denominator > 1e-3, numerator / np.maximum(denominator, 1e-3), _BIG)
     border = np.where(there[..., None] & (numerator > 0), border, _BIG)
     return np.asarray(np.minimum(furthest, border.min(axis=1)), np.float32)
-
-
-def centroid_offset(radii: Floats) -> Floats:
-    """(N, 2) microns from where the rays (N, RAYS) start to the middle of the area they outline."""
-    cubed, squared = radii**3, np.maximum((radii**2).sum(axis=1, keepdims=True), 1e-6)
-    return np.asarray(cubed @ ray_directions() * np.float32(2 / 3) / squared, np.float32)
 
 
 def blurred(image: Floats, sigma_um: float, mpp: float) -> Floats:
