@@ -12,7 +12,7 @@ help:
 	@echo "make lint       ruff, mypy, import rules"
 	@echo "make bench      timings as ratios, tissue and realism tables (minutes)"
 	@echo "make model      rebuild the bundled model her2-sim from simulated slides"
-	@echo "make cells      rebuild the network that finds nuclei and membranes (an hour)"
+	@echo "make cells      rebuild the network that finds nuclei and membranes (half an hour)"
 
 .venv/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

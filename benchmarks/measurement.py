@@ -27,10 +27,10 @@ from lowpower.simulate import (
     CohortSpec,
     SlideSpec,
     cohort_members,
+    field_around,
     membrane_class,
     nuclear_class,
     plan_slide,
-    render_field,
 )
 from lowpower.slides import Slide, open_slide
 from lowpower.stain import (
@@ -43,6 +43,7 @@ from lowpower.stain import (
     optical_density,
     pr_status,
 )
+from lowpower.stain._cell_maps import STRIDE
 from lowpower.stain._measure_field import StainScale, join_fields, measure_field
 from lowpower.stain._measure_grade import grade_cells
 from lowpower.stain._measure_stream import working_factor
@@ -116,21 +117,15 @@ def agreement(spec: SlideSpec, marker: Marker, number: int) -> Agreement | None:
     rng = np.random.default_rng([spec.seed, number])
     factor = working_factor(spec.scanner.mpp)
     mpp = spec.scanner.mpp * factor
-    side = int(FIELD_UM / spec.scanner.mpp) // (16 * factor) * 16 * factor
     drawn = []
     for _ in range(FIELDS):
-        piece = plan.pieces[int(rng.integers(len(plan.pieces)))]
-        tumour = np.flatnonzero(piece.cells.kind == 0)
-        if len(tumour) == 0:
-            continue
-        one, place = int(rng.choice(tumour)), piece.plan.place
-        middle = (piece.cells.x[one] + place.x, piece.cells.y[one] + place.y)
-        corner = [
-            int(np.clip((at - FIELD_UM / 2) / spec.scanner.mpp, 0, max(0, length - side)))
-            for at, length in zip(middle, plan.size, strict=True)
-        ]
-        drawn.append(render_field(spec, plan, *corner, side, side))
-    size = (side // factor, side // factor)
+        piece = int(rng.integers(len(plan.pieces)))
+        tumour = np.flatnonzero(plan.pieces[piece].cells.kind == 0)
+        if len(tumour):
+            drawn.append(field_around(spec, plan, piece, int(rng.choice(tumour)), FIELD_UM, STRIDE * factor))
+    if not drawn:
+        return None
+    size = (drawn[0].image.shape[1] // factor, drawn[0].image.shape[0] // factor)
     images = [cv2.resize(field.image, size, interpolation=cv2.INTER_AREA) for field in drawn]
     white = np.asarray(spec.scanner.white, np.float32)
     density = np.concatenate([optical_density(image, white).reshape(-1, 3) for image in images])

@@ -3,7 +3,7 @@
     python recipes/build_cell_network.py [--steps 5000] [--out FILE.safetensors]
 
 No real slide is read, and no slide of a test or a benchmark: those draw their laboratories from other seeds.
-One thread trains, so that the same machine gives the same bytes again; about an hour on one core.
+One thread trains, so that the same machine gives the same bytes again; half an hour on two shared cores.
 """
 
 from __future__ import annotations

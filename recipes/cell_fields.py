@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.simulate import CohortSpec, Field, SlideSpec, cohort_members, plan_slide, render_field
+from lowpower.simulate import CohortSpec, Field, SlideSpec, cohort_members, field_around, plan_slide
 from lowpower.stain import optical_density
 from lowpower.stain._cell_maps import FADE_OD, GRID, STRIDE, network_input
 from lowpower.stain._measure_field import blob_contrasts, usual_contrast
@@ -69,25 +69,17 @@ def fields_of_slide(cohort: dict[str, object], number: int) -> list[TrainingFiel
     slide = cohort_members(spec)[number].spec
     plan = plan_slide(slide)
     rng = np.random.default_rng([seed, number])
-    mpp = slide.scanner.mpp
-    unit = STRIDE * working_factor(mpp)
-    side = int(FIELD_UM / mpp) // unit * unit
+    unit = STRIDE * working_factor(slide.scanner.mpp)
     fields = []
     for index in range(FIELDS_PER_SLIDE):
-        piece = plan.pieces[int(rng.integers(len(plan.pieces)))]
-        cells, place = piece.cells, piece.plan.place
+        piece = int(rng.integers(len(plan.pieces)))
+        cells = plan.pieces[piece].cells
         wanted = np.flatnonzero(cells.kind <= 1) if index % 4 != 3 else np.arange(len(cells))
         if len(wanted) == 0:
             continue
-        middle = int(rng.choice(wanted))
-        left = _corner(cells.x[middle] + place.x, mpp, side, plan.size[0])
-        top = _corner(cells.y[middle] + place.y, mpp, side, plan.size[1])
-        fields.append(_at_working_resolution(slide, render_field(slide, plan, left, top, side, side)))
+        field = field_around(slide, plan, piece, int(rng.choice(wanted)), FIELD_UM, unit)
+        fields.append(_at_working_resolution(slide, field))
     return fields
-
-
-def _corner(middle_um: float, mpp: float, side: int, length: int) -> int:
-    return int(np.clip((middle_um - FIELD_UM / 2) / mpp, 0, max(0, length - side)))
 
 
 def _at_working_resolution(slide: SlideSpec, field: Field) -> TrainingField:

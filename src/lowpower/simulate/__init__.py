@@ -6,7 +6,7 @@ Start with `CohortSpec` and `simulate_cohort`, or `draw_slide` and `simulate_sli
 from lowpower.simulate._cohort import Member, cohort_members, simulate_cohort
 from lowpower.simulate._draw import draw_laboratory, draw_scanner, draw_shares, draw_slide
 from lowpower.simulate._draw_nuclear import draw_nuclear_shares, draw_nuclear_slide
-from lowpower.simulate._field import Field, render_field
+from lowpower.simulate._field import Field, field_around, render_field
 from lowpower.simulate._nuclear_stain import NuclearTruth, nuclear_class
 from lowpower.simulate._score import CellScore, membrane_class, score_from_cells, score_from_shares
 from lowpower.simulate._slide import Plan, plan_slide, simulate_slide
@@ -34,6 +34,7 @@ __all__ = [
     "draw_scanner",
     "draw_shares",
     "draw_slide",
+    "field_around",
     "membrane_class",
     "nuclear_class",
     "plan_slide",

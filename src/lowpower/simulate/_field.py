@@ -15,7 +15,7 @@ from lowpower.simulate._spec import SlideSpec
 from lowpower.simulate._stains import Layers
 from lowpower.simulate._textures import Floats
 
-__all__ = ["Field", "render_field"]
+__all__ = ["Field", "field_around", "render_field"]
 
 _AROUND_UM = 10.0
 
@@ -43,6 +43,27 @@ class Field:
     completeness: Floats
     intensity: Floats
     nuclear: Floats
+
+
+def field_around(spec: SlideSpec, plan: Plan, piece: int, cell: int, side_um: float, unit: int) -> Field:
+    """The square field with a cell in its middle, as far as the slide reaches.
+
+    Args:
+        spec: The slide.
+        plan: Its plan.
+        piece: Index of the cell's piece.
+        cell: Index of the cell in its piece.
+        side_um: Side, microns, rounded down to a multiple of `unit`.
+        unit: Slide pixels.
+    """
+    mpp = spec.scanner.mpp
+    side = int(side_um / mpp) // unit * unit
+    cells, place = plan.pieces[piece].cells, plan.pieces[piece].plan.place
+    left, top = (
+        int(np.clip((middle - side_um / 2) / mpp, 0, max(0, length - side)))
+        for middle, length in zip((cells.x[cell] + place.x, cells.y[cell] + place.y), plan.size, strict=True)
+    )
+    return render_field(spec, plan, left, top, side, side)
 
 
 def render_field(spec: SlideSpec, plan: Plan, left: int, top: int, width: int, height: int) -> Field:
