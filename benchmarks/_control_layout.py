@@ -7,8 +7,8 @@ makers of HER2 assays ask for. They lie beyond the sample along the slide's long
 below it. Samples: needle cores of 14 to 18 gauge, whole, broken or as fragments; resections; one small
 fragment; tissue arrays, which carry no control of their own here.
 
-What makes it hard is there on purpose: pieces of one sample that stain differently, pieces that lie apart,
-samples as small and as round as a control, controls paler than the sample.
+What makes it hard is there on purpose: benign pieces among tumour, pieces that lie apart, samples as small
+and as round as a control, controls paler than the sample.
 """
 
 from __future__ import annotations
@@ -42,19 +42,43 @@ class Spot:
     score: str
     disc: bool = False
     control: bool = False
+    benign: bool = False
 
 
-def lay_out(rng: np.random.Generator, kind: str, with_control: bool) -> list[Spot]:
-    """The pieces of one slide; its long side runs along x, or, every second time, along y."""
+@dataclass(frozen=True)
+class Habit:
+    """Where a laboratory puts its control.
+
+    Attributes:
+        way: Beyond an "end" of the sample, in a "corner", or at a "side".
+        first: Left or above of the sample, not right or below.
+        upper: Which of an end's two corners.
+        upright: Whether the slide's long side runs along y.
+    """
+
+    way: str
+    first: bool
+    upper: bool
+    upright: bool
+
+
+def draw_habit(rng: np.random.Generator) -> Habit:
+    """Where one laboratory puts its control."""
+    way = str(rng.choice(["end", "corner", "side"], p=[0.65, 0.25, 0.10]))
+    return Habit(way, *(bool(rng.random() < 0.5) for _ in range(3)))
+
+
+def lay_out(rng: np.random.Generator, kind: str, with_control: bool, habit: Habit) -> list[Spot]:
+    """The pieces of one slide."""
     score = str(rng.choice(SCORES))
     spots = _SAMPLES[kind](rng, score)
-    if len(spots) > 1 and rng.random() < 0.3:  # a benign core among tumour, or the other way round
-        spots = [replace(spot, score=str(rng.choice([score, "0"]))) for spot in spots]
+    if kind != "array" and len(spots) > 1 and rng.random() < 0.3:  # benign tissue among tumour
+        spots = [replace(spot, benign=bool(rng.random() < 0.5)) for spot in spots]
     if kind in ("resection", "cores", "fragment") and rng.random() < 0.15:
         spots.append(_apart(rng, spots, 5.0 if kind == "resection" else 2.0))
     if with_control:
-        spots += _beside(rng, spots, _control(rng))
-    if rng.random() < 0.5:
+        spots += _beside(rng, spots, _control(rng), habit)
+    if habit.upright:
         spots = [replace(s, x=s.y, y=s.x, width=s.height, height=s.width) for s in spots]
     return spots
 
@@ -138,7 +162,7 @@ def _apart(rng: np.random.Generator, spots: list[Spot], largest: float) -> Spot:
     right, bottom = max(s.x + s.width for s in spots), max(s.y + s.height for s in spots)
     away = float(np.exp(rng.uniform(np.log(0.8), np.log(4.0))))
     x, y = right + away, rng.uniform(0, max(0.1, bottom - size))
-    return Spot(x, y, size, size * rng.uniform(0.8, 1.2), str(rng.choice([spots[0].score, "0"])))
+    return Spot(x, y, size, size * rng.uniform(0.8, 1.2), spots[0].score, benign=bool(rng.random() < 0.5))
 
 
 def _control(rng: np.random.Generator) -> list[Spot]:
@@ -167,27 +191,21 @@ def _control(rng: np.random.Generator) -> list[Spot]:
     ]
 
 
-def _beside(rng: np.random.Generator, spots: list[Spot], control: list[Spot]) -> list[Spot]:
+def _beside(rng: np.random.Generator, spots: list[Spot], control: list[Spot], habit: Habit) -> list[Spot]:
     """The control beyond one end of the sample, in a corner, or above or below it."""
     left, top = min(s.x for s in spots), min(s.y for s in spots)
     right, bottom = max(s.x + s.width for s in spots), max(s.y + s.height for s in spots)
     width, height = max(s.x + s.width for s in control), max(s.y + s.height for s in control)
-    way = rng.choice(["end", "corner", "side"], p=[0.65, 0.25, 0.10])
-    gap = float(np.exp(rng.uniform(np.log(1.5), np.log(6.0 if way == "side" else 12.0))))
-    first = rng.random() < 0.5
-    if way == "side":
-        y = top - gap - height if first else bottom + gap
+    gap = float(np.exp(rng.uniform(np.log(1.5), np.log(6.0 if habit.way == "side" else 12.0))))
+    if habit.way == "side":
+        y = top - gap - height if habit.first else bottom + gap
         x = rng.uniform(left, max(left + 0.1, right - width))
     else:
-        x = left - gap - width if first else right + gap
+        x = left - gap - width if habit.first else right + gap
         y = rng.uniform(top - 0.3 * height, max(top + 0.1, bottom - 0.7 * height))
-        if way == "corner":
-            spare = max(0.5, _SLIDE_WIDTH - (bottom - top))
-            y = (
-                top - rng.uniform(0, spare / 2)
-                if rng.random() < 0.5
-                else bottom + rng.uniform(0, spare / 2) - height
-            )
+        if habit.way == "corner":
+            out = rng.uniform(0, max(0.5, _SLIDE_WIDTH - (bottom - top)) / 2)
+            y = top - out if habit.upper else bottom + out - height
     return [replace(s, x=x + s.x, y=y + s.y) for s in control]
 
 

@@ -1,7 +1,8 @@
 """Slides laid out for finding control tissue: simulated tissue cut to pieces and put on glass, truth known.
 
-Hundreds of whole simulated slides would take hours. So the tissue of a few is simulated once and kept, and
-each slide here is composed of it at 8 um/px: outlines, places, stains and glass are drawn anew.
+Hundreds of whole simulated slides would take hours. So tissue is simulated once and kept
+(`_control_bank.py`), and each slide here is composed of it at 8 um/px: outlines, places, thickness and
+glass are drawn anew.
 """
 
 from __future__ import annotations
@@ -11,32 +12,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from benchmarks._control_layout import KINDS, SCORES, Spot, lay_out
+from benchmarks._control_bank import MPP, SITES, Bank, Light
+from benchmarks._control_layout import KINDS, Habit, Spot, draw_habit, lay_out
 from numpy.typing import NDArray
 
-from lowpower.simulate import (
-    SlideTruth,
-    draw_laboratory,
-    draw_scanner,
-    draw_slide,
-    simulate_slide,
-    truth_path,
-)
-from lowpower.slides import open_slide
-
-MPP = 8.0
-SITES = 6
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Tissue:
-    """Transmission (h, w, 3) of simulated sample and of the control beside it, and the glass's RGB."""
-
-    sample: NDArray[np.float32]
-    control: NDArray[np.float32]
-    white: NDArray[np.float32]
+_OTHER_PIECE, _OTHER_BLOCK = 0.08, 0.2
+"""Standard deviation of log OD between pieces of one section and between two: thickness and fixation. Of 140
+sections of nominally 5 um, thickness varied by 5 % within one and by 28 % from one to another (J Histochem
+Cytochem 1962;10:96)."""
 
 
 @dataclass(frozen=True)
@@ -76,53 +61,21 @@ class Composed:
         return self.image
 
 
-def tissue_bank(folder: Path) -> dict[tuple[int, str], Tissue]:
-    """Tissue by (site, score); simulated where `folder` does not hold it (a minute or two)."""
-    folder.mkdir(parents=True, exist_ok=True)
-    bank = {}
-    for site in range(SITES):
-        for index, score in enumerate(SCORES):
-            path = folder / f"fragment-{site}-{index}.tif"
-            if not truth_path(path).exists():
-                spec = draw_slide(
-                    9000 + 100 * site + 10 * index + 8, score, draw_laboratory(77, site),
-                    draw_scanner(77, site % 5, (2.0, 2.0)), specimen="fragment", control=True,
-                )  # fmt: skip
-                simulate_slide(spec, path)
-            bank[site, score] = _cut(path)
-    return bank
-
-
-def _cut(path: Path) -> Tissue:
-    truth = SlideTruth.read(truth_path(path))
-    white = np.array(truth.spec.scanner.white, np.float32)
-    with open_slide(path) as slide:
-        image = slide.overview(MPP)
-    size = (image.shape[1], image.shape[0])
-    masks = []
-    for name in (truth.tissue_mask, truth.control_mask):
-        assert name is not None
-        mask = cv2.imread(str(path.parent / name), cv2.IMREAD_GRAYSCALE)
-        masks.append(cv2.resize(mask, size, interpolation=cv2.INTER_AREA) > 127)
-    light = image.astype(np.float32) / white
-    inner = []
-    for mask, margin in ((masks[0] & ~masks[1], 0.12), (masks[1], 0.17)):
-        rows, columns = np.nonzero(mask)
-        height, width = np.ptp(rows), np.ptp(columns)
-        top, left = rows.min() + int(margin * height), columns.min() + int(margin * width)
-        inner.append(
-            light[top : top + int((1 - 2 * margin) * height), left : left + int((1 - 2 * margin) * width)]
-        )
-    return Tissue(inner[0], inner[1], white)
-
-
-def compose(bank: dict[tuple[int, str], Tissue], index: int, *, held_out: bool) -> Composed:
-    """Slide `index` of the development or the held-out half: other seeds, other laboratories."""
-    rng = np.random.default_rng([index, 6, held_out])
-    site = int(rng.integers(SITES // 2)) + (SITES // 2 if held_out else 0)
+def compose(
+    banks: tuple[Bank, ...],
+    index: int,
+    *,
+    held_out: bool,
+    site: int | None = None,
+    habit: Habit | None = None,
+    controls: float = 0.5,
+) -> Composed:
+    """Slide `index` of a half: of any laboratory, or of `site` with its `habit` and share of `controls`."""
+    rng = np.random.default_rng([index, 7, held_out, 0 if site is None else 1 + site])
+    bank = banks[int(rng.integers(SITES)) if site is None else site]
     kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
-    with_control = kind != "array" and rng.random() < 0.5
-    spots = lay_out(rng, kind, with_control)
+    with_control = kind != "array" and rng.random() < controls
+    spots = lay_out(rng, kind, with_control, draw_habit(rng) if habit is None else habit)
     margin = rng.uniform(0.4, 2.5)
     left, top = min(s.x for s in spots) - margin, min(s.y for s in spots) - margin
     width = max(s.x + s.width for s in spots) + margin - left
@@ -130,22 +83,35 @@ def compose(bank: dict[tuple[int, str], Tissue], index: int, *, held_out: bool) 
     shape = (int(height * 1000 / MPP), int(width * 1000 / MPP))
     light = np.ones((*shape, 3), np.float32)
     masks = np.zeros((2, *shape), bool)
-    other_block = rng.normal(0, 0.2)
+    other_block = rng.normal(0, _OTHER_BLOCK)
+    whose = rng.integers(1 << 30, size=2)
     for spot in spots:
         outline = _outline(rng, spot.width, spot.height, round_=spot.disc)
-        tissue = bank[site, spot.score]
-        known = spot.control and spot.score == "3+" and rng.random() < 0.5
         row, column = int((spot.y - top) * 1000 / MPP), int((spot.x - left) * 1000 / MPP)
         place = np.s_[row : row + outline.shape[0], column : column + outline.shape[1]]
-        patch = _texture(rng, tissue.control if known else tissue.sample, outline.shape)
-        # Thickness and fixation: little between pieces of one block, more between two blocks.
-        darker = np.exp(other_block if spot.control else rng.normal(0, 0.08))
+        patch = _texture(rng, _source(rng, bank, spot, whose, one_patient=kind != "array"), outline.shape)
+        darker = np.exp(other_block if spot.control else rng.normal(0, _OTHER_PIECE))
         light[place][outline] = np.maximum(patch[outline], 1e-3) ** np.float32(darker)
         masks[int(spot.control)][place] |= outline
     noise = 1.2 * rng.standard_normal((*shape, 3), np.float32)
-    image = np.clip(light * bank[site, "0"].white + noise, 0, 255).astype(np.uint8)
+    image = np.clip(light * bank.white + noise, 0, 255).astype(np.uint8)
     coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
     return Composed(cv2.imdecode(coded, cv2.IMREAD_COLOR), masks[0], masks[1], kind, tuple(spots))
+
+
+def _source(
+    rng: np.random.Generator, bank: Bank, spot: Spot, whose: NDArray[np.int64], *, one_patient: bool
+) -> Light:
+    """The tissue a piece is cut of: a control block's, or a region of the slide's patient."""
+    if spot.control:
+        blocks = bank.controls[spot.score]
+        # Left and right half of one block follow each other; one slide's control is one block.
+        block = int(whose[0]) % (len(blocks) // 2)
+        return blocks[2 * block + int(rng.integers(2))]
+    patients = bank.patients[spot.score]
+    patient = patients[(int(whose[1]) if one_patient else int(rng.integers(1 << 30))) % len(patients)]
+    regions = patient.benign if spot.benign else patient.tumour
+    return regions[int(rng.integers(len(regions)))]
 
 
 def _outline(rng: np.random.Generator, width: float, height: float, *, round_: bool) -> Mask:

@@ -1,12 +1,15 @@
 """Control tissue and defects: how often they are found, and what is taken for them that is none.
 
     python -m benchmarks.quality control [--slides 200] [--development] [--fit]
+    python -m benchmarks.quality batches [--slides 200] [--development]
     python -m benchmarks.quality defects [--development] [--cores FOLDER]
 
 control: slides composed of simulated tissue at 8 um/px (`_control_layout.py` says how). found: all control
 tissue left out and no sample; doubtful: nothing left out, and the flag says where it may be; missed: nothing
 left out, nothing said; lost: sample left out. Once with `auto`, once told at which end the control lies.
 `--fit` prints the weights of `lowpower.tissue._signs` as logistic regression on these slides gives them.
+
+batches: the same, slides of one laboratory in batches of 40: auto, then told the end that the batch teaches.
 
 defects: simulated slides of 5 x 2 mm at 2 um/px with one defect each, and without; real cores, without.
 
@@ -24,13 +27,14 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks._control_layout import KINDS
-from benchmarks._control_slides import Composed, compose, tissue_bank
+from benchmarks._control_bank import SITES, tissue_bank
+from benchmarks._control_layout import KINDS, draw_habit
+from benchmarks._control_slides import Composed, compose
 from benchmarks._defect_slides import defect_slides
 from sklearn.linear_model import LogisticRegression
 
 from lowpower.slides import open_slide
-from lowpower.tissue import Tissue, find_tissue
+from lowpower.tissue import Tissue, control_habit, find_tissue
 from lowpower.tissue._clusters import Layout, lay_out
 from lowpower.tissue._groups import groups_of
 from lowpower.tissue._mask import look_at
@@ -38,6 +42,7 @@ from lowpower.tissue._signs import signs_of
 
 CODES = ("fold", "bubble", "out_of_focus", "pen", "padding")
 LEAST_SHARE = 0.002
+BATCH = 40
 VERDICTS = ("found", "doubtful", "missed", "nothing", "lost")
 
 
@@ -55,7 +60,7 @@ def judge(slide: Composed, tissue: Tissue) -> str:
 
 def count(options: argparse.Namespace) -> None:
     """Print one row a kind of sample, for `auto` and for an end that is told."""
-    bank = tissue_bank(options.cache)
+    bank = tissue_bank(options.cache, held_out=not options.development)
     told: dict[str, dict[tuple[str, bool], Counter[str]]] = {
         name: defaultdict(Counter) for name in ("auto", "end told")
     }
@@ -66,6 +71,49 @@ def count(options: argparse.Namespace) -> None:
         if has:
             tissue = find_tissue(slide, control=slide.end)  # type: ignore[arg-type]
             told["end told"][slide.kind, has][judge(slide, tissue)] += 1
+    show(told)
+
+
+def batches(options: argparse.Namespace) -> None:
+    """The same for batches of one laboratory, which puts its control at one end of nine slides in ten.
+
+    First all slides with `auto`. Then again, told the end that `control_habit` learns from them: the slides that
+    are doubtful ("told where doubtful"), and all but those on which it was found ("told on all").
+    """
+    banks = tissue_bank(options.cache, held_out=not options.development)
+    told: dict[str, dict[tuple[str, bool], Counter[str]]] = {
+        name: defaultdict(Counter) for name in ("auto", "told where doubtful", "told on all")
+    }
+    learned = 0
+    for batch in range(options.slides // BATCH):
+        habit = draw_habit(np.random.default_rng([batch, 8, not options.development]))
+        slides, seen, end = [], [], None
+        for index in range(BATCH):
+            slide = compose(
+                banks, 1000 * (batch + 1) + index, held_out=not options.development, site=batch % SITES,
+                habit=habit, controls=0.9,
+            )  # fmt: skip
+            slides.append(slide)
+            seen.append(find_tissue(slide))  # type: ignore[arg-type]
+        ends = {
+            code: [flag.end for tissue in seen for flag in tissue.qc.flags if flag.code == code]
+            for code in ("control", "control_doubtful")
+        }
+        end = control_habit(ends["control"], ends["control_doubtful"]).end
+        learned += end is not None
+        for slide, tissue in zip(slides, seen, strict=True):
+            verdict, place = judge(slide, tissue), (slide.kind, bool(slide.control.any()))
+            again = verdict if end is None else judge(slide, find_tissue(slide, control=end))  # type: ignore[arg-type]
+            doubtful = any(flag.code == "control_doubtful" for flag in tissue.qc.flags)
+            told["auto"][place][verdict] += 1
+            told["told where doubtful"][place][again if doubtful else verdict] += 1
+            told["told on all"][place][verdict if tissue.control.any() else again] += 1
+    print(f"an end was learned in {learned} of {options.slides // BATCH} batches")
+    show(told)
+
+
+def show(told: dict[str, dict[tuple[str, bool], Counter[str]]]) -> None:
+    """One table for each way, with and without control tissue."""
     for name, counts in told.items():
         print(f"\n{name:<11}{'control':<9}{'slides':>7}" + "".join(f"{verdict:>10}" for verdict in VERDICTS))
         for has in (True, False):
@@ -80,7 +128,7 @@ def count(options: argparse.Namespace) -> None:
 
 def fit(options: argparse.Namespace) -> None:
     """Print the weights of the signs, over every group of the slides that could be control tissue."""
-    bank = tissue_bank(options.cache)
+    bank = tissue_bank(options.cache, held_out=False)
     values: list[dict[str, float]] = []
     truth: list[bool] = []
     for index in range(options.slides):
@@ -139,14 +187,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("control", "defects"))
+    parser.add_argument("what", choices=("control", "batches", "defects"))
     parser.add_argument("--slides", type=int, default=200)
     parser.add_argument("--development", action="store_true")
     parser.add_argument("--fit", action="store_true")
     parser.add_argument("--cores", type=Path, help="folder of real cores without defects")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "lowpower" / "quality")
     options = parser.parse_args()
-    {"defects": defects, "control": fit if options.fit else count}[options.what](options)
+    tasks = {"defects": defects, "batches": batches, "control": fit if options.fit else count}
+    tasks[options.what](options)
 
 
 if __name__ == "__main__":

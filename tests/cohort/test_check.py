@@ -234,3 +234,27 @@ def test_real_cores_are_told_apart(real_cores: Path, tmp_path: Path, check: Chec
     found = check([*rows, {"slide": "again.jpg", "patient": "P9"}])
 
     assert kinds(found) == [(3, "near_duplicate")]
+
+
+def test_where_control_tissue_usually_lies_is_said_if_asked(tmp_path: Path, check: Check) -> None:
+    rows = []
+    for number in range(6):
+        image = np.full((600, 1500, 3), (235, 234, 244), np.uint8)
+        image[100:500, 700:1300] = tissue(number, 400, 600, brown=0.0)
+        doubtful = number == 5
+        image[150:300, 100:250] = tissue(9 + number, 150, 150, brown=0.0 if doubtful else 1.0)
+        if doubtful:  # as brown as the sample, and not round: it could be either
+            image[150:300, 250:330] = tissue(20, 150, 80, brown=0.0)
+        save(tmp_path / f"{number}.png", image)
+        rows.append({"slide": f"{number}.png", "patient": f"P{number}"})
+
+    found = check(rows, find_control=True)
+
+    assert found.control is not None
+    assert (found.control.end, found.control.there, found.control.found) == ("left", 5, 5)
+    assert found.doubtful == ("5.png",)
+    assert "--control left" in found.control.sentence()
+    assert check(rows).control is None
+    told = check([row | {"control": "left"} for row in rows], find_control=True)
+    assert told.control is not None
+    assert told.control.found == 0

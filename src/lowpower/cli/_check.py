@@ -14,6 +14,13 @@ def command(
     cohort: Annotated[
         Path, typer.Argument(metavar="COHORT.csv", help="The manifest: slide, patient, marker, score, ...")
     ],
+    find_control: Annotated[
+        bool,
+        typer.Option(
+            "--find-control",
+            help="Also look for on-slide control tissue, and say at which end it usually lies; takes longer.",
+        ),
+    ] = False,
 ) -> None:
     """Find every problem of a cohort before hours of work: unreadable slides, um/px, labels, duplicates.
 
@@ -23,6 +30,7 @@ def command(
     from rich.table import Table
 
     from lowpower.cli._progress import progress_bar
+    from lowpower.cli._tables import print_habit
     from lowpower.cohort import check_cohort
 
     with progress_bar() as bar:
@@ -31,8 +39,9 @@ def command(
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        report = check_cohort(cohort, progress=show)
+        report = check_cohort(cohort, find_control=find_control, progress=show)
     console = Console(highlight=False)
+    print_habit(console, report.control, report.doubtful)
     if not report.problems:
         console.print(
             f"{cohort}: {report.slides} slides of {report.patients} patients, no problem found.",

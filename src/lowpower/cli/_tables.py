@@ -13,8 +13,16 @@ from rich.table import Table
 if TYPE_CHECKING:
     from lowpower.evaluation import ComparisonSet, Evaluation
     from lowpower.scoring import MeasuredSlide, Result
+    from lowpower.tissue import ControlHabit
 
-__all__ = ["comparison_table", "metrics_table", "print_case", "print_measurements", "print_results"]
+__all__ = [
+    "comparison_table",
+    "metrics_table",
+    "print_case",
+    "print_habit",
+    "print_measurements",
+    "print_results",
+]
 
 
 def print_results(console: Console, results: Sequence[Result]) -> None:
@@ -55,13 +63,30 @@ def print_measurements(console: Console, records: Sequence[MeasuredSlide]) -> No
     _print_reasons(console, records)
 
 
+def print_habit(console: Console, habit: ControlHabit | None, doubtful: Sequence[str]) -> None:
+    """Where control tissue usually lies, and the slides for which that should be said."""
+    if habit is None:
+        return
+    where = f", {habit.there} of them {habit.end}" if habit.end is not None else ""
+    console.print(f"control tissue: found on {habit.found} slides{where}.", soft_wrap=True)
+    if habit.doubtful:
+        console.print(habit.sentence(), soft_wrap=True)
+        console.print(f"doubtful: {', '.join(escape(name) for name in doubtful)}", soft_wrap=True)
+
+
 def _print_reasons(console: Console, results: Sequence[Result | MeasuredSlide]) -> None:
+    from lowpower.scoring import habit_of
+
     for result in results:
         if result.reason:
             known = result.file in result.reason
             console.print(
                 result.reason if known else f"{result.file}: {result.reason}", soft_wrap=True, markup=False
             )
+    if len(results) > 1:
+        habit, doubtful = habit_of(results)
+        if doubtful:
+            print_habit(console, habit, [Path(file).name for file in doubtful])
     states = [result.state for result in results]
     counts = ", ".join(
         f"{states.count(state)} {state}" for state in ("ok", "refused", "failed") if state in states

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
@@ -16,8 +16,11 @@ from lowpower.cohort._likeness import likeness, near_pairs
 from lowpower.cohort._manifest import parse_manifest
 from lowpower.cohort._table import Problem
 from lowpower.engine import map_items
-from lowpower.errors import SlideError
-from lowpower.tissue import is_control_word
+from lowpower.errors import NoTissueError, SlideError
+from lowpower.tissue import ControlHabit, control_habit, find_tissue, is_control_word
+
+if TYPE_CHECKING:
+    from lowpower.slides import Slide
 
 __all__ = ["CohortCheck", "check_cohort"]
 
@@ -37,22 +40,29 @@ class CohortCheck:
         slides: Rows of the manifest that name a slide and a patient.
         patients: Different patients among them.
         problems: Everything found, by row; empty means the cohort can be used.
+        control: At which end the slides have their control tissue, where it was looked for.
+        doubtful: Names of the slides on which it is doubtful, in the manifest's order.
     """
 
     slides: int
     patients: int
     problems: tuple[Problem, ...]
+    control: ControlHabit | None = None
+    doubtful: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """What one slide showed: an error, or its likeness."""
+    """What one slide showed: an error, or its likeness; code and end of its control tissue, if any."""
 
     error: tuple[str, str] | None
     likeness: NDArray[np.float32] | None
+    control: tuple[str, str | None] | None = None
 
 
-def check_cohort(path: str | Path, *, workers: int = 1, progress: Progress | None = None) -> CohortCheck:
+def check_cohort(
+    path: str | Path, *, find_control: bool = False, workers: int = 1, progress: Progress | None = None
+) -> CohortCheck:
     """Find everything wrong with a manifest and the slides it names.
 
     Every slide is opened and seen whole at low resolution; files of equal size are hashed. Found are: what
@@ -62,6 +72,8 @@ def check_cohort(path: str | Path, *, workers: int = 1, progress: Progress | Non
 
     Args:
         path: The manifest.
+        find_control: Also look for on-slide control tissue, on every slide whose row says nothing of it: a
+            second or two a slide.
         workers: Processes that look at slides.
         progress: Called with (slides looked at, slides in all).
     """
@@ -73,17 +85,33 @@ def check_cohort(path: str | Path, *, workers: int = 1, progress: Progress | Non
     # A slide listed twice is its own problem; looking at it once is enough.
     first = {row["slide"]: number for number, row in reversed(list(enumerate(rows)))}
     there = [rows[number] for number in sorted(first.values()) if Path(rows[number]["slide"]).exists()]
-    looked = _look_at_all(there, workers, progress)
+    looked = _look_at_all(there, find_control, workers, progress)
     for row, seen in zip(there, looked, strict=True):
         if seen.error is not None:
             problems.append(Problem(row["manifest_row"], row["slide_name"], *seen.error))
     copies, same = _equal_content(there, looked)
     problems += copies + _near_duplicates(there, looked, same)
     ordered = sorted(problems, key=lambda problem: (problem.row or 0, problem.kind))
-    return CohortCheck(len(rows), cohort.table["patient"].n_unique(), tuple(ordered))
+    controls = [
+        (row["slide_name"], *seen.control) for row, seen in zip(there, looked, strict=True) if seen.control
+    ]
+    return CohortCheck(
+        len(rows),
+        cohort.table["patient"].n_unique(),
+        tuple(ordered),
+        control_habit(
+            [end for _, code, end in controls if code == "control"],
+            [end for _, code, end in controls if code == "control_doubtful"],
+        )
+        if find_control
+        else None,
+        tuple(name for name, code, _ in controls if code == "control_doubtful"),
+    )
 
 
-def _look_at_all(rows: Sequence[Row], workers: int, progress: Progress | None) -> list[_Looked]:
+def _look_at_all(
+    rows: Sequence[Row], find_control: bool, workers: int, progress: Progress | None
+) -> list[_Looked]:
     done = 0
 
     def show(item: object, outcome: object) -> None:
@@ -92,19 +120,33 @@ def _look_at_all(rows: Sequence[Row], workers: int, progress: Progress | None) -
         if progress is not None:
             progress(done, len(rows))
 
-    return map_items(_look, [(row["slide"], row["mpp"]) for row in rows], workers=workers, on_done=show)
+    asked = [
+        (row["slide"], row["mpp"], find_control and row["mask"] is None and row["control"] in (None, "auto"))
+        for row in rows
+    ]
+    return map_items(_look, asked, workers=workers, on_done=show)
 
 
-def _look(item: tuple[str, float | None]) -> _Looked:
+def _look(item: tuple[str, float | None, bool]) -> _Looked:
     from lowpower.slides import open_slide
 
-    path, mpp = item
+    path, mpp, find_control = item
     try:
         with open_slide(path, mpp=mpp) as slide:
             image = slide.overview(slide.mpp * max(1.0, max(slide.size) / _OVERVIEW_SIDE))
+            control = _control_of(slide) if find_control else None
     except SlideError as error:
         return _Looked((error.code, _without_path(error)), None)
-    return _Looked(None, likeness(image))
+    return _Looked(None, likeness(image), control)
+
+
+def _control_of(slide: Slide) -> tuple[str, str | None] | None:
+    """Code and end of what is said of a slide's control tissue."""
+    try:
+        flags = find_tissue(slide).qc.flags
+    except NoTissueError:
+        return None
+    return next(((f.code, f.end) for f in flags if f.code in ("control", "control_doubtful")), None)
 
 
 def _without_path(error: SlideError) -> str:

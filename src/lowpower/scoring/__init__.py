@@ -6,6 +6,7 @@ from lowpower.scoring._measure_files import MeasureOptions, measure_files
 from lowpower.scoring._measured import Measured, MeasuredSlide
 from lowpower.scoring._overlay import Explanation, draw_overlay
 from lowpower.scoring._page import page_environment
+from lowpower.scoring._quality import habit_of
 from lowpower.scoring._record import NOTICE, ModelIdentity, QualityFlag, QualityRecord
 from lowpower.scoring._result import Result
 from lowpower.scoring._score import score
@@ -31,6 +32,7 @@ __all__ = [
     "QualityRecord",
     "Result",
     "draw_overlay",
+    "habit_of",
     "measure_files",
     "page_environment",
     "score",

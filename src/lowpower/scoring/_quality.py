@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from lowpower.errors import PoorQualityError, UnexpectedStainError
+from lowpower.scoring._measured import MeasuredSlide
 from lowpower.scoring._record import QualityFlag
+from lowpower.scoring._result import Result
 from lowpower.slides import Slide
 from lowpower.stain import STAIN_CODES
-from lowpower.tissue import LAYERS, QCFlag, Tissue, quality_map
+from lowpower.tissue import LAYERS, ControlHabit, QCFlag, Tissue, control_habit, quality_map
 
-__all__ = ["draw_quality", "flag_records", "refuse_on"]
+__all__ = ["draw_quality", "flag_records", "habit_of", "refuse_on"]
 
 _PIXELS = 1400
 
@@ -28,9 +30,28 @@ def flag_records(flags: Iterable[QCFlag]) -> tuple[QualityFlag, ...]:
             effect=flag.effect,
             area_mm2=None if flag.area_mm2 is None else round(flag.area_mm2, 4),
             box=None if flag.box is None else (flag.box.x, flag.box.y, flag.box.width, flag.box.height),
+            end=flag.end,
         )
         for flag in flags
     )
+
+
+def habit_of(results: Sequence[Result | MeasuredSlide]) -> tuple[ControlHabit, tuple[str, ...]]:
+    """Where the slides of a batch have their control tissue, and the files on which it is doubtful.
+
+    Slides for which `control` was said count neither way.
+    """
+    told = [
+        (result.file, flag)
+        for result in results
+        if result.control == "auto" and result.qc is not None
+        for flag in result.qc.flags
+    ]
+    doubtful = [(file, flag.end) for file, flag in told if flag.code == "control_doubtful"]
+    habit = control_habit(
+        (flag.end for _, flag in told if flag.code == "control"), (end for _, end in doubtful)
+    )
+    return habit, tuple(file for file, _ in doubtful)
 
 
 def refuse_on(slide: Slide, flags: Iterable[QCFlag], marker: str, *, force: bool) -> None:

@@ -36,6 +36,7 @@ class QualityFlag(Record):
     box: tuple[int, int, int, int] | None = Field(
         None, description="Where: x, y, width, height in base pixels."
     )
+    end: str | None = Field(None, description="Control tissue: the end of the slide at which it lies.")
 
 
 class QualityRecord(Record):

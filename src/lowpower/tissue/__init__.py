@@ -3,6 +3,7 @@
 from lowpower.tissue._checks import CHECKS, Check
 from lowpower.tissue._control_given import control_name, is_control_word
 from lowpower.tissue._find import find_tissue
+from lowpower.tissue._habit import ControlHabit, control_habit
 from lowpower.tissue._layers import (
     LAYERS,
     Layer,
@@ -31,6 +32,7 @@ __all__ = [
     "LAYERS",
     "Check",
     "Control",
+    "ControlHabit",
     "Effect",
     "Layer",
     "MaskNumbers",
@@ -41,6 +43,7 @@ __all__ = [
     "Tissue",
     "TissueQC",
     "WhitePointSource",
+    "control_habit",
     "control_name",
     "fill_polygons",
     "find_tissue",

@@ -29,6 +29,7 @@ class Choice:
         reason: Why, or why it stays open.
         given: Whether the user said where it is.
         doubtful: (H, W) bool, tissue that may be control tissue and was left in; None where there is none.
+        end: The end of the slide at which what was searched for lies, a key of `ENDS`.
     """
 
     mask: Flags
@@ -36,6 +37,7 @@ class Choice:
     reason: str = ""
     given: bool = False
     doubtful: Flags | None = None
+    end: str | None = None
 
 
 def choose_control(tissue: Flags, off: Plane, mpp: float, control: Control, size: tuple[int, int]) -> Choice:
@@ -61,10 +63,10 @@ def choose_control(tissue: Flags, off: Plane, mpp: float, control: Control, size
     if search.end is not None:
         reason = f"{search.end}; {reason}"
     if search.control:
-        return Choice(tissue & _belonging(layout, search.control, tissue.shape), mpp, reason)
+        return Choice(tissue & _belonging(layout, search.control, tissue.shape), mpp, reason, end=search.end)
     if search.doubtful:
         doubtful = tissue & _belonging(layout, search.doubtful, tissue.shape)
-        return Choice(nothing, mpp, reason, doubtful=doubtful)
+        return Choice(nothing, mpp, reason, doubtful=doubtful, end=search.end)
     if said is not None:
         return Choice(nothing, mpp, f"no piece stands apart at the {said}", given=True)
     return Choice(nothing, mpp)

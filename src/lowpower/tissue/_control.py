@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lowpower.tissue._clusters import Layout
-from lowpower.tissue._groups import ENDS, groups_of
+from lowpower.tissue._groups import groups_of, towards
 from lowpower.tissue._signs import Weighed, weigh
 
 __all__ = ["ControlSearch", "search_control"]
@@ -53,7 +53,7 @@ def search_control(layout: Layout, end: str | None = None) -> ControlSearch:
         layout: The slide's tissue.
         end: Where the user says it lies, a key of `ENDS`; anywhere if None.
     """
-    weighed = [weigh(layout, group) for group in groups_of(layout) if end is None or _towards(group.end, end)]
+    weighed = [weigh(layout, group) for group in groups_of(layout) if end is None or towards(group.end, end)]
     likely = sorted((w for w in weighed if _possible(layout, w)), key=lambda w: (-w.chance, w.group.members))
     if not likely:
         return ControlSearch()
@@ -76,9 +76,3 @@ def search_control(layout: Layout, end: str | None = None) -> ControlSearch:
 def _possible(layout: Layout, weighed: Weighed) -> bool:
     areas = [layout.clusters[i].area_mm2 for i in weighed.group.members]
     return weighed.group.gap >= _NEAREST_MM and _SMALLEST_MM2 <= min(areas) <= max(areas) <= _LARGEST_MM2
-
-
-def _towards(end: str, said: str) -> bool:
-    """Whether what lies at `end` lies at the end that the user said: top left is left and top."""
-    (x, y), (wanted_x, wanted_y) = ENDS[end], ENDS[said]
-    return (wanted_x in (0, x)) and (wanted_y in (0, y))

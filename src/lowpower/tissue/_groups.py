@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lowpower.tissue._clusters import Cluster, Layout
 
-__all__ = ["ENDS", "Group", "groups_of", "widest_gap"]
+__all__ = ["ENDS", "Group", "groups_of", "towards", "widest_gap"]
 
 ENDS: Final = {
     "left": (-1, 0),
@@ -58,6 +58,12 @@ def groups_of(layout: Layout) -> list[Group]:
             if end is not None and widest_gap(layout, ours) < gap:
                 found.append(Group(ours, rest, end, gap, widest_gap(layout, rest)))
     return found
+
+
+def towards(end: str, said: str) -> bool:
+    """Whether what lies at `end` lies at the end that was `said`: top left is left and top."""
+    (x, y), (wanted_x, wanted_y) = ENDS[end], ENDS[said]
+    return (wanted_x in (0, x)) and (wanted_y in (0, y))
 
 
 def widest_gap(layout: Layout, members: tuple[int, ...]) -> float:

@@ -59,7 +59,7 @@ def control_flags(choice: Choice, marked: tuple[Piece, ...], size: tuple[int, in
         area = sum(piece.area_mm2 for piece in marked)
         cure = "" if choice.given else " If it is sample, score again with --control none."
         message = f"control tissue of {area:.2f} mm2 was left out ({choice.reason}).{cure}"
-        return (QCFlag("control", message, "note", area, around(marked)),)
+        return (QCFlag("control", message, "note", area, around(marked), choice.end),)
     if choice.given:
         message = f"{choice.reason or 'the control tissue given holds no tissue'}: nothing was left out."
         return (QCFlag("control_empty", message, "warn"),)
@@ -70,7 +70,7 @@ def control_flags(choice: Choice, marked: tuple[Piece, ...], size: tuple[int, in
             f"tissue of {area:.2f} mm2 may be on-slide control tissue ({choice.reason}); nothing was left "
             "out: look, and score again with --control none, or --control and its end or outline."
         )
-        return (QCFlag("control_doubtful", message, "warn", area, around(pieces)),)
+        return (QCFlag("control_doubtful", message, "warn", area, around(pieces), choice.end),)
     return ()
 
 

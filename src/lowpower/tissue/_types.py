@@ -45,6 +45,7 @@ class QCFlag:
         effect: `note` (nothing to do), `warn` (a person should look) or `refuse` (do not score).
         area_mm2: Area it concerns, where it has one.
         box: Where, base pixels, likewise.
+        end: Control tissue that was searched for: the end of the slide at which it lies ("left", ...).
     """
 
     code: str
@@ -52,6 +53,7 @@ class QCFlag:
     effect: Effect
     area_mm2: float | None = None
     box: Box | None = None
+    end: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
