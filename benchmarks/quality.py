@@ -77,7 +77,7 @@ def count(options: argparse.Namespace) -> None:
 def batches(options: argparse.Namespace) -> None:
     """The same for batches of one laboratory, which puts its control at one end of nine slides in ten.
 
-    First all slides with `auto`. Then again, told the end that `control_habit` learns from them: the slides that
+    First all slides with `auto`. Then, told the end that `control_habit` learns from them, the slides that
     are doubtful ("told where doubtful"), and all but those on which it was found ("told on all").
     """
     banks = tissue_bank(options.cache, held_out=not options.development)
