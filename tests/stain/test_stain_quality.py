@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from skimage.data import immunohistochemistry
 from tests.tissue.tissue_truth import CORES, core_image, imprint
 
-from lowpower.stain import RUIFROK_DAB, RUIFROK_E, RUIFROK_H, stain_quality, to_rgb
-from lowpower.tissue import tissue_mask
+from lowpower.slides import open_slide
+from lowpower.stain import RUIFROK_DAB, RUIFROK_E, RUIFROK_H, clipping, stain_quality, to_rgb
+from lowpower.tissue import find_tissue, tissue_mask
 
 WHITE = (240.0, 240.0, 240.0)
 
@@ -49,9 +51,30 @@ def test_what_is_no_brightfield_ihc_refuses() -> None:
     assert codes(stained(0.3, 0.0, eosin=0.5)) == [("unexpected_stain", "refuse")]
 
 
-def test_weak_brown_all_over_and_clipped_are_doubted() -> None:
+def test_weak_and_brown_all_over_are_doubted() -> None:
     assert codes(stained(0.02, 0.0)) == [("weak_stain", "warn")]
     assert codes(stained(0.4, 0.3)) == [("high_background", "warn")]
-    clipped = stained(0.4, 0.0)
-    clipped[:12, :, 2] = 0
-    assert codes(clipped) == [("clipped", "warn")]
+
+
+@pytest.mark.parametrize(
+    ("value", "share", "expected"),
+    [
+        (0, 0.01, []),
+        (0, 0.024, [("clipped", "warn")]),
+        (0, 0.6, [("clipped", "refuse")]),
+        (255, 0.04, []),
+        (255, 0.06, [("overexposed", "warn")]),
+    ],
+)
+def test_clipping_is_judged_in_base_pixels_by_the_table(
+    tmp_path: Path, value: int, share: float, expected: list[tuple[str, str]]
+) -> None:
+    image = np.full((700, 700, 3), 240, np.uint8)
+    image[100:600, 100:600] = stained(0.4, 0.2).repeat(5, axis=0).repeat(5, axis=1)[:500, :500]
+    image[100:600, 100:600, 2][np.random.default_rng(1).random((500, 500)) < share] = value
+    cv2.imwrite(str(tmp_path / "slide.png"), np.ascontiguousarray(image[..., ::-1]))
+    tissue = np.zeros((700, 700), bool)
+    tissue[100:600, 100:600] = True
+    with open_slide(tmp_path / "slide.png", mpp=0.5) as slide:
+        flags = clipping(slide, find_tissue(slide, mask=tissue))
+    assert [(flag.code, flag.effect) for flag in flags] == expected

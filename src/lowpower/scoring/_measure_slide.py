@@ -15,7 +15,6 @@ from lowpower.errors import RegionsError
 from lowpower.scoring._attachments import Attachments, CellTable
 from lowpower.scoring._cell_look import classes_of
 from lowpower.scoring._cells_picture import draw_cells
-from lowpower.scoring._clipping import clipping_notes
 from lowpower.scoring._geojson import annotation, mask_annotations
 from lowpower.scoring._measured import Measured, least_grade, measured_of
 from lowpower.scoring._record import NOTICE
@@ -65,8 +64,7 @@ def measure_slide(slide: Slide, tissue: Tissue, request: MeasureRequest) -> tupl
     measurement = measure(
         slide, request.marker, tissue, request.regions, workers=request.workers, progress=request.progress
     )
-    # Where nothing was measured, how it would have been graded is no news.
-    record = measured_of(measurement, clipping_notes(slide, tissue) if measurement.areas is not None else ())
+    record = measured_of(measurement)
     features = mask_annotations(tissue.mask, slide.size, "Tissue")
     features += mask_annotations(tissue.control, slide.size, "Control tissue", _CONTROL)
     features += [annotation(rings, "Region", _REGION) for rings in polygons or ()]

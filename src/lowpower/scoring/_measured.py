@@ -127,7 +127,7 @@ class MeasuredSlide(Record):
         return row
 
 
-def measured_of(measurement: Measurement, more_notes: tuple[str, ...] = ()) -> Measured:
+def measured_of(measurement: Measurement) -> Measured:
     """The record of a measurement: everything but the cells themselves."""
     nuclear, her2 = measurement.nuclear, measurement.her2
     shares = percent = None
@@ -160,7 +160,7 @@ def measured_of(measurement: Measurement, more_notes: tuple[str, ...] = ()) -> M
         stains=stains,
         threshold=measurement.background.threshold if measurement.background is not None else None,
         mpp=measurement.mpp,
-        notes=(*measurement.notes, *more_notes),
+        notes=measurement.notes,
     )
 
 

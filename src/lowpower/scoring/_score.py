@@ -25,7 +25,7 @@ from lowpower.scoring._quality import draw_quality, flag_records, refuse_on
 from lowpower.scoring._record import NOTICE, ModelIdentity, QualityRecord
 from lowpower.scoring._result import Result
 from lowpower.slides import Slide, open_slide
-from lowpower.stain import Marker, StainLook, looks_like, stain_quality
+from lowpower.stain import Marker, StainLook, clipping, looks_like, stain_quality
 from lowpower.tissue import Control, QCFlag, Tissue, control_name, find_tissue, quality_features
 from lowpower.views import View, make_view
 
@@ -158,6 +158,8 @@ def _see(slide: Slide, bundle: Bundle, clock: _Clock, control: Control, *, force
         clock.lap("view")
         look = looks_like(view.image, view.mask, view.white_point)
         flags = (*tissue.qc.flags, *stain_quality(view.image, view.mask, view.white_point, look))
+        refuse_on(slide, flags, marker, force=force)
+        flags = (*flags, *clipping(slide, tissue))
         refuse_on(slide, flags, marker, force=force)
         clock.lap("stain")
         prediction = predict(bundle, [view])[0]

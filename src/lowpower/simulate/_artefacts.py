@@ -60,13 +60,16 @@ def _pen(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
 
 
 def _fold(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
-    """Layers too many: narrow bands where tissue lies double, or threefold where it went over and back."""
+    """Layers too many: narrow bands where tissue lies double, or threefold where it went over and back.
+
+    A band runs out to a point at its ends.
+    """
     line = np.abs(smooth_field(rng, shape, rng.uniform(500, 1500) / _MAP_UM, 2))
     gradient = np.hypot(*np.gradient(line)) + 1e-4
-    width = rng.uniform(10, 35) / _MAP_UM
-    where = smooth_field(rng, shape, 600 / _MAP_UM) > 0.3
+    widest = np.float32(rng.uniform(10, 35) / _MAP_UM)
+    width = widest * ramp(smooth_field(rng, shape, 600 / _MAP_UM), 0.1, 0.6)
     layers = np.float32(rng.spawn(1)[0].uniform(1.0, 2.0))
-    return layers * ramp((width - line / gradient).astype(np.float32), 0.0, 0.6) * where.astype(np.float32)
+    return layers * ramp((width - line / gradient).astype(np.float32), 0.0, 0.6)
 
 
 def _specks(rng: np.random.Generator, size: tuple[int, int], mpp: float, many: bool) -> list[_Speck]:
@@ -118,6 +121,9 @@ class Artefacts:
         self._bubbles: Floats | None = None
         if "bubble" in asked:
             self._bubbles = self._blow(rng, shape)
+        own = np.random.default_rng([spec.seed, 12])
+        self._raised = np.float32(own.uniform(0.0, 0.7))
+        self._rim = np.float32(np.exp(own.uniform(np.log(0.15), np.log(0.7))))
         self._specks = _specks(rng, size, self._mpp, "dust" in asked)
 
     def _blow(self, rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
@@ -125,7 +131,8 @@ class Artefacts:
         mask = np.zeros(shape, np.uint8)
         for _ in range(int(rng.integers(1, 7))):
             centre = (int(rng.integers(shape[1])), int(rng.integers(shape[0])))
-            cv2.circle(mask, centre, int(rng.uniform(30, 320) / _MAP_UM), 1, -1)
+            radius = 30.0 * (700.0 / 30.0) ** rng.uniform(0, 1)
+            cv2.circle(mask, centre, int(radius / _MAP_UM), 1, -1)
         return signed_distance(mask > 0, 200 / _MAP_UM) * np.float32(_MAP_UM)
 
     def _at(self, field: Floats, left: int, top: int, width: int, height: int) -> Floats:
@@ -165,15 +172,18 @@ class Artefacts:
         """
         height, width = stains.dab.shape
         box = (left, top, width, height)
+        defocus = self._at(self._defocus, *box) if self._defocus is not None else None
         if self._fold is not None and self._window(self._fold, *box).max() > 0:
             share = self._at(self._fold, *box)
+            # Other tissue lies there: as far away as the margin allows.
             for plane in (stains.hematoxylin, stains.dab, stains.grey):
-                plane += share * np.roll(plane, (5, -4), (0, 1))
-        defocus = self._at(self._defocus, *box) if self._defocus is not None else None
+                plane += share * np.roll(plane, (11, -9), (0, 1))
+            raised = np.minimum(share, np.float32(1)) * self._raised
+            defocus = raised if defocus is None else np.maximum(defocus, raised)
         if self._bubbles is not None and self._window(self._bubbles, *box).max() > -30:
             distance = self._at(self._bubbles, *box)
-            rim = np.exp(-((distance / 7) ** 2)) * 0.22 + np.exp(-(((distance + 9) / 5) ** 2)) * 0.07
-            stains.grey[:] += rim
+            rim = np.exp(-((distance / 7) ** 2)) + np.exp(-(((distance + 9) / 5) ** 2)) * 0.3
+            stains.grey[:] += rim * self._rim
             within = ramp(distance, 0.0, 12.0) * np.float32(0.55)
             defocus = within if defocus is None else np.maximum(defocus, within)
         for speck in self._near(*box):

@@ -1,6 +1,7 @@
 """Stain as measured, without labels: optical density, stain vectors, what a slide is stained with."""
 
 from lowpower.stain._cells import Cells
+from lowpower.stain._clipping import clipping
 from lowpower.stain._density import (
     RUIFROK_DAB,
     RUIFROK_E,
@@ -49,6 +50,7 @@ __all__ = [
     "StainVectors",
     "Subtype",
     "allred",
+    "clipping",
     "er_status",
     "estimate_stains",
     "h_score",

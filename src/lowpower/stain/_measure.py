@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lowpower.slides import Slide
 from lowpower.stain._cells import TUMOUR, Cells
+from lowpower.stain._clipping import clipping
 from lowpower.stain._measure_field import Marker, stain_maps
 from lowpower.stain._measure_grade import Background, grade_cells
 from lowpower.stain._measure_regions import inside_regions, read_regions
@@ -134,6 +135,8 @@ def measure(
     image = slide.read(tissue.box, max(_AREA_UM, slide.mpp))
     mask = _mask_on(tissue, slide, image.shape[:2])
     flags = (*tissue.qc.flags, *stain_quality(image, mask, tissue.white_point))
+    if not any(flag.effect == "refuse" for flag in flags):
+        flags = (*flags, *clipping(slide, tissue))
     wrong = _refusal(flags, mask)
     if wrong is not None:
         return _nothing(marker, wrong)

@@ -1,4 +1,4 @@
-"""What is wrong with a slide's stain: grey, dark field, H&E, clipped, weak, brown all over."""
+"""What is wrong with a slide's stain: grey, dark field, H&E, weak, brown all over."""
 
 from __future__ import annotations
 
@@ -51,7 +51,6 @@ def stain_quality(
         "dark_field": (brightness, f"the tissue is dark (median {brightness:.0f} of 255): fluorescence?"),
         "greyscale": (colour, "the image is greyscale: brown cannot be told from blue."),
         "unexpected_stain": (float(look.kind == "h-e"), f"looks like H&E ({look.why})."),
-        "clipped": _clipped(pixels),
         "weak_stain": _weak(darkness),
         "high_background": _background(float(palest.mean())),
     }
@@ -63,11 +62,6 @@ def stain_quality(
         if effect is not None:
             flags.append(QCFlag(code, message, effect))
     return tuple(flags)
-
-
-def _clipped(pixels: NDArray[np.uint8]) -> tuple[float, str]:
-    share = float((pixels.min(axis=1) == 0).mean())
-    return share, f"{share:.0%} of the tissue is clipped to black: intense staining cannot be graded there."
 
 
 def _weak(darkness: NDArray[np.float32]) -> tuple[float, str]:
