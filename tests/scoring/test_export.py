@@ -45,6 +45,7 @@ MEASURED = {
     "deciding": {
         "what": "complete staining", "share": 0.24, "cutoff": 0.1, "nearest": "3+", "distance": 0.09
     },
+    "cell_network": {"name": "cell_network", "sha256": "0f" * 32, "recipe": "recipes/build_cell_network.py"},
 }  # fmt: skip
 RESULT = {
     "file": "case-17.svs",
@@ -134,6 +135,7 @@ class TestDicomSR:
         texts = " ".join(str(value) for _, value, _ in items)
         assert "Research use only" in texts
         assert "sha256:cdcd" in texts
+        assert f"Cells found by cell_network, weights SHA-256 {'0f' * 32}" in texts
 
     def test_without_identity_nothing_names_a_patient(self, case):
         (path,) = export(case(), ["dicom-sr"], when=WHEN).files
@@ -188,6 +190,7 @@ class TestFhir:
         }
         assert values["h-score"] == 94
         assert values["share-none"] == 31
+        assert "0f" * 32 in measurement["note"][-1]["text"]
         assert device["version"][0]["value"] == "0.1.0"
 
     def test_every_element_used_is_one_of_r4(self, case):
@@ -238,6 +241,7 @@ class TestPdf:
         for said in (
             "Research use only", "Preliminary", "HER2: refer to a pathologist", "case-17.svs", "patient P-4",
             "agree", "3651 tumour-like cells", "94 of 300", "her2-sim 1", "Simulated slides only", "Limits",
+            "Cells found by cell_network", "0f" * 32,
         ):  # fmt: skip
             assert said in text
         assert len(document.pages[0].images) == 2

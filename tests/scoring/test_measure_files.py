@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +12,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from lowpower import stain
 from lowpower.errors import ConfigError
 from lowpower.scoring import MeasuredSlide, MeasureOptions, measure_files
 from lowpower.stain import RUIFROK_DAB, RUIFROK_E, RUIFROK_H, to_rgb
@@ -77,6 +80,9 @@ def test_every_file_of_a_measured_slide(save, tmp_path):
     assert told.deciding.cutoff == 0.1
     assert sum(told.shares.values()) == pytest.approx(1)
     assert told.percent > 90
+    weights = Path(stain.__file__).parent / "cell_network.safetensors"
+    assert told.cell_network.sha256 == hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert told.cell_network.recipe.startswith("recipes/build_cell_network.py, ")
     folder = tmp_path / "out" / "field"
     table = pl.read_parquet(folder / "cells.parquet")
     assert table["counted"].sum() == told.tumour_cells

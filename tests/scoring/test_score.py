@@ -125,6 +125,11 @@ class TestBatch:
         (again,) = score_files([disc], model=bundle, mpp=0.5, out=tmp_path)
         assert (tmp_path / "disc" / "result.json").stat().st_mtime_ns == before
         assert again.state == "ok"
+        record = json.loads((tmp_path / "disc" / "result.json").read_text())
+        record["measured"]["cell_network"]["sha256"] = "0" * 64
+        (tmp_path / "disc" / "result.json").write_text(json.dumps(record))
+        (again,) = score_files([disc], model=bundle, mpp=0.5, out=tmp_path)
+        assert again.measured.cell_network.sha256 != "0" * 64
         score_files([disc], model=bundle, mpp=0.4, out=tmp_path)
         assert (tmp_path / "disc" / "result.json").stat().st_mtime_ns != before
 

@@ -17,6 +17,7 @@ from lowpower.models import Bundle, load_bundle
 from lowpower.scoring._attachments import Attachments, remove_attachments, write_attachments
 from lowpower.scoring._folders import control_for, folders_of, write_table
 from lowpower.scoring._measure_slide import FieldProgress
+from lowpower.scoring._measured import cell_network
 from lowpower.scoring._page import render_results
 from lowpower.scoring._result import Result
 from lowpower.scoring._score import model_identity, score
@@ -110,6 +111,7 @@ def _finished(file: Path, folder: Path, request: _Request) -> Result | None:
         and result.software_version == lowpower.__version__
         and result.forced == request.force
         and result.was_measured == request.measure
+        and _same_cells(result)
         and result.control == control_name(request.control_of(file))
         and (result.mpp == mpp if mpp is not None else result.mpp_source != "option")
         and (folder / "overlay.png").exists()
@@ -117,6 +119,12 @@ def _finished(file: Path, folder: Path, request: _Request) -> Result | None:
     if not same_request or not file.is_file() or sha256_of(file) != result.slide_sha256:
         return None
     return result.attach(Attachments(folder))
+
+
+def _same_cells(result: Result) -> bool:
+    """Whether what was measured, if anything, was measured with the cell network that is here."""
+    told = result.measured
+    return told is None or told.mpp is None or told.cell_network == cell_network()
 
 
 def _score_one(file: Path, folder: Path, request: _Request) -> Result:

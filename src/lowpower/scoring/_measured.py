@@ -8,14 +8,16 @@ import numpy as np
 from pydantic import Field
 
 from lowpower.scoring._record import NOTICE, QualityRecord, Record
-from lowpower.stain import Cells, Measurement, NuclearScore
+from lowpower.stain import Cells, Measurement, NuclearScore, cell_network_identity
 
 __all__ = [
     "Areas",
+    "CellNetwork",
     "Deciding",
     "Measured",
     "MeasuredSlide",
     "Stains",
+    "cell_network",
     "least_grade",
     "measured_of",
     "state_of",
@@ -51,6 +53,14 @@ class Stains(Record):
     source: str = Field(description="Which of the two were measured here, and which are Ruifrok's.")
 
 
+class CellNetwork(Record):
+    """The network that found nuclei and stained membranes; what follows from them is by rule."""
+
+    name: str
+    sha256: str = Field(description="SHA-256 of its weights' file.")
+    recipe: str = Field(description="What made it, and on what.")
+
+
 class Areas(Record):
     """Shares of the tissue's area by DAB OD; they describe and do not score."""
 
@@ -84,6 +94,9 @@ class Measured(Record):
     stains: Stains | None = None
     threshold: float | None = Field(None, description="DAB OD asked of a stained membrane or nucleus here.")
     mpp: float | None = Field(None, description="um/px the cells were measured at; none without cells.")
+    cell_network: CellNetwork | None = Field(
+        None, description="Which network found the cells; none without cells, and in older records."
+    )
     notes: tuple[str, ...] = Field((), description="What could not be measured or should be doubted.")
 
 
@@ -160,8 +173,15 @@ def measured_of(measurement: Measurement) -> Measured:
         stains=stains,
         threshold=measurement.background.threshold if measurement.background is not None else None,
         mpp=measurement.mpp,
+        cell_network=None if measurement.cells is None else cell_network(),
         notes=measurement.notes,
     )
+
+
+def cell_network() -> CellNetwork:
+    """The network that this software finds cells with."""
+    identity = cell_network_identity()
+    return CellNetwork(name=identity.name, sha256=identity.sha256, recipe=identity.recipe)
 
 
 def state_of(measured: Measured) -> tuple[Literal["ok", "refused"], str | None]:

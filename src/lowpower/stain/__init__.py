@@ -1,5 +1,6 @@
 """Stain as measured, without labels: optical density, stain vectors, what a slide is stained with."""
 
+from lowpower.stain._cell_identity import CellNetworkIdentity, cell_network_identity
 from lowpower.stain._cells import Cells
 from lowpower.stain._clipping import clipping
 from lowpower.stain._density import (
@@ -38,6 +39,7 @@ __all__ = [
     "RUIFROK_H",
     "STAIN_CODES",
     "AllredScore",
+    "CellNetworkIdentity",
     "Cells",
     "DabAreas",
     "Her2Score",
@@ -50,6 +52,7 @@ __all__ = [
     "StainVectors",
     "Subtype",
     "allred",
+    "cell_network_identity",
     "clipping",
     "er_status",
     "estimate_stains",

@@ -17,11 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from lowpower.stain._cell_identity import WEIGHTS
 from lowpower.stain._nuclei_rays import Floats
 
 __all__ = ["CellNetwork", "drawn_maps"]
-
-_WEIGHTS = "cell_network.safetensors"
 
 
 class _Block(nn.Sequential):
@@ -92,7 +91,7 @@ def drawn_maps(stains: Floats) -> Floats:
 @lru_cache(maxsize=1)
 def _network() -> CellNetwork:
     network = CellNetwork()
-    with resources.as_file(resources.files("lowpower.stain") / _WEIGHTS) as path:
+    with resources.as_file(resources.files("lowpower.stain") / WEIGHTS) as path:
         network.load_state_dict(load_file(Path(path)))
     network.eval()
     for block in network.modules():

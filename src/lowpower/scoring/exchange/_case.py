@@ -14,7 +14,7 @@ from lowpower.errors import ConfigError
 from lowpower.scoring._measured import Measured, MeasuredSlide
 from lowpower.scoring._result import Result
 
-__all__ = ["Case", "find_records", "read_case"]
+__all__ = ["Case", "cells_by", "find_records", "read_case"]
 
 _NAMES = ("result.json", "measurement.json")
 
@@ -64,6 +64,14 @@ class Case:
     def row(self) -> Mapping[str, Any]:
         """One flat row of a table."""
         return self.record.summary_row()
+
+
+def cells_by(measured: Measured) -> tuple[str, ...]:
+    """One sentence on the network that found the cells, where one did and the record says so."""
+    network = measured.cell_network
+    if network is None:
+        return ()
+    return (f"Cells found by {network.name}, weights SHA-256 {network.sha256} ({network.recipe}).",)
 
 
 def find_records(given: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lowpower.files import write_bytes
-from lowpower.scoring.exchange._case import Case
+from lowpower.scoring.exchange._case import Case, cells_by
 from lowpower.scoring.exchange._codes import (
     AGREEMENT,
     DECISION,
@@ -141,7 +141,7 @@ def _groups(case: Case, sources: list[Dataset]) -> list[Any]:
         groups.append(
             _group(
                 case, sources, "measurement", ("lowpower measure", version), numbers, answers,
-                [measured.sentence, *measured.notes],
+                [measured.sentence, *measured.notes, *cells_by(measured)],
             )
         )  # fmt: skip
     return groups

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lowpower.files import write_text
-from lowpower.scoring.exchange._case import Case
+from lowpower.scoring.exchange._case import Case, cells_by
 from lowpower.scoring.exchange._codes import (
     AGREEMENT,
     DECISION,
@@ -122,7 +122,9 @@ def _measurement(case: Case, identity: Identity) -> dict[str, Any] | None:
         **_observation(case, identity, "measurement", [main]),
         **value,
         "method": _concept(STAINING, text="cells measured on the stained slide, scored by rule"),
-        "note": [{"text": text} for text in (case.record.notice, told.sentence, *told.notes)],
+        "note": [
+            {"text": text} for text in (case.record.notice, told.sentence, *told.notes, *cells_by(told))
+        ],
         "component": [
             {"code": _concept(term), "valueQuantity": _quantity(number, unit)}
             for term, number, unit in numbers

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from lowpower.files import write_bytes
-from lowpower.scoring.exchange._case import Case
+from lowpower.scoring.exchange._case import Case, cells_by
 from lowpower.scoring.exchange._identity import Identity
 
 if TYPE_CHECKING:
@@ -146,7 +146,8 @@ def _small_print(case: Case) -> list[str]:
         model = [
             f"Model {name}, weights SHA-256 {scored.model.sha256}. Trained on: {scored.model.trained_on}"
         ]
-    return [*model, f"Software lowpower {case.record.software_version}. Limits: {_LIMITS}"]
+    cells = cells_by(case.measured) if case.measured is not None else ()
+    return [*model, *cells, f"Software lowpower {case.record.software_version}. Limits: {_LIMITS}"]
 
 
 def _pictures(canvas: Canvas, top: float, case: Case, room: float) -> float:
