@@ -12,7 +12,8 @@ from skimage.data import immunohistochemistry
 from tests.tissue.tissue_truth import CORES, core_image, imprint
 
 from lowpower.slides import open_slide
-from lowpower.stain import RUIFROK_DAB, RUIFROK_E, RUIFROK_H, clipping, stain_quality, to_rgb
+from lowpower.stain import RUIFROK_DAB, RUIFROK_E, RUIFROK_H, StainVectors, clipping, stain_quality, to_rgb
+from lowpower.stain._quality import vector_quality
 from lowpower.tissue import find_tissue, tissue_mask
 
 WHITE = (240.0, 240.0, 240.0)
@@ -78,3 +79,17 @@ def test_clipping_is_judged_in_base_pixels_by_the_table(
     with open_slide(tmp_path / "slide.png", mpp=0.5) as slide:
         flags = clipping(slide, find_tissue(slide, mask=tissue))
     assert [(flag.code, flag.effect) for flag in flags] == expected
+
+
+def test_stains_too_alike_to_be_told_apart_are_warned_of() -> None:
+    def apart(degrees: float) -> StainVectors:
+        turned = RUIFROK_DAB - (RUIFROK_DAB @ RUIFROK_H) * RUIFROK_H
+        turned = turned / np.linalg.norm(turned)
+        angle = np.radians(degrees)
+        dab = np.asarray(np.cos(angle) * RUIFROK_H + np.sin(angle) * turned, np.float32)
+        return StainVectors(RUIFROK_H, dab, "measured", 1000)
+
+    assert vector_quality(apart(30)) == ()
+    (flag,) = vector_quality(apart(20))
+    assert (flag.code, flag.effect) == ("alike_stains", "warn")
+    assert "20 degrees apart" in flag.message

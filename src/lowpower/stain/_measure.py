@@ -18,7 +18,7 @@ from lowpower.stain._measure_grade import Background, grade_cells
 from lowpower.stain._measure_regions import inside_regions, read_regions
 from lowpower.stain._measure_stream import COARSEST_MPP, Progress, cells_of, in_mask, scale_of
 from lowpower.stain._nuclear import NuclearScore, nuclear_score
-from lowpower.stain._quality import STAIN_CODES, stain_quality
+from lowpower.stain._quality import STAIN_CODES, stain_quality, vector_quality
 from lowpower.stain._rules import Her2Score, Her2Shares, her2_score
 from lowpower.stain._vectors import StainVectors
 from lowpower.tissue import CHECKS, QCFlag, Tissue, find_tissue
@@ -140,8 +140,9 @@ def measure(
     wrong = _refusal(flags, mask)
     if wrong is not None:
         return _nothing(marker, wrong)
-    notes = tuple(flag.message for flag in flags if flag.effect == "warn")
     scale = scale_of(slide, tissue)
+    flags = (*flags, *vector_quality(scale.vectors))
+    notes = tuple(flag.message for flag in flags if flag.effect == "warn")
     areas = _dab_areas(image, mask, tissue, scale.vectors)
     if slide.mpp > COARSEST_MPP:
         limit = f"cells need {COARSEST_MPP:g} um/px or finer"

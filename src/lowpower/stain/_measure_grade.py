@@ -21,9 +21,9 @@ _BODY = 0.5
 """Share of a cell body's DAB that is taken off its membrane's: what lies above and below it."""
 _ENOUGH_CELLS = 30
 _STAINED = 0.12
-_COMPLETE = 0.65
-_WEAK = 0.12
-_INTENSE = 0.45
+_COMPLETE = 0.70
+_WEAK = 0.10
+_INTENSE = 0.55
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ def grade_cells(
     """Kind and class of every cell of a slide.
 
     A ray is stained where the membrane map shows 0.054 OD on it. From 12 % of its rays a membrane is
-    stained at all, from 65 % complete (what crowds or crosses it hides the rest); complete and of at least
-    0.45 OD over half of its cell body's it is intense, below 0.12 barely perceptible. Set on simulated
+    stained at all, from 70 % complete (what crowds or crosses it hides the rest); complete and of at least
+    0.55 OD over half of its cell body's it is intense, below 0.10 barely perceptible. Set on simulated
     slides.
 
     Args:

@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from lowpower.stain._density import RUIFROK_DAB, RUIFROK_H, optical_density, unmix
 from lowpower.stain._look import StainLook, looks_like
+from lowpower.stain._vectors import StainVectors
 from lowpower.tissue import CHECKS, QCFlag
 
-__all__ = ["STAIN_CODES", "stain_quality"]
+__all__ = ["STAIN_CODES", "stain_quality", "vector_quality"]
 
 STAIN_CODES: Final = frozenset({"greyscale", "dark_field", "unexpected_stain"})
 """Flags that say: this is no haematoxylin and DAB in bright field."""
@@ -62,6 +63,16 @@ def stain_quality(
         if effect is not None:
             flags.append(QCFlag(code, message, effect))
     return tuple(flags)
+
+
+def vector_quality(vectors: StainVectors) -> tuple[QCFlag, ...]:
+    """Judge whether a slide's two stains can be told apart: the closer, the more unmixing makes of noise."""
+    apart = vectors.apart
+    effect = CHECKS["alike_stains"].effect(apart)
+    if effect is None:
+        return ()
+    message = f"haematoxylin and DAB look alike here ({apart:.0f} degrees apart): how brown is uncertain."
+    return (QCFlag("alike_stains", message, effect),)
 
 
 def _weak(darkness: NDArray[np.float32]) -> tuple[float, str]:

@@ -42,6 +42,11 @@ class StainVectors:
         """(2, 3), haematoxylin then DAB, as `unmix` takes it."""
         return np.stack([self.hematoxylin, self.dab])
 
+    @property
+    def apart(self) -> float:
+        """Degrees between the two; Ruifrok's are 37."""
+        return _degrees(self.hematoxylin, self.dab)
+
 
 def estimate_stains(
     od: NDArray[np.floating], mask: NDArray[np.bool_] | None = None, *, faintest: float = 0.12
