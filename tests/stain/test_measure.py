@@ -51,6 +51,21 @@ def test_her2_by_the_drawing(tmp_path: Path, look: dict[str, float], score: str)
     assert result.sentence().startswith(f"measured {score}")
 
 
+def test_a_laboratory_says_how_dark_its_intense_membranes_are(tmp_path: Path) -> None:
+    known = _measured(tmp_path, draw_cells(membrane=0.5).image)
+    assert known.her2 is not None
+    assert known.membrane_od is not None
+    assert known.her2.score == "2+"  # a pale laboratory's 3+
+    told = _measured(tmp_path, draw_cells(membrane=0.5).image, intense_od=0.8 * known.membrane_od)
+    assert told.her2 is not None
+    assert told.her2.score == "3+"
+    assert told.membrane_od == known.membrane_od
+    assert told.intense_od == pytest.approx(0.8 * known.membrane_od)
+    assert _measured(tmp_path, draw_cells().image).membrane_od is None
+    with pytest.raises(ValueError, match="optical density"):
+        _measured(tmp_path, draw_cells().image, intense_od=0.0)
+
+
 def test_shares_follow_the_share_of_stained_cells(tmp_path: Path) -> None:
     # Stained cells far enough apart not to lend each other a membrane.
     result = _measured(tmp_path, draw_cells(membrane=1.0, stained_every=3, spacing_um=17.0).image)

@@ -37,6 +37,13 @@ def command(
         typer.Option(help="Tissue as you drew it: a PNG over the whole slide, GeoJSON, or a folder of such."),
     ] = None,
     control: Control = "auto",
+    intense_od: Annotated[
+        float | None,
+        typer.Option(
+            help="HER2: DAB OD from which a complete membrane is intense: 0.8 times the membrane_od that "
+            "measurement.json gives for tissue known to be 3+, stained and scanned like yours."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for pictures and records.")] = Path("lowpower-measured"),
     json_lines: JsonLines = False,
 ) -> None:
@@ -51,7 +58,7 @@ def command(
     from lowpower.engine import default_workers
     from lowpower.scoring import MeasuredSlide, MeasureOptions, measure_files
 
-    options = MeasureOptions(marker.value, mpp, regions, mask, default_workers(), control)
+    options = MeasureOptions(marker.value, mpp, regions, mask, default_workers(), control, intense_od)
     with progress_bar() as bar:
         slides = bar.add_task("slides", total=len(files))
         fields = bar.add_task("fields", total=None)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import lowpower
-from lowpower.errors import LowpowerError, OutputError
+from lowpower.errors import ConfigError, LowpowerError, OutputError
 from lowpower.files import atomic_path, make_folder, write_text
 from lowpower.scoring._attachments import remove_attachments, write_attachments
 from lowpower.scoring._folders import control_for, file_for, folders_of, write_table
@@ -20,11 +20,13 @@ from lowpower.scoring._page import render_measurements
 from lowpower.scoring._quality import flag_records
 from lowpower.scoring._record import QualityRecord
 from lowpower.slides import Slide, open_slide
-from lowpower.stain import Marker, read_regions
+from lowpower.stain import INTENSE_OD, Marker, read_regions
 from lowpower.tissue import Tissue, control_name, find_tissue
 from lowpower.views import read_tissue_mask
 
 __all__ = ["MeasureOptions", "measure_files"]
+
+_LEAST_OD, _MOST_OD = 0.1, 2.0
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class MeasureOptions:
         mask: Tissue as its owner drew it: a PNG over the whole slide or QuPath's GeoJSON, or such a folder.
         workers: Threads that measure one slide.
         control: On-slide control tissue, left out: as `find_tissue` takes it, or a folder as for `mask`.
+        intense_od: HER2: DAB OD from which a complete membrane is intense; the usual one if None.
     """
 
     marker: Marker = "HER2"
@@ -46,6 +49,7 @@ class MeasureOptions:
     mask: Path | None = None
     workers: int = 1
     control: str = "auto"
+    intense_od: float | None = None
 
 
 def measure_files(
@@ -69,9 +73,11 @@ def measure_files(
         One record a file, in order; refused and failed ones say why.
 
     Raises:
-        ConfigError: the regions are one file for all slides and no valid GeoJSON.
+        ConfigError: `intense_od` fits no stain or marker, or the regions are one file for all slides and no
+            valid GeoJSON.
         OutputError: results cannot be written; nothing more is tried then.
     """
+    _check_intense(options)
     if options.regions is not None and not options.regions.is_dir():
         read_regions(options.regions)  # told before any work
     out = make_folder(out)
@@ -87,6 +93,19 @@ def measure_files(
     write_table(out / "measurements.csv", [record.summary_row() for record in records])
     write_text(out / "report.html", render_measurements(records, folders, out))
     return records
+
+
+def _check_intense(options: MeasureOptions) -> None:
+    asked = options.intense_od
+    if asked is None:
+        return
+    if options.marker != "HER2":
+        raise ConfigError(f"--intense-od is about HER2's membranes, and the marker is {options.marker}.")
+    if not _LEAST_OD <= asked <= _MOST_OD:
+        raise ConfigError(
+            f"--intense-od {asked:g} is no optical density of an intense membrane: give {_LEAST_OD:g} to "
+            f"{_MOST_OD:g} (usual: {INTENSE_OD:g}; 0.8 times the membrane_od of known 3+ tissue)."
+        )
 
 
 def _measure_one(
@@ -131,7 +150,9 @@ def _measured_slide(
     drawn = None if about["mask"] is None else read_tissue_mask(about["mask"], slide.size)
     control = control_for(options.control, slide.path)
     tissue = find_tissue(slide, mask=drawn, control=control)
-    request = MeasureRequest(options.marker, about["regions"], options.workers, progress=progress)
+    request = MeasureRequest(
+        options.marker, about["regions"], options.intense_od, options.workers, progress=progress
+    )
     record, made = measure_slide(slide, tissue, request)
     write_attachments(folder, made)
     state, code = state_of(record)

@@ -19,7 +19,7 @@ from lowpower.scoring._geojson import annotation, mask_annotations
 from lowpower.scoring._measured import Measured, least_grade, measured_of
 from lowpower.scoring._record import NOTICE
 from lowpower.slides import Slide
-from lowpower.stain import Cells, Marker, inside_regions, measure, read_regions
+from lowpower.stain import INTENSE_OD, Cells, Marker, inside_regions, measure, read_regions
 from lowpower.tissue import Tissue
 
 __all__ = ["FieldProgress", "MeasureRequest", "measure_slide"]
@@ -38,6 +38,7 @@ class MeasureRequest:
     Attributes:
         marker: What was stained.
         regions: GeoJSON of its tumour regions.
+        intense_od: HER2: DAB OD from which a complete membrane is intense; the usual one if None.
         workers: Threads.
         picture: Also draw the cells.
         progress: Called with fields done and fields in all.
@@ -45,6 +46,7 @@ class MeasureRequest:
 
     marker: Marker
     regions: str | Path | None = None
+    intense_od: float | None = None
     workers: int = 1
     picture: bool = True
     progress: FieldProgress | None = None
@@ -62,7 +64,13 @@ def measure_slide(slide: Slide, tissue: Tissue, request: MeasureRequest) -> tupl
         polygons = read_regions(request.regions)
         _check_regions(slide, polygons, str(request.regions))
     measurement = measure(
-        slide, request.marker, tissue, request.regions, workers=request.workers, progress=request.progress
+        slide,
+        request.marker,
+        tissue,
+        request.regions,
+        intense_od=INTENSE_OD if request.intense_od is None else request.intense_od,
+        workers=request.workers,
+        progress=request.progress,
     )
     record = measured_of(measurement)
     features = mask_annotations(tissue.mask, slide.size, "Tissue")

@@ -93,6 +93,12 @@ class Measured(Record):
     areas: Areas | None = None
     stains: Stains | None = None
     threshold: float | None = Field(None, description="DAB OD asked of a stained membrane or nucleus here.")
+    membrane_od: float | None = Field(
+        None, description="HER2: median DAB OD of complete membranes; none for fewer than 30 such cells."
+    )
+    intense_od: float | None = Field(
+        None, description="HER2: DAB OD from which a complete membrane counted as intense here."
+    )
     mpp: float | None = Field(None, description="um/px the cells were measured at; none without cells.")
     cell_network: CellNetwork | None = Field(
         None, description="Which network found the cells; none without cells, and in older records."
@@ -172,6 +178,8 @@ def measured_of(measurement: Measurement) -> Measured:
         areas=Areas(weak=areas.weak, moderate=areas.moderate, strong=areas.strong) if areas else None,
         stains=stains,
         threshold=measurement.background.threshold if measurement.background is not None else None,
+        membrane_od=measurement.membrane_od,
+        intense_od=measurement.intense_od,
         mpp=measurement.mpp,
         cell_network=None if measurement.cells is None else cell_network(),
         notes=measurement.notes,

@@ -15,6 +15,7 @@ from lowpower.stain._density import (
 from lowpower.stain._look import StainLook, looks_like
 from lowpower.stain._measure import DabAreas, Heterogeneity, Measurement, measure
 from lowpower.stain._measure_field import Marker
+from lowpower.stain._measure_grade import INTENSE_OD
 from lowpower.stain._measure_regions import inside_regions, read_regions
 from lowpower.stain._nuclear import NuclearScore
 from lowpower.stain._quality import STAIN_CODES, stain_quality
@@ -34,6 +35,7 @@ from lowpower.stain._rules import (
 from lowpower.stain._vectors import StainVectors, estimate_stains
 
 __all__ = [
+    "INTENSE_OD",
     "RUIFROK_DAB",
     "RUIFROK_E",
     "RUIFROK_H",

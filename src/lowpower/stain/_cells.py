@@ -35,7 +35,7 @@ class Cells:
         nuclear_dab: DAB OD in the nucleus.
         body_dab: DAB OD between nucleus and membrane.
         completeness: Stained share of the membrane, 0..1.
-        density: DAB OD of the stained membrane over that of the nucleus; 0 where nothing is stained.
+        density: DAB OD of the stained membrane over half of the cell body's; 0 where nothing is stained.
         grade: For HER2 0 none, 1 faint or incomplete, 2 weak to moderate complete, 3 intense complete;
             for nuclear markers 0 none, 1 weak, 2 moderate, 3 strong.
     """

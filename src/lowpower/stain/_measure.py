@@ -14,7 +14,7 @@ from lowpower.slides import Slide
 from lowpower.stain._cells import TUMOUR, Cells
 from lowpower.stain._clipping import clipping
 from lowpower.stain._measure_field import Marker, stain_maps
-from lowpower.stain._measure_grade import Background, grade_cells
+from lowpower.stain._measure_grade import INTENSE_OD, Background, grade_cells, usual_complete
 from lowpower.stain._measure_regions import inside_regions, read_regions
 from lowpower.stain._measure_stream import COARSEST_MPP, Progress, cells_of, in_mask, scale_of
 from lowpower.stain._nuclear import NuclearScore, nuclear_score
@@ -73,6 +73,8 @@ class Measurement:
         heterogeneity: Of HER2.
         areas: DAB by area.
         background: What unstainable cells show here.
+        membrane_od: HER2: median DAB OD of the complete membranes of counted cells; None for fewer than 30.
+        intense_od: HER2: DAB OD from which a complete membrane counted as intense.
         cells: Every cell; None where none was looked for.
         notes: What could not be measured or should be doubted, one sentence each.
     """
@@ -88,6 +90,8 @@ class Measurement:
     heterogeneity: Heterogeneity | None
     areas: DabAreas | None
     background: Background | None
+    membrane_od: float | None
+    intense_od: float | None
     cells: Cells | None
     notes: tuple[str, ...]
 
@@ -107,6 +111,7 @@ def measure(
     tissue: Tissue | None = None,
     regions: str | Path | Mapping[str, Any] | None = None,
     *,
+    intense_od: float = INTENSE_OD,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Measurement:
@@ -117,6 +122,8 @@ def measure(
         marker: What was stained.
         tissue: Where the tissue is; found if None.
         regions: Tumour regions, GeoJSON polygons in base pixels: only cells inside count.
+        intense_od: HER2: DAB OD from which a complete membrane is intense; 0.8 times the `membrane_od` of
+            tissue known to be 3+, stained and scanned alike.
         workers: Threads.
         progress: Called with fields done and fields in all.
 
@@ -126,10 +133,12 @@ def measure(
     Raises:
         NoTissueError: if there is none.
         ConfigError: if `regions` cannot be used, or lie outside the slide's tissue.
-        ValueError: if `marker` is not one of HER2, ER, PR, Ki-67.
+        ValueError: if `marker` is not one of HER2, ER, PR, Ki-67, or `intense_od` not above 0.
     """
     if marker not in get_args(Marker):
         raise ValueError(f"marker {marker!r} is not one of {', '.join(get_args(Marker))}")
+    if not intense_od > 0:
+        raise ValueError(f"intense_od {intense_od} is no optical density above 0")
     polygons = None if regions is None else read_regions(regions)
     tissue = find_tissue(slide) if tissue is None else tissue
     image = slide.read(tissue.box, max(_AREA_UM, slide.mpp))
@@ -155,19 +164,23 @@ def measure(
         if not in_region.any():
             note = "the regions hold no cell on this slide's tissue: are they in base pixels of this slide?"
             return _nothing(marker, note, scale.vectors, areas)
-    cells, background = grade_cells(found, marker, slide.mpp, in_region)
+    cells, background = grade_cells(found, marker, slide.mpp, in_region, intense_od=intense_od)
     counted = cells.kind == TUMOUR
     if in_region is not None:
         counted &= in_region
-    return _scored(marker, mpp, scale.vectors, areas, cells, counted, background, notes, slide.mpp)
+    return _scored(
+        marker, mpp, scale.vectors, areas, cells, counted, background, notes, slide.mpp, intense_od
+    )
 
 
 def _scored(
     marker: Marker, mpp: Mpp, vectors: StainVectors, areas: DabAreas, cells: Cells,
     counted: NDArray[np.bool_], background: Background, notes: tuple[str, ...], base_mpp: float,
+    intense_od: float,
 ) -> Measurement:  # fmt: skip
     count = int(counted.sum())
     her2 = shares = h_score = nuclear = heterogeneity = None
+    membrane_od = usual_complete(cells, counted) if marker == "HER2" else None
     few = CHECKS["few_tumour_cells"]
     if few.effect(count) == "refuse":
         word = "no" if count == 0 else f"only {count}"
@@ -194,6 +207,8 @@ def _scored(
         heterogeneity,
         areas,
         background,
+        membrane_od,
+        intense_od if marker == "HER2" else None,
         cells,
         notes,
     )
@@ -202,7 +217,9 @@ def _scored(
 def _nothing(
     marker: Marker, note: str, vectors: StainVectors | None = None, areas: DabAreas | None = None
 ) -> Measurement:
-    return Measurement(marker, None, vectors, 0, None, None, None, None, None, areas, None, None, (note,))
+    return Measurement(
+        marker, None, vectors, 0, None, None, None, None, None, areas, None, None, None, None, (note,)
+    )
 
 
 def _mask_on(tissue: Tissue, slide: Slide, shape: tuple[int, ...]) -> NDArray[np.bool_]:

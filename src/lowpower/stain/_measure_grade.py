@@ -13,7 +13,7 @@ from lowpower.stain._measure_field import FieldCells, Marker
 from lowpower.stain._nuclear import nuclear_grades
 from lowpower.stain._nuclei_rays import Floats
 
-__all__ = ["Background", "grade_cells"]
+__all__ = ["INTENSE_OD", "Background", "grade_cells", "usual_complete"]
 
 _LEAST_OD = 0.054
 """A ray crosses a stained membrane where the membrane map shows this much DAB."""
@@ -23,7 +23,10 @@ _ENOUGH_CELLS = 30
 _STAINED = 0.12
 _COMPLETE = 0.70
 _WEAK = 0.10
-_INTENSE = 0.55
+INTENSE_OD = 0.55
+"""A complete membrane is intense from this DAB OD on over half of its cell body's, unless a laboratory says
+otherwise: laboratories and scanners differ by more than twice."""
+_FEWEST_COMPLETE = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,18 @@ class Background:
 
 
 def grade_cells(
-    found: FieldCells, marker: Marker, base_mpp: float, in_region: NDArray[np.bool_] | None = None
+    found: FieldCells,
+    marker: Marker,
+    base_mpp: float,
+    in_region: NDArray[np.bool_] | None = None,
+    *,
+    intense_od: float = INTENSE_OD,
 ) -> tuple[Cells, Background]:
     """Kind and class of every cell of a slide.
 
     A ray is stained where the membrane map shows 0.054 OD on it. From 12 % of its rays a membrane is
     stained at all, from 70 % complete (what crowds or crosses it hides the rest); complete and of at least
-    0.55 OD over half of its cell body's it is intense, below 0.10 barely perceptible. Set on simulated
+    `intense_od` over half of its cell body's it is intense, below 0.10 barely perceptible. Set on simulated
     slides.
 
     Args:
@@ -58,6 +66,7 @@ def grade_cells(
         marker: What was stained.
         base_mpp: um/px of level 0.
         in_region: (N,) bool, cells inside the user's tumour regions.
+        intense_od: DAB OD from which a complete membrane is intense.
     """
     kind = kinds_of(found.tumour, found.diameter, found.elongation, found.darkness, in_region=in_region)
     others = kind != TUMOUR
@@ -69,7 +78,7 @@ def grade_cells(
         grade = (completeness >= _STAINED).astype(np.uint8)
         complete = completeness >= _COMPLETE
         grade[complete & (density >= _WEAK)] = 2
-        grade[complete & (density >= _INTENSE)] = 3
+        grade[complete & (density >= intense_od)] = 3
     else:
         background = _nuclear_background(found, others)
         completeness = density = np.zeros(len(found.xy), np.float32)
@@ -80,6 +89,15 @@ def grade_cells(
         found.body_dab, completeness, density, grade,
     )  # fmt: skip
     return cells, background
+
+
+def usual_complete(cells: Cells, counted: NDArray[np.bool_]) -> float | None:
+    """Median membrane DAB OD of the counted cells whose membrane is complete; None for fewer than 30.
+
+    On tissue known to be 3+ it says how dark this laboratory and scanner make an intense membrane.
+    """
+    density = cells.density[counted & (cells.completeness >= _COMPLETE)]
+    return float(np.median(density)) if len(density) >= _FEWEST_COMPLETE else None
 
 
 def _membrane_density(found: FieldCells, on: NDArray[np.bool_]) -> Floats:
