@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,11 +33,13 @@ def clipping(slide: Slide, tissue: Tissue) -> tuple[QCFlag, ...]:
         box = Box(x - half, y - half, _FIELD_PIXELS, _FIELD_PIXELS).clipped(*slide.size)
         if box is None:
             continue
-        image = slide.read(box, slide.mpp)[_on(tissue, box, across, down)]
-        low, high = image.min(axis=1), image.max(axis=1)
-        black += int(np.count_nonzero(low == 0))
-        white += int(np.count_nonzero((high == 255) & (low < 255 - _COLOURED)))
-        pixels += len(image)
+        # Split first: numpy's own minimum over three interleaved channels takes ten times as long.
+        red, green, blue = cv2.split(slide.read(box, slide.mpp))
+        low, high = cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
+        on = _on(tissue, box, across, down)
+        black += int(np.count_nonzero((low == 0) & on))
+        white += int(np.count_nonzero((high == 255) & (low < 255 - _COLOURED) & on))
+        pixels += int(np.count_nonzero(on))
     dark, bright = black / max(pixels, 1), white / max(pixels, 1)
     said = (
         ("clipped", dark, f"{dark:.1%} of the tissue's pixels are clipped to black in a channel: intense "
