@@ -51,6 +51,14 @@ def test_her2_by_the_drawing(tmp_path: Path, look: dict[str, float], score: str)
     assert result.sentence().startswith(f"measured {score}")
 
 
+def test_brown_in_the_wrong_place_asks_which_marker_it_is(tmp_path: Path) -> None:
+    membranes, nuclei = draw_cells(membrane=0.8, nucleus_um=8.0).image, draw_cells(nuclear=0.5).image
+    for image, right, wrong in ((membranes, "HER2", "ER"), (nuclei, "ER", "HER2")):
+        assert not any("stained for" in note for note in _measured(tmp_path, image, marker=right).notes)
+        (note,) = (n for n in _measured(tmp_path, image, marker=wrong).notes if "stained for" in n)
+        assert note.endswith(f"is this slide stained for {wrong}?")
+
+
 def test_a_laboratory_says_how_dark_its_intense_membranes_are(tmp_path: Path) -> None:
     known = _measured(tmp_path, draw_cells(membrane=0.5).image)
     assert known.her2 is not None

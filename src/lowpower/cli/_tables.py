@@ -43,8 +43,9 @@ def print_measurements(console: Console, records: Sequence[MeasuredSlide]) -> No
     title = f"{markers} measured. Research use only: not a medical device."
     table = Table(title=title, title_justify="left")
     table.add_column("slide", overflow="fold", min_width=12)
-    for name in ("state", "score", "stained", "H", "cells", "nearest"):
+    for name in ("state", "score", "stained", "H", "cells"):
         table.add_column(name, no_wrap=True)
+    table.add_column("nearest", overflow="fold")
     for record in records:
         told = record.measured
         deciding = told.deciding if told is not None else None

@@ -132,7 +132,8 @@ def draw_cells(
         canvas.paste(Image.fromarray(view), (x, top + 24))
         ringed = _ringed(view, cells, classes, field, slide.mpp)
         canvas.paste(Image.fromarray(ringed), (x, top + 24 + _FIELD_PIXELS + _GAP))
-        _mark(draw, field, (right, head), (width / slide.size[0], height / slide.size[1]), number)
+        seen = field.box.clipped(*slide.size) or field.box
+        _mark(draw, seen, (right, head), (width / slide.size[0], height / slide.size[1]), number)
     if fields:
         bottom = top + 24 + 2 * _FIELD_PIXELS + _GAP - 30
         draw.rectangle((_GAP, bottom - 6, _GAP + 110, bottom + 30), fill="white")
@@ -191,10 +192,10 @@ def _ringed(
 
 
 def _mark(
-    draw: ImageDraw.ImageDraw, field: Field, corner: tuple[int, int], scale: tuple[float, float], number: int
+    draw: ImageDraw.ImageDraw, box: Box, corner: tuple[int, int], scale: tuple[float, float], number: int
 ) -> None:
-    x, y = corner[0] + field.box.x * scale[0], corner[1] + field.box.y * scale[1]
-    right, bottom = x + max(6, field.box.width * scale[0]), y + max(6, field.box.height * scale[1])
+    x, y = corner[0] + box.x * scale[0], corner[1] + box.y * scale[1]
+    right, bottom = x + max(6, box.width * scale[0]), y + max(6, box.height * scale[1])
     draw.rectangle((x, y, right, bottom), outline=INK, width=2)
     draw_text(draw, (round(right) + 3, round(y) - 4), str(number + 1), 15, 40)
 

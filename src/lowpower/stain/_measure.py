@@ -18,6 +18,7 @@ from lowpower.stain._measure_grade import INTENSE_OD, Background, grade_cells, u
 from lowpower.stain._measure_regions import inside_regions, read_regions
 from lowpower.stain._measure_stream import COARSEST_MPP, Progress, cells_of, in_mask, scale_of
 from lowpower.stain._nuclear import NuclearScore, nuclear_score
+from lowpower.stain._place import place_quality
 from lowpower.stain._quality import STAIN_CODES, stain_quality, vector_quality
 from lowpower.stain._rules import Her2Score, Her2Shares, her2_score
 from lowpower.stain._vectors import StainVectors
@@ -168,6 +169,7 @@ def measure(
     counted = cells.kind == TUMOUR
     if in_region is not None:
         counted &= in_region
+    notes += tuple(flag.message for flag in place_quality(cells, counted, marker))
     return _scored(
         marker, mpp, scale.vectors, areas, cells, counted, background, notes, slide.mpp, intense_od
     )

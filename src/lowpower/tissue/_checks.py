@@ -72,6 +72,8 @@ _ALL = (
     Check("high_background", "DAB OD of the palest quarter of the tissue", "OD", warn=0.06, judged="stain"),
     Check("alike_stains", "angle between haematoxylin and DAB", "degrees", warn=23, below=True,
           judged="stain"),
+    Check("misplaced_brown", "brown cells browner where the marker does not stain", "share of brown cells",
+          warn=0.5, judged="stain"),
     Check("few_tumour_cells", "tumour-like cells counted", "cells", refuse=50, below=True, judged="stain"),
 )  # fmt: skip
 CHECKS: Final = {check.code: check for check in _ALL}
