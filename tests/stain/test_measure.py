@@ -99,6 +99,13 @@ def test_nuclear_markers(tmp_path: Path, marker: Any) -> None:
     assert marker in result.sentence()
 
 
+@pytest.mark.parametrize("nuclear", [0.3, 0.5, 0.9])
+def test_a_tumour_without_a_blue_nucleus_is_positive(tmp_path: Path, nuclear: float) -> None:
+    result = _measured(tmp_path, draw_cells(nuclear=nuclear).image, marker="ER")
+    assert result.nuclear is not None
+    assert result.nuclear.percent > 95.0
+
+
 def test_fields_do_not_show_in_the_cells(tmp_path: Path) -> None:
     image = draw_cells(rows=16, columns=16, membrane=0.5, share=0.7, stained_every=2).image
     with open_slide(_saved(tmp_path, image), mpp=MPP) as slide:

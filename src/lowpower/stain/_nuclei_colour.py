@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from lowpower.stain._blobs import peaks_of
 from lowpower.stain._density import RUIFROK_DAB, RUIFROK_H, optical_density, unit_vector
 from lowpower.stain._nuclei_rays import Floats, blurred, ray_directions, sample
-from lowpower.stain._vectors import StainVectors
+from lowpower.stain._vectors import LEAST_RED, StainVectors
 
 __all__ = ["with_nuclear_hematoxylin"]
 
@@ -51,7 +51,8 @@ def with_nuclear_hematoxylin(
     direction = difference / np.linalg.norm(difference, axis=1, keepdims=True)
     bluer = direction @ (RUIFROK_H - RUIFROK_DAB)
     vector = unit_vector(np.median(direction[bluer >= np.quantile(bluer, 1 - _BLUEST)], axis=0))
-    if _degrees(vector, RUIFROK_H) > _FURTHEST or _degrees(vector, vectors.dab) < _CLOSEST:
+    brown = vector[0] < LEAST_RED * vector[1] or _degrees(vector, vectors.dab) < _CLOSEST
+    if brown or _degrees(vector, RUIFROK_H) > _FURTHEST:
         return vectors
     source = {"ruifrok": "hematoxylin measured", "dab measured": "measured"}.get(
         vectors.source, vectors.source

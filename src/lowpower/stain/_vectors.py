@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.stain._density import RUIFROK_DAB, RUIFROK_H, unit_vector
 
-__all__ = ["StainVectors", "estimate_stains"]
+__all__ = ["LEAST_RED", "StainVectors", "estimate_stains"]
 
 _MOST_PIXELS = 200_000
 _FEWEST_PIXELS = 200
@@ -18,6 +18,9 @@ _FURTHEST = 18.0
 """Degrees from Ruifrok's vector beyond which an estimate is not believed."""
 _CLOSEST = 20.0
 """Degrees between the two below which they are one stain seen twice."""
+LEAST_RED: Final = 0.85
+"""Red over green OD: haematoxylin has 0.9 to 1.3 (seven real cores: 0.97 to 1.15), nuclei that are brown as
+well less. Where all of them are, they do not say what haematoxylin looks like."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +81,7 @@ def estimate_stains(
     brown = _extreme(stained, RUIFROK_DAB, RUIFROK_H)
     if blue is not None and brown is not None and _degrees(blue, brown) < _CLOSEST:
         blue = brown = None
-    if blue is not None and _degrees(blue, RUIFROK_DAB) < _CLOSEST:
+    if blue is not None and (_degrees(blue, RUIFROK_DAB) < _CLOSEST or blue[0] < LEAST_RED * blue[1]):
         blue = None
     if brown is not None and _degrees(brown, RUIFROK_H) < _CLOSEST:
         brown = None
