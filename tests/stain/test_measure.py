@@ -106,6 +106,14 @@ def test_a_tumour_without_a_blue_nucleus_is_positive(tmp_path: Path, nuclear: fl
     assert result.nuclear.percent > 95.0
 
 
+def test_brown_cytoplasm_does_not_make_a_nucleus_positive(tmp_path: Path) -> None:
+    pale = draw_cells(nuclear=0.18, blush=0.3, stained_every=1).image
+    pale[:, : pale.shape[1] // 2] = draw_cells().image[:, : pale.shape[1] // 2]  # blue nuclei to go by
+    result = _measured(tmp_path, pale, marker="ER")
+    assert result.nuclear is not None
+    assert result.nuclear.percent < 5.0
+
+
 def test_fields_do_not_show_in_the_cells(tmp_path: Path) -> None:
     image = draw_cells(rows=16, columns=16, membrane=0.5, share=0.7, stained_every=2).image
     with open_slide(_saved(tmp_path, image), mpp=MPP) as slide:

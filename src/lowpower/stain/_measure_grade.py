@@ -58,8 +58,8 @@ def grade_cells(
 
     A ray is stained where the membrane map shows 0.054 OD on it. From 12 % of its rays a membrane is
     stained at all, from 70 % complete (what crowds or crosses it hides the rest); complete and of at least
-    `intense_od` over half of its cell body's it is intense, below 0.10 barely perceptible. Set on simulated
-    slides.
+    `intense_od` over half of its cell body's it is intense, below 0.10 barely perceptible. For a nuclear
+    marker a nucleus counts where it is browner than what surrounds it. Set on simulated slides.
 
     Args:
         found: Cells of the slide, microns.
@@ -83,6 +83,8 @@ def grade_cells(
         background = _nuclear_background(found, others)
         completeness = density = np.zeros(len(found.xy), np.float32)
         grade = nuclear_grades(found.nuclear_dab, background.threshold)
+        # Brown cytoplasm shows through its nucleus.
+        grade[found.nuclear_dab < found.body_dab] = 0
     x, y = (found.xy / base_mpp).T
     cells = Cells(
         x, y, found.diameter, found.elongation, found.darkness, found.tumour, kind, found.nuclear_dab,
