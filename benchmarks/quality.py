@@ -6,7 +6,8 @@
 
 control: slides composed of simulated tissue at 8 um/px (`_control_layout.py` says how). found: all control
 tissue left out and no sample; doubtful: nothing left out, and the flag says where it may be; missed: nothing
-left out, nothing said; lost: sample left out. Once with `auto`, once told at which end the control lies.
+left out, nothing said; lost: sample left out. Once with `auto`, once told at which end the control lies,
+or, where there is none, some end all the same.
 `--fit` prints the weights of `lowpower.tissue._signs` as logistic regression on these slides gives them.
 
 batches: the same, slides of one laboratory in batches of 40: auto, then told the end that the batch teaches.
@@ -68,9 +69,9 @@ def count(options: argparse.Namespace) -> None:
         slide = compose(bank, index, held_out=not options.development)
         has = bool(slide.control.any())
         told["auto"][slide.kind, has][judge(slide, find_tissue(slide))] += 1  # type: ignore[arg-type]
-        if has:
-            tissue = find_tissue(slide, control=slide.end)  # type: ignore[arg-type]
-            told["end told"][slide.kind, has][judge(slide, tissue)] += 1
+        end = slide.end if has else ("left", "right", "top", "bottom")[index % 4]
+        tissue = find_tissue(slide, control=end)  # type: ignore[arg-type]
+        told["end told"][slide.kind, has][judge(slide, tissue)] += 1
     show(told)
 
 
@@ -140,7 +141,7 @@ def fit(options: argparse.Namespace) -> None:
             values.append(signs_of(layout, group)[0])
             truth.append(group.members == wanted)
     names = list(values[0])
-    model = LogisticRegression(C=1.0, max_iter=1000)
+    model = LogisticRegression(C=4.0, max_iter=9000)
     model.fit(np.array([[row[name] for name in names] for row in values]), truth)
     print(f"BASE {model.intercept_[0]:.2f}")
     for name, weight in zip(names, model.coef_[0], strict=True):

@@ -239,12 +239,12 @@ def test_real_cores_are_told_apart(real_cores: Path, tmp_path: Path, check: Chec
 def test_where_control_tissue_usually_lies_is_said_if_asked(tmp_path: Path, check: Check) -> None:
     rows = []
     for number in range(6):
-        image = np.full((600, 1500, 3), (235, 234, 244), np.uint8)
-        image[100:500, 700:1300] = tissue(number, 400, 600, brown=0.0)
-        doubtful = number == 5
-        image[150:300, 100:250] = tissue(9 + number, 150, 150, brown=0.0 if doubtful else 1.0)
-        if doubtful:  # as brown as the sample, and not round: it could be either
-            image[150:300, 250:330] = tissue(20, 150, 80, brown=0.0)
+        image = np.full((600, 1700, 3), (235, 234, 244), np.uint8)
+        image[100:500, 1000:1600] = tissue(number, 400, 600, brown=0.0)
+        if number < 5:
+            image[150:450, 50:350] = tissue(9 + number, 300, 300, brown=1.0)
+        else:  # not round, and the rest might as well be the control
+            image[150:450, 50:450] = tissue(20, 300, 400, brown=0.4)
         save(tmp_path / f"{number}.png", image)
         rows.append({"slide": f"{number}.png", "patient": f"P{number}"})
 
@@ -254,7 +254,6 @@ def test_where_control_tissue_usually_lies_is_said_if_asked(tmp_path: Path, chec
     assert (found.control.end, found.control.there, found.control.found) == ("left", 5, 5)
     assert found.doubtful == ("5.png",)
     assert "--control left" in found.control.sentence()
-    assert check(rows).control is None
-    told = check([row | {"control": "left"} for row in rows], find_control=True)
+    told = check([row | {"control": "left"} for row in rows[:1]], find_control=True)
     assert told.control is not None
     assert told.control.found == 0

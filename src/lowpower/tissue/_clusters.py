@@ -8,9 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.tissue._density import brown_od
 from lowpower.tissue._grid import Flags, Plane, shrink
+from lowpower.tissue._makeup import Makeup, makeup_of
 
-__all__ = ["CLUSTER_UM", "Cluster", "Layout", "brown_od", "lay_out"]
+__all__ = ["CLUSTER_UM", "Cluster", "Layout", "lay_out"]
 
 CLUSTER_UM = 32.0
 """Side of the cells that tissue is grouped on."""
@@ -24,8 +26,6 @@ _MOST = 48
 _OCCUPIED = 0.15
 _DARKEST = 0.25
 """Share of a cluster's cells, the brownest, whose mean stands for its stain."""
-# DAB from mean OD and the red-minus-blue axis, by Ruifrok's vectors for haematoxylin and DAB.
-_LIGHTNESS, _RED_BLUE = 0.767, -1.633
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,16 +71,13 @@ class Layout:
         clusters: Without crumbs; empty where there are more than 48.
         gaps: (N, N) shortest distances between them, mm.
         nearest: (h, w) index of the cluster that lies nearest to each cell.
+        makeup: What the tissue of each is like.
     """
 
     clusters: tuple[Cluster, ...]
     gaps: NDArray[np.float64]
     nearest: NDArray[np.int32]
-
-
-def brown_od(off: Plane) -> Plane:
-    """(H, W) DAB OD, by Ruifrok and Johnston's vectors, of (H, W, 3) opponent density."""
-    return np.maximum(_LIGHTNESS * off[..., 0] + _RED_BLUE * off[..., 1], 0.0)
+    makeup: Makeup
 
 
 def lay_out(mask: Flags, off: Plane, mpp: float) -> Layout:
@@ -116,7 +113,7 @@ def lay_out(mask: Flags, off: Plane, mpp: float) -> Layout:
         gaps[index] = [float(distance[other.cells].min()) for other in clusters]
         closer = distance < closest
         nearest[closer], closest[closer] = index, distance[closer]
-    return Layout(clusters, gaps, nearest)
+    return Layout(clusters, gaps, nearest, makeup_of(mask, off, mpp, nearest, len(clusters)))
 
 
 def _cluster(cells: Flags, area: float, brown: Plane, side: float, reach: int) -> Cluster:

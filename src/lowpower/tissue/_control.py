@@ -6,6 +6,7 @@ Dropping sample is worse than scoring a control: what could be either is left in
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 from typing import Final
 
 from lowpower.tissue._clusters import Layout
@@ -17,13 +18,13 @@ __all__ = ["ControlSearch", "search_control"]
 _NEAREST_MM = 0.35
 """A control lies at least this far from the sample."""
 _SMALLEST_MM2, _LARGEST_MM2 = 0.15, 45.0
-"""Area of one piece of control tissue."""
+"""Area of one piece of control tissue; half of an array's cores may be torn or too pale to see whole."""
 _SURE_NAMED: Final = 0.5
-_SURE: Final = 0.9
+_SURE: Final = 0.7
 """Chance from which control tissue is left out, with and without something beside its place that marks it."""
 _SAID: Final = 0.2
 """The same where the user has said at which end it lies."""
-_DOUBTFUL: Final = 0.3
+_DOUBTFUL: Final = 0.15
 """Chance from which the slide is flagged."""
 _RIVAL: Final = 0.3
 """Chance of another group, no part of the likeliest, from which neither is left out."""
@@ -75,4 +76,5 @@ def search_control(layout: Layout, end: str | None = None) -> ControlSearch:
 
 def _possible(layout: Layout, weighed: Weighed) -> bool:
     areas = [layout.clusters[i].area_mm2 for i in weighed.group.members]
-    return weighed.group.gap >= _NEAREST_MM and _SMALLEST_MM2 <= min(areas) <= max(areas) <= _LARGEST_MM2
+    sized = median(areas) >= _SMALLEST_MM2 and max(areas) <= _LARGEST_MM2
+    return weighed.group.gap >= _NEAREST_MM and sized

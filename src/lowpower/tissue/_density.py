@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["opponent_density", "rgb_of"]
+__all__ = ["brown_od", "opponent_density", "rgb_of"]
 
 # Rows: mean OD, then an orthonormal basis of the plane of colour (OD less its mean). Grey absorbers
 # (shade, soot, uneven light) move a pixel along the first axis alone; haematoxylin and DAB along all three.
@@ -21,6 +21,8 @@ _OPPONENT = np.array(
     np.float32,
 )
 _RGB = np.linalg.inv(_OPPONENT.astype(np.float64))
+# DAB from mean OD and the red-minus-blue axis, by Ruifrok's vectors for haematoxylin and DAB.
+_LIGHTNESS, _RED_BLUE = 0.767, -1.633
 _OD_OF_VALUE = -np.log10(np.maximum(np.arange(256), 1) / 255.0).astype(np.float32).reshape(256, 1)
 
 
@@ -38,6 +40,11 @@ def opponent_density(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """
     density = cv2.LUT(image, _OD_OF_VALUE)
     return np.asarray(cv2.transform(density, _OPPONENT), np.float32)
+
+
+def brown_od(off: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(H, W) DAB OD, by Ruifrok and Johnston's vectors, of (H, W, 2 or 3) opponent density."""
+    return np.maximum(_LIGHTNESS * off[..., 0] + _RED_BLUE * off[..., 1], 0.0)
 
 
 def rgb_of(opponent: NDArray[np.floating]) -> NDArray[np.float32]:
