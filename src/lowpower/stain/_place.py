@@ -12,7 +12,8 @@ from lowpower.tissue import CHECKS, QCFlag
 __all__ = ["place_quality"]
 
 _BROWN = 0.15
-_FEWEST = 20
+_FEWEST, _LEAST_SHARE = 20, 0.05
+"""Fewer brown cells than this, or less than this share of all, may be specks of dirt on nuclei."""
 
 
 def place_quality(cells: Cells, counted: NDArray[np.bool_], marker: Marker) -> tuple[QCFlag, ...]:
@@ -29,7 +30,7 @@ def place_quality(cells: Cells, counted: NDArray[np.bool_], marker: Marker) -> t
     """
     nucleus, around = cells.nuclear_dab[counted], cells.body_dab[counted]
     brown = np.maximum(nucleus, around) > _BROWN
-    if np.count_nonzero(brown) < _FEWEST:
+    if np.count_nonzero(brown) < max(_FEWEST, _LEAST_SHARE * len(brown)):
         return ()
     wrong = nucleus > around if marker == "HER2" else around > nucleus
     share = float(wrong[brown].mean())
