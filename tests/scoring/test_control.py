@@ -1,4 +1,4 @@
-"""What the user says of control tissue reaches the result, and a changed word scores again."""
+"""What the user says of control tissue and intensity reaches the result, and a changed word scores again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from lowpower.errors import ConfigError
 from lowpower.scoring import MeasureOptions, measure_files, score, score_files
+from lowpower.stain import INTENSE_OD
 
 
 @pytest.fixture
@@ -44,3 +46,15 @@ def test_measurement_leaves_it_out_too(disc, left_half, tmp_path):
     (record,) = measure_files([disc], MeasureOptions(mpp=0.5, control=str(left_half)), out=tmp_path / "out")
     assert record.control.startswith("disc.geojson ")
     assert "control" in [flag.code for flag in record.qc.flags]
+
+
+def test_a_batch_measures_again_when_intense_means_something_else(bundle, disc, tmp_path):
+    options = {"model": bundle, "mpp": 0.5, "out": tmp_path / "out"}
+    (usual,) = score_files([disc], **options)
+    assert usual.measured.intense_od == INTENSE_OD
+    (told,) = score_files([disc], intense_od=0.7, **options)
+    assert told.measured.intense_od == 0.7
+    (again,) = score_files([disc], intense_od=0.7, **options)
+    assert again.model_dump() == told.model_dump()
+    with pytest.raises(ConfigError, match=r"0\.1 to 2"):
+        score_files([disc], intense_od=70.0, **options)

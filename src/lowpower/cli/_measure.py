@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lowpower.cli._options import Control, Files, JsonLines, MppOverride
+from lowpower.cli._options import Control, Files, IntenseOd, JsonLines, MppOverride
 
 __all__ = ["command"]
 
@@ -37,13 +37,7 @@ def command(
         typer.Option(help="Tissue as you drew it: a PNG over the whole slide, GeoJSON, or a folder of such."),
     ] = None,
     control: Control = "auto",
-    intense_od: Annotated[
-        float | None,
-        typer.Option(
-            help="HER2: DAB OD from which a complete membrane is intense: 0.8 times the membrane_od that "
-            "measurement.json gives for tissue known to be 3+, stained and scanned like yours."
-        ),
-    ] = None,
+    intense_od: IntenseOd = None,
     out: Annotated[Path, typer.Option(help="Folder for pictures and records.")] = Path("lowpower-measured"),
     json_lines: JsonLines = False,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lowpower.cli._options import Control, Files, JsonLines, MppOverride
+from lowpower.cli._options import Control, Files, IntenseOd, JsonLines, MppOverride
 
 __all__ = ["command"]
 
@@ -19,6 +19,7 @@ def command(
         str, typer.Option(help="A bundled model's name, a bundle folder or hf://owner/name.")
     ] = "her2-sim",
     control: Control = "auto",
+    intense_od: IntenseOd = None,
     out: Annotated[Path, typer.Option(help="Folder for overlays and results.")] = Path("lowpower-results"),
     json_lines: JsonLines = False,
     force: Annotated[
@@ -60,6 +61,7 @@ def command(
             fresh=fresh,
             measure=measure,
             control=control,
+            intense_od=intense_od,
             on_result=next_slide,
             progress=lambda done, total: bar.update(fields, completed=done, total=total),
         )

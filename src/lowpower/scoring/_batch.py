@@ -16,11 +16,12 @@ from lowpower.files import atomic_path, make_folder, sha256_of, write_text
 from lowpower.models import Bundle, load_bundle
 from lowpower.scoring._attachments import Attachments, remove_attachments, write_attachments
 from lowpower.scoring._folders import control_for, folders_of, write_table
-from lowpower.scoring._measure_slide import FieldProgress
+from lowpower.scoring._measure_slide import FieldProgress, check_intense
 from lowpower.scoring._measured import cell_network
 from lowpower.scoring._page import render_results
 from lowpower.scoring._result import Result
 from lowpower.scoring._score import model_identity, score
+from lowpower.stain import INTENSE_OD
 from lowpower.tissue import control_name
 
 __all__ = ["score_files"]
@@ -36,6 +37,7 @@ def score_files(
     fresh: bool = False,
     measure: bool = True,
     control: str | Path = "auto",
+    intense_od: float | None = None,
     progress: FieldProgress | None = None,
     on_result: Callable[[Result], None] | None = None,
 ) -> list[Result]:
@@ -54,6 +56,7 @@ def score_files(
         measure: Also measure the stain of each slide, cell by cell.
         control: On-slide control tissue: "auto" (found and left out), "none" (all tissue is sample), or
             a word or file as `find_tissue` takes it, or a folder with SLIDE.geojson or SLIDE.png for each.
+        intense_od: HER2: DAB OD from which a complete membrane is intense; the usual one if None.
         progress: Called with measured fields done and fields in all of the slide in hand.
         on_result: Called after each slide.
 
@@ -62,14 +65,16 @@ def score_files(
 
     Raises:
         BundleError: the model cannot be loaded.
+        ConfigError: `intense_od` is no such OD, or the model is no HER2 model.
         OutputError: results cannot be written; nothing more is tried then.
     """
     bundle = model if isinstance(model, Bundle) else load_bundle(model)
+    check_intense(intense_od, bundle.scheme.marker)
     out = make_folder(out)
     with atomic_path(out / "report.html") as probe:  # a folder that cannot be written is told before any work
         probe.write_text("in progress")
     results = []
-    request = _Request(bundle, mpp, force, measure, control, progress)
+    request = _Request(bundle, mpp, force, measure, control, intense_od, progress)
     for file, folder in zip(files, folders_of(files, out), strict=True):
         result = None if fresh else _finished(Path(file), folder, request)
         if result is None:
@@ -91,6 +96,7 @@ class _Request:
     force: bool
     measure: bool
     control: str | Path
+    intense_od: float | None
     progress: FieldProgress | None
 
     def control_of(self, file: Path) -> str | Path:
@@ -111,7 +117,7 @@ def _finished(file: Path, folder: Path, request: _Request) -> Result | None:
         and result.software_version == lowpower.__version__
         and result.forced == request.force
         and result.was_measured == request.measure
-        and _same_cells(result)
+        and _same_cells(result, request)
         and result.control == control_name(request.control_of(file))
         and (result.mpp == mpp if mpp is not None else result.mpp_source != "option")
         and (folder / "overlay.png").exists()
@@ -121,10 +127,13 @@ def _finished(file: Path, folder: Path, request: _Request) -> Result | None:
     return result.attach(Attachments(folder))
 
 
-def _same_cells(result: Result) -> bool:
-    """Whether what was measured, if anything, was measured with the cell network that is here."""
+def _same_cells(result: Result, request: _Request) -> bool:
+    """Whether what was measured, if anything, was measured with this cell network and this intense OD."""
     told = result.measured
-    return told is None or told.mpp is None or told.cell_network == cell_network()
+    if told is None or told.mpp is None:
+        return True
+    asked = request.intense_od or INTENSE_OD
+    return told.cell_network == cell_network() and told.intense_od in (None, asked)
 
 
 def _score_one(file: Path, folder: Path, request: _Request) -> Result:
@@ -140,6 +149,7 @@ def _score_one(file: Path, folder: Path, request: _Request) -> Result:
             force=request.force,
             measure=request.measure,
             control=request.control_of(file),
+            intense_od=request.intense_od,
             progress=request.progress,
         )
     except OutputError:

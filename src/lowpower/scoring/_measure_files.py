@@ -10,23 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import lowpower
-from lowpower.errors import ConfigError, LowpowerError, OutputError
+from lowpower.errors import LowpowerError, OutputError
 from lowpower.files import atomic_path, make_folder, write_text
 from lowpower.scoring._attachments import remove_attachments, write_attachments
 from lowpower.scoring._folders import control_for, file_for, folders_of, write_table
-from lowpower.scoring._measure_slide import FieldProgress, MeasureRequest, measure_slide
+from lowpower.scoring._measure_slide import FieldProgress, MeasureRequest, check_intense, measure_slide
 from lowpower.scoring._measured import Measured, MeasuredSlide, state_of
 from lowpower.scoring._page import render_measurements
 from lowpower.scoring._quality import flag_records
 from lowpower.scoring._record import QualityRecord
 from lowpower.slides import Slide, open_slide
-from lowpower.stain import INTENSE_OD, Marker, read_regions
+from lowpower.stain import Marker, read_regions
 from lowpower.tissue import Tissue, control_name, find_tissue
 from lowpower.views import read_tissue_mask
 
 __all__ = ["MeasureOptions", "measure_files"]
-
-_LEAST_OD, _MOST_OD = 0.1, 2.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def measure_files(
             valid GeoJSON.
         OutputError: results cannot be written; nothing more is tried then.
     """
-    _check_intense(options)
+    check_intense(options.intense_od, options.marker)
     if options.regions is not None and not options.regions.is_dir():
         read_regions(options.regions)  # told before any work
     out = make_folder(out)
@@ -93,19 +91,6 @@ def measure_files(
     write_table(out / "measurements.csv", [record.summary_row() for record in records])
     write_text(out / "report.html", render_measurements(records, folders, out))
     return records
-
-
-def _check_intense(options: MeasureOptions) -> None:
-    asked = options.intense_od
-    if asked is None:
-        return
-    if options.marker != "HER2":
-        raise ConfigError(f"--intense-od is about HER2's membranes, and the marker is {options.marker}.")
-    if not _LEAST_OD <= asked <= _MOST_OD:
-        raise ConfigError(
-            f"--intense-od {asked:g} is no optical density of an intense membrane: give {_LEAST_OD:g} to "
-            f"{_MOST_OD:g} (usual: {INTENSE_OD:g}; 0.8 times the membrane_od of known 3+ tissue)."
-        )
 
 
 def _measure_one(

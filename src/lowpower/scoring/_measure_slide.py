@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import lowpower
-from lowpower.errors import RegionsError
+from lowpower.errors import ConfigError, RegionsError
 from lowpower.scoring._attachments import Attachments, CellTable
 from lowpower.scoring._cell_look import classes_of
 from lowpower.scoring._cells_picture import draw_cells
@@ -22,13 +22,14 @@ from lowpower.slides import Slide
 from lowpower.stain import INTENSE_OD, Cells, Marker, inside_regions, measure, read_regions
 from lowpower.tissue import Tissue
 
-__all__ = ["FieldProgress", "MeasureRequest", "measure_slide"]
+__all__ = ["FieldProgress", "MeasureRequest", "check_intense", "measure_slide"]
 
 FieldProgress = Callable[[int, int], None]
 Polygons = list[list[NDArray[np.float64]]]
 _REGION = (230, 60, 200)
 _CONTROL = (60, 160, 120)
 _OVER_EDGE = 0.01
+_LEAST_OD, _MOST_OD = 0.1, 2.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,23 @@ class MeasureRequest:
     workers: int = 1
     picture: bool = True
     progress: FieldProgress | None = None
+
+
+def check_intense(intense_od: float | None, marker: str) -> None:
+    """Say what is wrong with the OD from which a membrane is to be intense, before any work.
+
+    Raises:
+        ConfigError: it is no such OD, or the marker has no membranes to judge.
+    """
+    if intense_od is None:
+        return
+    if marker != "HER2":
+        raise ConfigError(f"--intense-od is about HER2's membranes, and the marker is {marker}.")
+    if not _LEAST_OD <= intense_od <= _MOST_OD:
+        raise ConfigError(
+            f"--intense-od {intense_od:g} is no optical density of an intense membrane: give {_LEAST_OD:g} "
+            f"to {_MOST_OD:g} (usual: {INTENSE_OD:g}; 0.8 times the membrane_od of known 3+ tissue)."
+        )
 
 
 def measure_slide(slide: Slide, tissue: Tissue, request: MeasureRequest) -> tuple[Measured, Attachments]:

@@ -18,7 +18,7 @@ from lowpower.models import Bundle, Prediction, load_bundle, predict
 from lowpower.scoring._agreement import Agreement, agreement_of, not_asked
 from lowpower.scoring._attachments import Attachments
 from lowpower.scoring._decide import REFER, decide, prediction_set
-from lowpower.scoring._measure_slide import FieldProgress, MeasureRequest, measure_slide
+from lowpower.scoring._measure_slide import FieldProgress, MeasureRequest, check_intense, measure_slide
 from lowpower.scoring._measured import Measured
 from lowpower.scoring._overlay import Explanation, draw_overlay, network_annotations
 from lowpower.scoring._quality import draw_quality, flag_records, refuse_on
@@ -59,6 +59,7 @@ def score(
     measure: bool = True,
     workers: int | None = None,
     control: Control = "auto",
+    intense_od: float | None = None,
     progress: FieldProgress | None = None,
 ) -> Result:
     """Score one slide: the network's answer, and beside it the stain as measured.
@@ -72,6 +73,7 @@ def score(
         measure: Also measure the stain, cell by cell at about 0.5 um/px; takes longer than the network.
         workers: Threads that measure; as many as there are processors if None. They change no number.
         control: On-slide control tissue, left out: "auto", "none", or where it is, as `find_tissue` takes it.
+        intense_od: HER2: DAB OD from which a complete membrane is intense; the usual one if None.
         progress: Called with measured fields done and fields in all.
 
     Returns:
@@ -83,13 +85,19 @@ def score(
         UnexpectedStainError: it does not look like the marker's stain, and `force` is not set.
         MppOutOfRangeError: the bundle was not made for slides of this resolution.
         BundleError: the model cannot be loaded.
+        ConfigError: `intense_od` is no such OD, or the model is no HER2 model.
     """
     bundle = model if isinstance(model, Bundle) else load_bundle(model)
     marker = bundle.scheme.marker
+    check_intense(intense_od, marker)
     request = None
     if measure and marker in get_args(Marker):
         request = MeasureRequest(
-            cast(Marker, marker), workers=workers or default_workers(), picture=overlay, progress=progress
+            cast(Marker, marker),
+            intense_od=intense_od,
+            workers=workers or default_workers(),
+            picture=overlay,
+            progress=progress,
         )
     if isinstance(slide, Slide):
         return _score_open(slide, bundle, _Clock(), request, control, force=force, overlay=overlay)
