@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,7 +22,7 @@ from lowpower.stain._place import place_quality
 from lowpower.stain._quality import STAIN_CODES, stain_quality, vector_quality
 from lowpower.stain._rules import Her2Score, Her2Shares, her2_score
 from lowpower.stain._vectors import StainVectors
-from lowpower.tissue import CHECKS, QCFlag, Tissue, find_tissue
+from lowpower.tissue import CHECKS, QCFlag, Tissue, find_tissue, measurable
 from lowpower.units import Mpp
 
 __all__ = ["DabAreas", "Heterogeneity", "Measurement", "measure"]
@@ -128,8 +128,8 @@ def measure(
         workers: Threads.
         progress: Called with fields done and fields in all.
 
-    What the table of checks (`lowpower.tissue.CHECKS`) refuses is not measured, what it warns of stands in
-    the notes.
+    Tissue under air bubbles is left out. What the table of checks (`lowpower.tissue.CHECKS`) refuses is not
+    measured, what it warns of stands in the notes.
 
     Raises:
         NoTissueError: if there is none.
@@ -142,6 +142,7 @@ def measure(
         raise ValueError(f"intense_od {intense_od} is no optical density above 0")
     polygons = None if regions is None else read_regions(regions)
     tissue = find_tissue(slide) if tissue is None else tissue
+    tissue = replace(tissue, mask=measurable(tissue))
     image = slide.read(tissue.box, max(_AREA_UM, slide.mpp))
     mask = _mask_on(tissue, slide, image.shape[:2])
     flags = (*tissue.qc.flags, *stain_quality(image, mask, tissue.white_point))
@@ -235,8 +236,6 @@ def _mask_on(tissue: Tissue, slide: Slide, shape: tuple[int, ...]) -> NDArray[np
 
 def _refusal(flags: Sequence[QCFlag], mask: NDArray[np.bool_]) -> str | None:
     """Why nothing is measured; None where something can be."""
-    if not mask.any():
-        return "the tissue is smaller than one pixel at 4 um/px: nothing was measured."
     for flag in flags:
         if flag.effect != "refuse":
             continue
@@ -244,6 +243,8 @@ def _refusal(flags: Sequence[QCFlag], mask: NDArray[np.bool_]) -> str | None:
         if flag.code in STAIN_CODES:
             about = "this does not look like haematoxylin and DAB: "
         return f"{about}{flag.message.rstrip('.')}; nothing was measured."
+    if not mask.any():
+        return "the tissue is smaller than one pixel at 4 um/px: nothing was measured."
     return None
 
 

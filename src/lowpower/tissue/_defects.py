@@ -17,10 +17,12 @@ _BLACK, _SMOOTH = 0.25, 0.1
 grey tissue 0.14 and more, in focus or not."""
 _MOST, _MOST_NEAR = 0.8, 0.5
 """More ink, and more red and black ink, than this share of all that is dark is the slide's own stain."""
-_SHARPNESS_UM = 4.0
-_BLURRED = 0.62
-"""Fine over coarse contrast below which tissue is out of focus; tissue in focus has 0.8 to 2.7,
-blurred by 4 um or more (standard deviation) 0.2 to 0.6."""
+_SHARPNESS_UM, _SQUARE_UM = 3.6, 64.0
+_BANDS = (0.7, 1.4)
+"""Standard deviations, pixels, between which the bands lie whose contrast is compared."""
+_BLURRED = 0.94
+"""Contrast of the finest over the next band below which tissue is out of focus: tissue in focus has 0.94 and
+more in 199 of 200 squares, tissue blurred by 2 um or more (standard deviation) less in 6 of 7."""
 
 
 def find_pen(off: Plane, mpp: float) -> Flags:
@@ -86,8 +88,10 @@ def _grain(off: Plane, lightness: Plane, size: tuple[int, int]) -> Plane:
 def find_blur(lightness: Plane, mask: Flags, mpp: float) -> tuple[float, Flags]:
     """Share of the tissue that is out of focus and where, nothing where um/px is too coarse to tell.
 
-    In focus, tissue varies from one 4 um pixel to the next about as much as over 12 to 36 um; blur takes the
-    fine part away and leaves the coarse.
+    In focus, tissue varies more from one pixel of 3 to 4 um to the next than over the next wider band; blur
+    takes the finest part away first. The ratio of neighbouring bands does not depend on how strongly or how
+    evenly tissue is stained, which that of fine to coarse does: a nest of even brown has no coarse part, and
+    one of few nuclei no fine one.
 
     Args:
         lightness: (H, W) mean OD above the glass.
@@ -97,23 +101,21 @@ def find_blur(lightness: Plane, mask: Flags, mpp: float) -> tuple[float, Flags]:
     Returns:
         The share of judged squares of 64 um, and (H, W) bool, tissue in squares out of focus.
     """
-    factor = max(1, round(_SHARPNESS_UM / mpp))
     height, width = mask.shape
-    size = (width // factor, height // factor)
+    scale = _SHARPNESS_UM / mpp if mpp < _SHARPNESS_UM / 1.5 else 1.0
+    size = (round(width / scale), round(height / scale))
     if mpp > 1.5 * _SHARPNESS_UM or min(size) < 16 or not mask.any():
         return 0.0, np.zeros(mask.shape, bool)
-    plane = shrink(lightness, size) if factor > 1 else np.ascontiguousarray(lightness)
-    tissue = shrink(np.asarray(mask, np.float32), size) > 0.99
-    fine = box_mean(plane, 3)
-    coarse = fine - box_mean(plane, 9)
-    fine = plane - fine
-    tile = (max(1, size[0] // 16), max(1, size[1] // 16))
-    inside = shrink(np.asarray(tissue, np.float32), tile)
-    sharp = np.sqrt(
-        shrink(fine * fine * tissue, tile) / np.maximum(shrink(coarse * coarse * tissue, tile), 1e-9)
-    )
-    judged = inside > 0.5
-    blurred = judged & (sharp < _BLURRED)
+    plane = shrink(lightness, size) if scale > 1 else np.ascontiguousarray(lightness)
+    tissue = np.asarray(shrink(np.asarray(mask, np.float32), size) > 0.99, np.float32)
+    side = _SQUARE_UM / (mpp * scale)
+    squares = (max(1, round(size[0] / side)), max(1, round(size[1] / side)))
+    smooth, smoother = (np.asarray(cv2.GaussianBlur(plane, (0, 0), s), np.float32) for s in _BANDS)
+    finest, next_wider = plane - smooth, smooth - smoother
+    # Nothing is out of focus for 64 um alone: a square is judged with those around it.
+    power, wider = (box_mean(shrink(band * band * tissue, squares), 3) for band in (finest, next_wider))
+    judged = shrink(tissue, squares) > 0.5
+    blurred = judged & (power < _BLURRED**2 * wider)
     full = cv2.resize(blurred.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
     where = np.asarray(full, bool).reshape(mask.shape) & mask
     return (float(blurred.sum() / judged.sum()) if judged.any() else 0.0), where

@@ -25,6 +25,7 @@ __all__ = [
     "Layer",
     "QualityMap",
     "label_layers",
+    "measurable",
     "quality_features",
     "quality_map",
     "write_quality_geojson",
@@ -53,6 +54,7 @@ LAYERS: Final = (
     Layer("control_doubtful", "May be control tissue", (86, 180, 233)),
     Layer("pen", "Pen", (213, 94, 0)),
     Layer("out_of_focus", "Out of focus", (230, 159, 0)),
+    Layer("bubble", "Air bubble", (204, 121, 167)),
     Layer("padding", "Scanner padding", (110, 110, 110)),
 )
 """By label: 0 is glass, 1 sound tissue."""
@@ -79,12 +81,18 @@ def label_layers(look: Look, sample: Flags, choice: Choice) -> NDArray[np.uint8]
         labels[choice.doubtful] = _LABEL["control_doubtful"]
     for code, where in (
         ("out_of_focus", look.blurred & sample),
+        ("bubble", look.bubbles),
         ("control", choice.mask),
         ("pen", look.found.pen),
         ("padding", look.padding),
     ):
         labels[where] = _LABEL[code]
     return labels
+
+
+def measurable(tissue: Tissue) -> NDArray[np.bool_]:
+    """(H, W) bool, the tissue whose cells can be measured: not under air bubbles."""
+    return np.asarray(tissue.mask & (tissue.labels != _LABEL["bubble"]), np.bool_)
 
 
 def quality_map(tissue: Tissue) -> QualityMap:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.tissue._bubbles import find_bubbles
 from lowpower.tissue._clean import clean
 from lowpower.tissue._defects import find_blur, find_pen
 from lowpower.tissue._density import opponent_density, rgb_of
@@ -48,12 +49,14 @@ class Look:
         off: (H, W, 3) opponent density above the glass, on the mask's grid.
         padding: (H, W) bool, pixels that no scanner saw.
         blurred: (H, W) bool, tissue out of focus.
+        bubbles: (H, W) bool, insides of air bubbles, on tissue and glass.
     """
 
     found: MaskResult
     off: Plane
     padding: Flags
     blurred: Flags
+    bubbles: Flags
 
 
 def tissue_mask(image: NDArray[np.uint8], mpp: float) -> MaskResult:
@@ -108,7 +111,8 @@ def look_at(image: NDArray[np.uint8], mpp: float) -> Look:
         mask &= ~(padding | pen)
     share, blurred = find_blur(off[..., 0], mask, effective)
     numbers = _numbers(off[..., 0], mask, pen, padding, glass, evidence, share)
-    return Look(MaskResult(mask, pen, Mpp(effective), white, source, numbers), off, padding, blurred)
+    found = MaskResult(mask, pen, Mpp(effective), white, source, numbers)
+    return Look(found, off, padding, blurred, find_bubbles(off, effective) & ~padding)
 
 
 def _numbers(

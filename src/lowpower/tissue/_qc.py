@@ -26,6 +26,8 @@ def flags_of(look: Look, sample: Flags, size: tuple[int, int]) -> tuple[QCFlag, 
     """
     numbers, mpp = look.found.numbers, look.found.mpp
     area = float(np.count_nonzero(sample)) * mpp**2 / 1e6
+    bubbles = look.bubbles & sample
+    bubble = _share(bubbles, sample)
     stand_in = look.found.white_point_source != "glass"
     judged: tuple[tuple[str, float, str, Flags | None], ...] = (
         ("no_glass", float(stand_in), "no glass in view: everything counts as tissue, the white point is the "
@@ -36,8 +38,11 @@ def flags_of(look: Look, sample: Flags, size: tuple[int, int]) -> tuple[QCFlag, 
          f"{numbers.illumination_range:.3f} OD across the slide.", None),
         ("pen", numbers.pen_share, f"pen ink on {numbers.pen_share:.1%} of the slide was left out.",
          look.found.pen),
-        ("out_of_focus", numbers.blurred_share, f"{numbers.blurred_share:.0%} of the tissue is out of focus.",
-         look.blurred),
+        ("out_of_focus", numbers.blurred_share, f"{numbers.blurred_share:.0%} of the tissue looks out of "
+         "focus; its cells are measured all the same.",
+         look.blurred & sample),
+        ("bubble", bubble, f"{bubble:.1%} of the tissue lies under air bubbles: its cells are not measured.",
+         bubbles),
         ("little_tissue", area, f"only {area:.3f} mm2 of tissue.", sample),
     )  # fmt: skip
     flags = []
@@ -72,6 +77,10 @@ def control_flags(choice: Choice, marked: tuple[Piece, ...], size: tuple[int, in
         )
         return (QCFlag("control_doubtful", message, "warn", area, around(pieces), choice.end),)
     return ()
+
+
+def _share(where: Flags, of: Flags) -> float:
+    return float(np.count_nonzero(where)) / max(1, int(np.count_nonzero(of)))
 
 
 def _box(where: Flags, size: tuple[int, int]) -> Box | None:
