@@ -1,11 +1,11 @@
 """How well the measured stain agrees with simulated truth, what real cores give, and how fast it is.
 
-    python benchmarks/measurement.py [--slides 150] [--seed 606170]
+    python benchmarks/measurement.py [--slides 150] [--seed 808170]
 
 Six fields of 256 um of each slide, every slide from another laboratory and another scanner, all drawn from
 `--seed`. The network was trained on the seeds in `recipes/cell_fields.py`; the rules were set on 5501, 5502,
-9021 to 9025, 31337 to 31343, 81001, 92001, 93001 and 93101; 404170 to 505270 were counted before that. A
-nucleus counts as found within 3 um of the true centre, each truth once.
+9021 to 9025, 31337 to 31343, 81001, 92001, 93001, 93101 and 93201; 404170 to 606370 were counted before that.
+A nucleus counts as found within 3 um of the true centre, each truth once.
 """
 
 from __future__ import annotations
@@ -279,7 +279,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--slides", type=int, default=150, help="laboratories a marker")
-    parser.add_argument("--seed", type=int, default=606170)
+    parser.add_argument("--seed", type=int, default=808170)
     parser.add_argument("--picture", type=Path, help="only draw cells on real cores, to this PNG")
     options = parser.parse_args()
     if options.picture is not None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.stain._cell_maps import FADE_OD
-from lowpower.stain._cells import TUMOUR, Cells, kinds_of
+from lowpower.stain._cells import STROMAL, TUMOUR, Cells, kinds_of
 from lowpower.stain._measure_field import FieldCells, Marker
 from lowpower.stain._nuclear import nuclear_grades
 from lowpower.stain._nuclei_rays import Floats
@@ -27,6 +27,8 @@ INTENSE_OD = 0.55
 """A complete membrane is intense from this DAB OD on over half of its cell body's, unless a laboratory says
 otherwise: laboratories and scanners differ by more than twice."""
 _FEWEST_COMPLETE = 30
+_SMALLEST_UM = 3.0
+"""A nuclear marker is not judged on smaller outlines: slivers of nuclei, whose stain is read beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ def grade_cells(
     A ray is stained where the membrane map shows 0.054 OD on it. From 12 % of its rays a membrane is
     stained at all, from 70 % complete (what crowds or crosses it hides the rest); complete and of at least
     `intense_od` over half of its cell body's it is intense, below 0.10 barely perceptible. For a nuclear
-    marker a nucleus counts where it is browner than what surrounds it. Set on simulated slides.
+    marker a nucleus of 3 um or more counts, and as stained where it is browner than what surrounds it. Set on
+    simulated slides.
 
     Args:
         found: Cells of the slide, microns.
@@ -69,6 +72,8 @@ def grade_cells(
         intense_od: DAB OD from which a complete membrane is intense.
     """
     kind = kinds_of(found.tumour, found.diameter, found.elongation, found.darkness, in_region=in_region)
+    if marker != "HER2":
+        kind[(kind == TUMOUR) & (found.diameter < _SMALLEST_UM)] = STROMAL
     others = kind != TUMOUR
     if marker == "HER2":
         on = found.seen >= np.float16(1 - np.exp(-_LEAST_OD / FADE_OD))
