@@ -115,6 +115,19 @@ def test_nuclear_markers(save, tmp_path, marker, score):
     assert (record.measured.allred is None) == (marker == "Ki-67")
 
 
+def test_cells_under_an_air_bubble_are_not_counted_and_it_is_said(save, tmp_path):
+    image = sheet(membrane=1.0, rows=16)
+    middle = image.shape[0] // 2
+    whole = one(save(image), tmp_path)
+    under = np.zeros(image.shape[:2], np.uint8)
+    cv2.circle(under, (middle, middle), 160, 255, 28)
+    dark = 10.0 ** (-0.5 * cv2.GaussianBlur(under, (0, 0), 3)[..., None] / 255.0)
+    record = one(save((image * dark).astype(np.uint8)), tmp_path)
+    assert 0.35 < record.measured.tumour_cells / whole.measured.tumour_cells < 0.75
+    assert any("under air bubbles" in note for note in record.measured.notes)
+    assert record.qc.flags[0].code == "bubble"
+
+
 def test_control_tissue_is_left_out_and_shown(save, tmp_path):
     whole = one(save(sheet(membrane=1.0)), tmp_path)
     control = tmp_path / "control.geojson"

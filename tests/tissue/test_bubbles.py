@@ -58,7 +58,7 @@ def test_a_bubble_is_found_where_it_lies_and_left_out_of_measurement(
     assert found.box is not None
     assert found.effect == ("warn" if under.sum() >= 0.01 * tissue.mask.sum() else "note")
     assert measurable(tissue).sum() == pytest.approx((tissue.mask & ~under).sum(), rel=0.02)
-    assert "Air bubble" in {layer.name for layer, _ in quality_map(tissue).legend}
+    assert "Air bubble, left out" in {layer.name for layer, _ in quality_map(tissue).legend}
 
 
 @pytest.mark.parametrize("turn", range(4))

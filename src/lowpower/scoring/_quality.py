@@ -95,5 +95,6 @@ def draw_quality(slide: Slide, tissue: Tissue) -> Image.Image:
     for number, (layer, area) in enumerate(found.legend):
         top = height + margin + number * row
         draw.rectangle((margin, top, margin + 18, top + 18), fill=layer.colour)
-        draw.text((margin + 28, top), f"{layer.name}: {area:.2f} mm2", fill=(32, 32, 40), font=font)
+        amount = f"{area:.2f}" if area >= 0.01 else "under 0.01"
+        draw.text((margin + 28, top), f"{layer.name}: {amount} mm2", fill=(32, 32, 40), font=font)
     return canvas

@@ -54,7 +54,7 @@ LAYERS: Final = (
     Layer("control_doubtful", "May be control tissue", (86, 180, 233)),
     Layer("pen", "Pen", (213, 94, 0)),
     Layer("out_of_focus", "Out of focus", (230, 159, 0)),
-    Layer("bubble", "Air bubble", (204, 121, 167)),
+    Layer("bubble", "Air bubble, left out", (204, 121, 167)),
     Layer("padding", "Scanner padding", (110, 110, 110)),
 )
 """By label: 0 is glass, 1 sound tissue."""

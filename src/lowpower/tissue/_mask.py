@@ -109,10 +109,11 @@ def look_at(image: NDArray[np.uint8], mpp: float) -> Look:
             # A few flat spots in a field of view are gaps in pale tissue: glass, but nobody's background.
             mask = np.ones_like(mask)
         mask &= ~(padding | pen)
-    share, blurred = find_blur(off[..., 0], mask, effective)
+    bubbles = find_bubbles(off, effective) & ~padding
+    share, blurred = find_blur(off[..., 0], mask & ~bubbles, effective)
     numbers = _numbers(off[..., 0], mask, pen, padding, glass, evidence, share)
     found = MaskResult(mask, pen, Mpp(effective), white, source, numbers)
-    return Look(found, off, padding, blurred, find_bubbles(off, effective) & ~padding)
+    return Look(found, off, padding, blurred, bubbles)
 
 
 def _numbers(

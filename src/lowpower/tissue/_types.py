@@ -69,7 +69,7 @@ class MaskNumbers:
         illumination_range: Largest difference of the glass's OD across the image, 0 where it is even.
         padding_share: Share of the image that is scanner padding (exactly black or white).
         pen_share: Share of the image covered by pen ink.
-        blurred_share: Share of the tissue that is out of focus.
+        blurred_share: Share of the tissue outside air bubbles that is out of focus.
         tissue_share: Share of the image that is tissue.
         tissue_od: Mean OD of the tissue.
     """
