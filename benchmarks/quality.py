@@ -16,7 +16,7 @@ defects: simulated slides of 5 x 2 mm at 2 um/px with one defect each, and witho
 Counts flags, and measures how much of the defects' area on tissue is marked.
 
 Both run on laboratories and seeds that nothing was tuned on, unless `--development`. The first run simulates
-the tissue (one to five minutes of one processor).
+the tissue (two to six minutes of one processor).
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def batches(options: argparse.Namespace) -> None:
 def show(told: dict[str, dict[tuple[str, bool], Counter[str]]]) -> None:
     """One table for each way, with and without control tissue."""
     for name, counts in told.items():
-        print(f"\n{name:<11}{'control':<9}{'slides':>7}" + "".join(f"{verdict:>10}" for verdict in VERDICTS))
+        print(f"\n{name:<20}{'control':<9}{'slides':>7}" + "".join(f"{verdict:>10}" for verdict in VERDICTS))
         for has in (True, False):
             rows = {kind: counts[kind, has] for kind in KINDS if counts[kind, has]}
             if not rows:
@@ -128,7 +128,7 @@ def show(told: dict[str, dict[tuple[str, bool], Counter[str]]]) -> None:
             rows["all"] = sum(rows.values(), Counter())
             for kind, row in rows.items():
                 cells = "".join(f"{row[verdict]:>10}" for verdict in VERDICTS)
-                print(f"{kind:<11}{'with' if has else 'without':<9}{row.total():>7}{cells}")
+                print(f"{kind:<20}{'with' if has else 'without':<9}{row.total():>7}{cells}")
 
 
 def fit(options: argparse.Namespace) -> None:

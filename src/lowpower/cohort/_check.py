@@ -72,8 +72,8 @@ def check_cohort(
 
     Args:
         path: The manifest.
-        find_control: Also look for on-slide control tissue, on every slide whose row says nothing of it: a
-            second or two a slide.
+        find_control: Also look for on-slide control tissue, on every slide whose row says nothing of it:
+            some seconds a whole slide.
         workers: Processes that look at slides.
         progress: Called with (slides looked at, slides in all).
     """

@@ -20,7 +20,7 @@ _NEAREST_MM = 0.35
 _SMALLEST_MM2, _LARGEST_MM2 = 0.15, 45.0
 """Area of one piece of control tissue; half of an array's cores may be torn or too pale to see whole."""
 _SURE_NAMED: Final = 0.5
-_SURE: Final = 0.7
+_SURE: Final = 0.9
 """Chance from which control tissue is left out, with and without something beside its place that marks it."""
 _SAID: Final = 0.2
 """The same where the user has said at which end it lies."""
