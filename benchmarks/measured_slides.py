@@ -1,6 +1,6 @@
 """Whole simulated slides through the whole of `measure`: tissue, defects, cells, the rule.
 
-    python benchmarks/measured_slides.py [--slides 40] [--seed 707170]
+    python benchmarks/measured_slides.py [--slides 40] [--seed 717170]
 
 `benchmarks/measurement.py` looks at fields of tumour; here nothing is told but the marker. Discs of 1.3 mm,
 three in ten with something wrong, from seeds used nowhere else; control tissue has a benchmark of its own
@@ -29,7 +29,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--slides", type=int, default=40)
-    parser.add_argument("--seed", type=int, default=707170)
+    parser.add_argument("--seed", type=int, default=717170)
     options = parser.parse_args()
     slides, seed = options.slides, options.seed
     spec = CohortSpec(
