@@ -21,8 +21,8 @@ _SHARPNESS_UM, _SQUARE_UM = 3.6, 64.0
 _BANDS = (0.7, 1.4)
 """Standard deviations, pixels, between which the bands lie whose contrast is compared."""
 _BLURRED = 0.88
-"""Contrast of the finest over the next band below which tissue is out of focus. Sharp tissue of HER2 slides has
-0.94 and more in 199 of 200 squares, that of ER slides with many dark nuclei less."""
+"""Contrast of the finest over the next band below which tissue is out of focus. Sharp tissue of HER2 slides
+has 0.94 and more in 199 of 200 squares, that of ER slides with many dark nuclei less."""
 
 
 def find_pen(off: Plane, mpp: float) -> Flags:
