@@ -172,7 +172,7 @@ def test_a_rectangle_of_tissue_is_found_where_it_is(
     truth = np.zeros((300, 320), bool)
     truth[top : top + height, left : left + width] = True
     mask = imprint(found.mask, truth.shape)
-    assert mask[truth].mean() > 0.97
+    assert mask[truth].mean() > 0.95  # a pixel of 60 along two edges
     assert mask[~truth].mean() < 0.02
 
 
