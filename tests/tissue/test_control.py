@@ -125,6 +125,14 @@ def test_what_could_be_either_is_left_in_and_flagged(pieces: list[tuple[Rect, tu
     assert flag.box is not None
 
 
+def test_two_like_pieces_of_which_one_is_brown_are_flagged() -> None:
+    left, right = (1.0, 1.0, 1.3, 1.3), (3.2, 1.0, 1.3, 1.3)
+    tissue = find((6.0, 4.0), [(left, BROWN), (right, BLUE)])
+    assert "control_doubtful" in codes(tissue)
+    assert not tissue.control.any()
+    assert "control_doubtful" not in codes(find((6.0, 4.0), [(left, BLUE), (right, BLUE)]))
+
+
 def test_an_array_of_cores_has_no_control() -> None:
     cores = [
         ((1.0 + 2 * x, 1.0 + 2 * y, 1.2, 1.2), (BLUE, BROWN)[(x + y) % 2]) for x in range(4) for y in range(3)

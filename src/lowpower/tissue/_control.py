@@ -71,6 +71,10 @@ def search_control(layout: Layout, end: str | None = None) -> ControlSearch:
         return ControlSearch(group.members, group.end, first.facts)
     if first.chance >= _DOUBTFUL or end is not None:
         return ControlSearch((), group.end, first.facts + first.doubts, group.members)
+    # Of two pieces alike but for a stain of its own on one, either may be the control: never in silence.
+    pair = next((w for w in likely if w.twin and w.named and len(layout.clusters) == 2), None)
+    if pair is not None:
+        return ControlSearch((), pair.group.end, pair.facts + pair.doubts, pair.group.members)
     return ControlSearch()
 
 
