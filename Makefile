@@ -1,6 +1,8 @@
 # Two commands: `make demo` and `make test`. Each sets up everything in .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
+# As many test processes as processors; one thread in each, or they wait for one another.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 DEMO_OUT ?= demo
 
 .PHONY: help demo test test-fast lint bench model cells clean
@@ -38,10 +40,10 @@ lint: .venv/.installed-dev
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(PYTEST) --cov --cov-report=term:skip-covered
 
 test-fast: .venv/.installed-dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 bench: .venv/.installed-dev
 	$(BIN)/python benchmarks/run_all.py
