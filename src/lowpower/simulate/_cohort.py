@@ -47,8 +47,8 @@ def _apportioned(weights: list[float], count: int) -> list[int]:
 def cohort_members(spec: CohortSpec) -> list[Member]:
     """Every slide of a cohort, decided but not rendered."""
     rng = np.random.default_rng([spec.seed, 0xC0])
-    laboratories = [draw_laboratory(spec.site_seed, index) for index in range(spec.sites)]
-    scanners = [draw_scanner(spec.scanner_seed, index, spec.mpp) for index in range(spec.scanners)]
+    laboratories = [draw_laboratory(spec.site_seed, index, spec.wide) for index in range(spec.sites)]
+    scanners = [draw_scanner(spec.scanner_seed, index, spec.mpp, spec.wide) for index in range(spec.scanners)]
     owned = np.random.default_rng([spec.site_seed, spec.scanner_seed, 0x0B])
     uses = [owned.integers(0, spec.scanners, 2) for _ in range(spec.sites)]
     wanted: dict[Any, float] = dict(spec.scores)
@@ -73,7 +73,7 @@ def cohort_members(spec: CohortSpec) -> list[Member]:
             slide = draw(
                 int(rng.integers(2**48)), score, laboratories[site], scanners[int(rng.choice(uses[site]))],
                 specimen=specimen, ish=ish, control=bool(rng.random() < spec.controls),
-                artefacts=bool(rng.random() < spec.artefacts),
+                artefacts=bool(rng.random() < spec.artefacts), wide=spec.wide,
             )  # fmt: skip
             members.append(Member(f"{name}-{'AB'[block]}.tif", name, "AB"[block], slide))
     return members

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from lowpower.simulate._appearance import Laboratory, Rgb, Scanner
+from lowpower.simulate._draw_wide import WIDE, wide_laboratory, wide_scanner, wide_tissue
 from lowpower.simulate._score import PRESENT, Score
-from lowpower.simulate._spec import Artefact, Ish, Laboratory, Pattern, Rgb, Scanner, SlideSpec, Specimen
+from lowpower.simulate._spec import Artefact, Ish, Pattern, SlideSpec, Specimen
 
 __all__ = ["draw_laboratory", "draw_scanner", "draw_shares", "draw_slide"]
 
@@ -26,13 +28,13 @@ def _log_between(rng: np.random.Generator, low: float, high: float) -> float:
     return round(float(np.exp(rng.uniform(np.log(low), np.log(high)))), 4)
 
 
-def draw_laboratory(seed: int, index: int = 0) -> Laboratory:
-    """The `index`-th laboratory of `seed`."""
+def draw_laboratory(seed: int, index: int = 0, wide: float = WIDE) -> Laboratory:
+    """The `index`-th laboratory of `seed`; `wide` is the chance that it is an unusual one."""
     rng = np.random.default_rng([seed, index, 0x1AB])
     counterstain = _log_between(rng, 0.12, 0.6)
     # Counterstain that is strong in nuclei is strong around them too, but laboratories differ.
     haze = counterstain * _log_between(rng, 0.6, 1.6)
-    return Laboratory(
+    usual = Laboratory(
         name=f"simulated-lab-{seed}-{index + 1:02d}",
         hematoxylin=_unit(np.array([0.68, 0.62, 0.37]) + rng.normal(0, [0.05, 0.03, 0.09])),
         dab=_unit(np.array([0.32, 0.54, 0.78]) + rng.normal(0, [0.06, 0.03, 0.05])),
@@ -45,17 +47,28 @@ def draw_laboratory(seed: int, index: int = 0) -> Laboratory:
         sharpness=_between(rng, 0.1, 1.0),
         relief=_between(rng, 0.0, 1.2),
     )
+    own = np.random.default_rng([seed, index, 0x1AB2])
+    return wide_laboratory(own, usual) if own.random() < wide else usual
 
 
-def draw_scanner(seed: int, index: int = 0, mpp: tuple[float, float] = (0.25, 0.5)) -> Scanner:
-    """The `index`-th scanner of `seed`, of `mpp[0]` to `mpp[1]` um/px."""
+def draw_scanner(
+    seed: int, index: int = 0, mpp: tuple[float, float] = (0.25, 0.5), wide: float = WIDE
+) -> Scanner:
+    """The `index`-th scanner of `seed`, of `mpp[0]` to `mpp[1]` um/px.
+
+    Args:
+        seed: Draws it.
+        index: Which of the seed's scanners.
+        mpp: Lowest and highest um/px.
+        wide: Chance of an unusual one: hard cameras, soft or hazy optics, grey or tinted glass.
+    """
     rng = np.random.default_rng([seed, index, 0x5CA])
     level = rng.uniform(228, 250)
     white = np.minimum(level + rng.normal(0, [3.0, 2.0, 5.0]) + np.array([0.0, 0.0, 3.0]), 254.0)
     red, green, blue = (round(float(value), 1) for value in white)
     usual = rng.random() < 0.7
     resolution = rng.choice([mpp[0], mpp[1]]) * rng.uniform(0.97, 1.03) if usual else rng.uniform(*mpp)
-    return Scanner(
+    common = Scanner(
         name=f"simulated-scanner-{seed}-{index + 1:02d}",
         mpp=round(float(np.clip(resolution, mpp[0], mpp[1])), 4),
         white=(red, green, blue),
@@ -71,6 +84,8 @@ def draw_scanner(seed: int, index: int = 0, mpp: tuple[float, float] = (0.25, 0.
         subsampling="420" if rng.random() < 0.6 else "444",
         level_step=4 if rng.random() < 0.5 else 2,
     )
+    own = np.random.default_rng([seed, index, 0x5CA2])
+    return wide_scanner(own, common) if own.random() < wide else common
 
 
 def draw_shares(rng: np.random.Generator, score: Score) -> tuple[float, float, float, float]:
@@ -105,6 +120,7 @@ def draw_slide(
     ish: Ish | None = None,
     control: bool = False,
     artefacts: bool = False,
+    wide: float = WIDE,
 ) -> SlideSpec:
     """A slide of the given score, everything else drawn from `seed`.
 
@@ -117,13 +133,14 @@ def draw_slide(
         ish: Given for 2+ only.
         control: Whether control tissue lies on the slide.
         artefacts: Whether something went wrong.
+        wide: Chance that its tissue is unusual.
     """
     rng = np.random.default_rng([seed, 0x511DE])
     patterns = tuple(rng.choice(_PATTERNS, size=1 if rng.random() < 0.6 else 2, replace=False).tolist())
     wrong: tuple[Artefact, ...] = ()
     if artefacts:
         wrong = tuple(rng.choice(_ARTEFACTS, size=int(rng.integers(1, 4)), replace=False).tolist())
-    return SlideSpec(
+    usual = SlideSpec(
         seed=seed,
         score=score,
         ish=ish,
@@ -145,3 +162,5 @@ def draw_slide(
         control=control,
         artefacts=wrong,
     )
+    own = np.random.default_rng([seed, 0x511DE2])
+    return wide_tissue(own, usual) if own.random() < wide else usual

@@ -7,8 +7,10 @@ from typing import Final
 
 import numpy as np
 
+from lowpower.simulate._appearance import Laboratory, NuclearStain, Scanner
 from lowpower.simulate._draw import draw_slide
-from lowpower.simulate._spec import Laboratory, Marker, NuclearStain, Scanner, SlideSpec, Specimen, Status
+from lowpower.simulate._draw_wide import WIDE
+from lowpower.simulate._spec import Marker, SlideSpec, Specimen, Status
 
 __all__ = ["USUAL_STATUSES", "draw_nuclear_shares", "draw_nuclear_slide"]
 
@@ -64,6 +66,7 @@ def draw_nuclear_slide(
     ish: None = None,
     control: bool = False,
     artefacts: bool = False,
+    wide: float = WIDE,
 ) -> SlideSpec:
     """A slide of a nuclear marker, everything else drawn from `seed`.
 
@@ -77,9 +80,10 @@ def draw_nuclear_slide(
         ish: None; so that cohorts draw every marker alike.
         control: Whether control tissue lies on the slide.
         artefacts: Whether something went wrong.
+        wide: Chance that its tissue is unusual.
     """
     tissue = draw_slide(
-        seed, "0", laboratory, scanner, specimen=specimen, control=control, artefacts=artefacts
+        seed, "0", laboratory, scanner, specimen=specimen, control=control, artefacts=artefacts, wide=wide
     )
     rng = np.random.default_rng([seed, 0x2CC])
     changes = {

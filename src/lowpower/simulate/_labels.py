@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.simulate._appearance import Laboratory
 from lowpower.simulate._cells import Cells
 from lowpower.simulate._frame import Frame
 from lowpower.simulate._images import Floats, blurred, looked_up
@@ -116,14 +117,16 @@ def _erfinv(x: Floats) -> Floats:
     return result
 
 
-def membranes(frame: Frame, cells: Cells, owner: NDArray[np.int32], smear: float) -> tuple[Floats, Floats]:
+def membranes(
+    frame: Frame, cells: Cells, owner: NDArray[np.int32], laboratory: Laboratory
+) -> tuple[Floats, Floats]:
     """Stained membranes and the faint line every cell border shows.
 
     Args:
         frame: The pixels.
         cells: The cells of `owner`.
         owner: From `cell_map`.
-        smear: 0 = crisp lines, 1 = thick sections, membranes cut obliquely.
+        laboratory: How sharp, wide and even its lines are.
 
     Returns:
         (height, width) relative DAB, about a cell's intensity on its membrane; and relative
@@ -137,6 +140,7 @@ def membranes(frame: Frame, cells: Cells, owner: NDArray[np.int32], smear: float
     own = owner.ravel()[border].astype(np.intp) - 1
     line.ravel()[border] = 1.0
     # A border is two pixels wide; `gain` gives its blurred middle the height 1.
+    smear, width = 1 - laboratory.sharpness, laboratory.line_width / frame.mpp
     sigma = _LINE_UM / frame.mpp
     gain = np.float32(sigma * np.sqrt(2 * np.pi) / 2)
     line = blurred(line, sigma)
@@ -147,11 +151,12 @@ def membranes(frame: Frame, cells: Cells, owner: NDArray[np.int32], smear: float
         return stain, line
     row, column = np.divmod(border, owner.shape[1])
     there = _presence(frame, cells, own, row.astype(np.float32), column.astype(np.float32))
-    uneven = 1 + np.float32(0.35) * frame.tile("mottle", 5)[row, column]
-    uneven += np.float32(0.25) * frame.tile("cloud", 6)[row, column]
-    amount = cells.intensity[own] * there * np.clip(uneven, 0.2, 1.9)
+    rough = laboratory.unevenness
+    uneven = 1 + np.float32(0.35 * rough) * frame.tile("mottle", 5)[row, column]
+    uneven += np.float32(0.25 * rough) * frame.tile("cloud", 6)[row, column]
+    amount = cells.intensity[own] * there * np.clip(uneven, 0.2, 1.9 if rough <= 1 else 2.6)
     stain.ravel()[border] = amount
-    broad = _SMEAR_UM / frame.mpp
+    broad = _SMEAR_UM * width
     wide = blurred(stain, broad)
     oblique = frame.tile("cloud", 7) * np.float32(0.5)
     oblique += np.float32(0.55)
@@ -162,10 +167,13 @@ def membranes(frame: Frame, cells: Cells, owner: NDArray[np.int32], smear: float
     if intense.max() > 0:
         thick = np.zeros_like(stain)
         thick.ravel()[border] = amount * intense
-        spread = _THICK_UM / frame.mpp
+        spread = _THICK_UM * width
         thick = blurred(thick, spread)
         thick *= np.float32(spread * np.sqrt(2 * np.pi) / 2 * 0.75)
         wide += thick
+    if laboratory.line_width != 1:
+        sigma = _LINE_UM * width
+        gain = np.float32(sigma * np.sqrt(2 * np.pi) / 2)
     stain = blurred(stain, sigma)
     stain *= gain * np.float32(1.4 - 0.5 * smear)
     stain += wide

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from lowpower.simulate._architecture import Architecture
 from lowpower.simulate._cells import Cells
 from lowpower.simulate._membranes import by_rank, expression
-from lowpower.simulate._nuclei import KINDS, NucleusLibrary, nucleus_library
+from lowpower.simulate._nuclei import KINDS, NucleusLibrary
 from lowpower.simulate._spec import Marker, NuclearStain, SlideSpec
 from lowpower.simulate._textures import Floats
 from lowpower.stain import allred, er_status, h_score, pr_status
@@ -108,13 +108,13 @@ def stain_nuclei(
 
 
 @lru_cache(maxsize=4)
-def chromogen(nucleus_um: float, mpp: float, seed: int) -> NucleusLibrary:
-    """Stamps of DAB for `nucleus_library`'s epithelial nuclei, their mean inside the nucleus about 1.
+def chromogen(library: NucleusLibrary) -> NucleusLibrary:
+    """Stamps of DAB for a library's epithelial nuclei, their mean inside the nucleus about 1.
 
     DAB fills a nucleus more evenly than haematoxylin does, and how much there is has nothing to do with how
     dark the chromatin is.
     """
-    stamps = nucleus_library(nucleus_um, mpp, seed).stamps
+    stamps = library.stamps
     return NucleusLibrary({kind: [_filled(turned) for turned in stamps[kind]] for kind in _STAINABLE})
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -31,6 +32,15 @@ class _Look:
     fill: tuple[float, float]
     ghosts: float = 0.0
 
+    def changed(self, rim: float, chromatin: float, spread: float) -> _Look:
+        """The same with stronger or weaker rims and clumps, and radii spread about their geometric mean."""
+        low, high = self.radius
+        middle = math.sqrt(low * high)
+        radius = (middle * (low / middle) ** spread, middle * (high / middle) ** spread)
+        if spread == 1.0:
+            radius = self.radius
+        return replace(self, rim=self.rim * rim, chromatin=self.chromatin * chromatin, radius=radius)
+
 
 _LOOKS = {
     "tumour": _Look(40, (0.74, 1.3), (1.0, 1.8), 0.08, 0.32, 0.3, 1.2, (0.6, 1.15), 0.16),
@@ -44,7 +54,7 @@ _LOOKS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class NucleusLibrary:
     """Stamps of every kind.
 
@@ -121,19 +131,31 @@ def _turned(stamp: Floats) -> list[Floats]:
 
 
 @lru_cache(maxsize=4)
-def nucleus_library(nucleus_um: float, mpp: float, seed: int) -> NucleusLibrary:
+def nucleus_library(
+    nucleus_um: float,
+    mpp: float,
+    seed: int,
+    rim: float = 1.0,
+    chromatin: float = 1.0,
+    pleomorphism: float = 1.0,
+) -> NucleusLibrary:
     """Stamps for tumour nuclei of mean diameter `nucleus_um`, and for the other kinds at their usual size.
 
     Args:
         nucleus_um: Mean diameter of tumour nuclei, microns.
         mpp: Microns per pixel of the stamps.
         seed: Draws the variants.
+        rim: Strength of nuclear membranes over the usual.
+        chromatin: Clumping of chromatin over the usual.
+        pleomorphism: Spread of the sizes of tumour nuclei over the usual.
     """
     stamps: dict[str, list[list[Floats]]] = {}
     for number, kind in enumerate(_LOOKS):
-        unit = nucleus_um / 2 if kind in ("tumour", "columnar") else _OTHER_UM
+        malignant = kind in ("tumour", "columnar")
+        unit = nucleus_um / 2 if malignant else _OTHER_UM
+        look = _LOOKS[kind].changed(rim, chromatin, pleomorphism if malignant else 1.0)
         stamps[kind] = [
-            _turned(_nucleus(np.random.default_rng([seed, number, i]), kind, _LOOKS[kind], unit, mpp))
-            for i in range(_LOOKS[kind].variants)
+            _turned(_nucleus(np.random.default_rng([seed, number, i]), kind, look, unit, mpp))
+            for i in range(look.variants)
         ]
     return NucleusLibrary(stamps)

@@ -24,8 +24,6 @@ __all__ = ["Piece"]
 
 _REACH_UM = 40.0
 """Cells this far outside a frame may still show in it."""
-_THROUGH = 0.2
-"""DAB in the body of a cell whose membrane is as intense as can be, over that of the membrane."""
 _NUCLEAR = 0.95
 """OD of the DAB in the strongest nuclei of a laboratory of strength 1."""
 _MASKED = 0.45
@@ -46,6 +44,14 @@ class _Ground:
     """Microns into the tissue."""
     inside: NDArray[np.bool_]
     """Whether a cell of epithelium owns the pixel."""
+
+
+def _lumps(texture: Floats, frame: Frame, granularity: float) -> Floats:
+    """Unevenness of stained cytoplasm: the usual `texture` when fine, granules and holes when coarse."""
+    granules = np.exp(frame.tile("mottle", 9) * np.float32(0.33 * granularity))
+    granules -= np.float32(np.exp(0.5 * (0.33 * granularity) ** 2))
+    granules += texture
+    return np.maximum(granules, -1, out=granules)
 
 
 def _blush_map(spec: SlideSpec, plan: Architecture) -> Floats:
@@ -73,7 +79,9 @@ class Piece:
     def __init__(self, spec: SlideSpec, plan: Architecture, cells: Cells) -> None:
         self.spec, self.plan = spec, plan
         self.cells = cells.pick(np.argsort(cells.y, kind="stable"))
-        self.library: NucleusLibrary = nucleus_library(spec.nucleus_um, spec.scanner.mpp, spec.seed % 16)
+        self.library: NucleusLibrary = nucleus_library(
+            spec.nucleus_um, spec.scanner.mpp, spec.seed % 16, spec.rim, spec.chromatin, spec.pleomorphism
+        )
         chance = np.random.default_rng([spec.seed, 7]).random((2, len(plan.walled))).astype(np.float32)
         self.blush = _blush_map(spec, plan)
         self.debris = np.maximum(chance[0] * 1.7 - 0.7, 0) * 0.5
@@ -113,7 +121,7 @@ class Piece:
         if len(chosen) == 0:
             return None
         plane = np.zeros((frame.height, frame.width), np.float32)
-        turns = self.library.turns
+        turns, stacking = self.library.turns, np.float32(self.spec.stacking)
         column = np.rint((cells.x[chosen] - frame.x) / frame.mpp - 0.5).astype(int).tolist()
         row = np.rint((cells.y[chosen] - frame.y) / frame.mpp - 0.5).astype(int).tolist()
         turn = (np.rint(cells.turn[chosen] / np.pi * turns).astype(int) % turns).tolist()
@@ -133,7 +141,10 @@ class Piece:
             if library is not None:
                 part = part * np.float32(amount)
             target = plane[max(y0, 0) : y1, max(x0, 0) : x1]
+            shared = np.minimum(target, part) * stacking if stacking else None
             np.maximum(target, part, out=target)
+            if shared is not None:
+                target += shared
         return plane
 
     def _ground(self, frame: Frame) -> _Ground:
@@ -177,17 +188,18 @@ class Piece:
         lab, mottle, grain = self.spec.laboratory, frame.tile("mottle", 8), frame.tile("grain", 8)
         cells = cells.pick(np.flatnonzero(cells.kind <= 1))
         owner = cell_map(frame, cells, ground.inside)
-        membrane, border = membranes(frame, cells, owner, 1 - lab.sharpness)
+        membrane, border = membranes(frame, cells, owner, lab)
         if layers is not None:
             brown = np.float32(lab.dab_strength) * membrane
             np.maximum(layers.membrane, brown, out=layers.membrane)
         texture = mottle * np.float32(0.32)
         texture += grain * np.float32(0.2)
+        lumps = texture if lab.granularity == 1 else _lumps(texture, frame, lab.granularity)
         uneven = np.append(
             np.float32(1), np.float32(0.7) + np.float32(0.6 / 255) * (cells.dice & np.uint32(0xFF))
         )
         # Strongly stained cells are brown inside too, with membrane above and below the plane of focus.
-        through = lab.dab_strength * _THROUGH * cells.intensity**2 * cells.completeness
+        through = lab.dab_strength * lab.through * cells.intensity**2 * cells.completeness
         if self.spec.nuclear is not None:
             through = lab.dab_strength * self.spec.nuclear.leak * cells.nuclear
         inner = (np.append(np.float32(0), through) * uneven).astype(np.float32)
@@ -196,7 +208,7 @@ class Piece:
         hematoxylin += np.float32(0.45) * border
         hematoxylin *= uneven.astype(np.float32)[owner]
         hematoxylin *= np.float32(lab.cytoplasm)
-        dab = texture + np.float32(1)
+        dab = lumps + np.float32(1)
         dab *= inner[owner] + blush * uneven.astype(np.float32)[owner]
         dab += np.float32(lab.dab_strength) * membrane
         necrosis = frame.coarse(self.plan.necrosis)
@@ -213,12 +225,11 @@ class Piece:
         """Add a nuclear marker's DAB, in place."""
         spec = self.spec
         stained = cells.pick(cells.nuclear > 0)
-        library = chromogen(spec.nucleus_um, spec.scanner.mpp, spec.seed % 16)
-        brown = self._stamped(frame, stained, ("tumour", "normal"), library)
+        brown = self._stamped(frame, stained, ("tumour", "normal"), chromogen(self.library))
         if brown is None:
             return
         # DAB comes in grains; laboratories differ less in nuclei than in membranes.
-        brown *= np.float32(_NUCLEAR * spec.laboratory.dab_strength**0.5)
+        brown *= np.float32(spec.laboratory.nuclear_dab or _NUCLEAR * spec.laboratory.dab_strength**0.5)
         hematoxylin *= 1 - np.float32(_MASKED) * np.minimum(brown, 1)
         grains = frame.tile("grain", 13) * np.float32(0.1)
         grains += np.float32(1)

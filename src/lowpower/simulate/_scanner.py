@@ -56,9 +56,20 @@ def _colours(laboratory: Laboratory, scanner: Scanner) -> NDArray[np.float32]:
     """
     stains = np.array([laboratory.hematoxylin, laboratory.dab, _GREY]).T
     mean = stains.mean(axis=0, keepdims=True)
-    stains = (mean + scanner.saturation * (stains - mean)) * -_LN10 * scanner.gamma
+    stains = np.maximum(mean + scanner.saturation * (stains - mean), 0) * -_LN10 * scanner.gamma
     white = np.log(np.array(scanner.white))[:, None]
     return np.concatenate([stains, np.ones((3, 1)), white], axis=1).astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def _tone(scanner: Scanner) -> NDArray[np.uint8] | None:
+    """(1, 256, 3) recorded grey value of each true one, or None where they are the same."""
+    if scanner.black == scanner.blown == scanner.contrast == 0:
+        return None
+    light = np.arange(256)[:, None] / np.array(scanner.white)
+    light = np.clip((light - scanner.black) / (1 - scanner.black - scanner.blown), 0, 1)
+    light += scanner.contrast * (light * light * (3 - 2 * light) - light)
+    return np.rint(light * np.array(scanner.white)).astype(np.uint8)[None]
 
 
 def picture(
@@ -97,6 +108,12 @@ def picture(
         soft = cv2.GaussianBlur(grey, (0, 0), min(2.5 / scanner.mpp, MARGIN / 2.5))
         share = flaws.defocus[..., None]
         grey = cv2.convertScaleAbs(grey * (1 - share) + soft * share)
+    if scanner.halo > 0:
+        wide = cv2.GaussianBlur(grey, (0, 0), min(scanner.halo_um / scanner.mpp, MARGIN / 2.5))
+        grey = cv2.addWeighted(grey, 1 - scanner.halo, wide, scanner.halo, 0)
+    tone = _tone(scanner)
+    if tone is not None:
+        grey = cv2.LUT(grey, tone)
     if scanner.sharpen > 0.02:
         soft = cv2.GaussianBlur(grey, (0, 0), scanner.sharpen_um / scanner.mpp)
         grey = cv2.addWeighted(grey, 1 + scanner.sharpen, soft, -scanner.sharpen, 0)

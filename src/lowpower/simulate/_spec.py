@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from lowpower.errors import ConfigError
 from lowpower.files import write_text
+from lowpower.simulate._appearance import Laboratory, NuclearStain, Scanner, SpecModel, Unit
 from lowpower.simulate._score import Score, score_from_shares
 
 __all__ = [
@@ -35,93 +36,8 @@ Specimen = Literal["disc", "fragment", "biopsy", "resection"]
 Pattern = Literal["solid", "nests", "cords", "tubules", "glands", "ducts", "columnar"]
 Artefact = Literal["pen", "fold", "bubble", "blur", "dust", "tear", "edge"]
 
-Unit = Annotated[float, Field(ge=0.0, le=1.0)]
-Rgb = tuple[float, float, float]
 
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Laboratory(_Model):
-    """How one laboratory stains.
-
-    Attributes:
-        name: Its name in the manifest's column `site`; says "simulated".
-        hematoxylin: Optical density of haematoxylin, red, green, blue, unit length.
-        dab: Optical density of DAB, unit length.
-        counterstain: OD (length of the OD vector) of an ordinary tumour nucleus.
-        cytoplasm: Haematoxylin OD of tumour cytoplasm.
-        matrix: Haematoxylin OD of dense stroma.
-        dab_strength: OD of an intense membrane.
-        dab_background: DAB OD spread over all tissue.
-        blush: Usual DAB OD of cytoplasm, whatever the score.
-        sharpness: 0 = thick sections with smeared membranes, 1 = thin crisp ones.
-        relief: Strength of refraction at the edges of tissue: dark lines with bright ones beside them.
-    """
-
-    name: str
-    hematoxylin: Rgb = (0.67, 0.62, 0.41)
-    dab: Rgb = (0.38, 0.57, 0.73)
-    counterstain: float = Field(0.28, gt=0.0, le=2.0)
-    cytoplasm: float = Field(0.06, ge=0.0, le=1.0)
-    matrix: float = Field(0.05, ge=0.0, le=1.0)
-    dab_strength: float = Field(0.9, gt=0.0, le=3.0)
-    dab_background: float = Field(0.005, ge=0.0, le=0.5)
-    blush: float = Field(0.03, ge=0.0, le=1.0)
-    sharpness: Unit = 0.6
-    relief: float = Field(0.8, ge=0.0, le=5.0)
-
-
-class Scanner(_Model):
-    """How one scanner pictures a slide.
-
-    Attributes:
-        name: Its name in the manifest's column `scanner`.
-        mpp: Microns per pixel of level 0.
-        white: Grey value of bare glass, red, green, blue, 0..255.
-        psf_um: Standard deviation of the point spread, microns.
-        sharpen: Strength of its unsharp mask, 0 = none.
-        sharpen_um: Radius (standard deviation) of that mask, microns.
-        gamma: Exponent on relative intensity (1 = linear).
-        flare: Share of white light that reaches the sensor whatever lies in between.
-        saturation: Colour saturation, 1 = as is.
-        noise: Standard deviation of sensor noise at white, grey values.
-        shading: Relative fall of brightness across one camera field.
-        jpeg_quality: 1..100.
-        subsampling: Chroma subsampling.
-        level_step: Each pyramid level is this much smaller than the one before.
-    """
-
-    name: str
-    mpp: float = Field(0.25, ge=0.1, le=2.0)
-    white: Rgb = (236.0, 235.0, 244.0)
-    psf_um: float = Field(0.25, ge=0.0, le=3.0)
-    sharpen: float = Field(0.6, ge=0.0, le=3.0)
-    sharpen_um: float = Field(0.4, gt=0.0, le=3.0)
-    gamma: float = Field(1.0, gt=0.3, lt=3.0)
-    flare: float = Field(0.02, ge=0.0, le=0.2)
-    saturation: float = Field(1.0, ge=0.0, le=2.0)
-    noise: float = Field(1.0, ge=0.0, le=20.0)
-    shading: float = Field(0.005, ge=0.0, le=0.2)
-    jpeg_quality: int = Field(85, ge=20, le=100)
-    subsampling: Literal["444", "422", "420"] = "420"
-    level_step: Literal[2, 4] = 4
-
-
-class NuclearStain(_Model):
-    """What only a nuclear marker has.
-
-    Attributes:
-        normal: Share of nuclei of normal epithelium that are stained.
-        leak: DAB in the cytoplasm of a cell over that in its nucleus.
-    """
-
-    normal: Unit = 0.3
-    leak: float = Field(0.04, ge=0.0, le=0.5)
-
-
-class SlideSpec(_Model):
+class SlideSpec(SpecModel):
     """One simulated slide, complete: the same spec gives the same bytes.
 
     Attributes:
@@ -145,7 +61,11 @@ class SlideSpec(_Model):
         patchiness: Share of 1+ cells whose incomplete membrane is not faint but moderate.
         blush: Cytoplasmic DAB OD of this slide, added to the laboratory's.
         nucleus_um: Mean diameter of tumour nuclei.
-        spacing: Distance between tumour cells over `nucleus_um`.
+        spacing: Distance between tumour cells over `nucleus_um`; below 1.1 nuclei overlap.
+        stacking: How much darker it is where two nuclei lie over each other, 1 = both in full.
+        rim: How much darker a nucleus is at its membrane, 1 = plainly, 0 = even, 2 = vesicular.
+        chromatin: How clumped chromatin is, 1 = usual.
+        pleomorphism: How much tumour nuclei differ in size, 1 = usual.
         retraction: Microns by which stroma has drawn back from epithelium.
         control: Whether a known 3+ control lies near one end.
         artefacts: What went wrong.
@@ -170,7 +90,11 @@ class SlideSpec(_Model):
     patchiness: Unit = 0.15
     blush: float = Field(0.0, ge=0.0, le=1.0)
     nucleus_um: float = Field(8.5, ge=4.0, le=18.0)
-    spacing: float = Field(1.45, ge=1.1, le=3.0)
+    spacing: float = Field(1.45, ge=0.8, le=3.0)
+    stacking: Unit = 0.0
+    rim: float = Field(1.0, ge=0.0, le=2.5)
+    chromatin: float = Field(1.0, ge=0.0, le=2.5)
+    pleomorphism: float = Field(1.0, ge=0.0, le=2.0)
     retraction: float = Field(0.0, ge=0.0, le=10.0)
     control: bool = False
     artefacts: tuple[Artefact, ...] = ()
@@ -193,7 +117,7 @@ class SlideSpec(_Model):
         return self
 
 
-class CohortSpec(_Model):
+class CohortSpec(SpecModel):
     """A cohort of simulated slides, drawn from one seed.
 
     Laboratories and scanners are drawn from `site_seed` and `scanner_seed`, so that a second cohort
@@ -217,6 +141,8 @@ class CohortSpec(_Model):
         controls: Share of slides with on-slide control tissue.
         artefacts: Share of slides with at least one artefact.
         ish_positive: Share of 2+ patients whose in-situ hybridisation is positive.
+        wide: Share of laboratories, of scanners and of slides that are drawn from everything seen on real
+            glass, rather than from what is usual.
     """
 
     schema_version: Literal[1] = 1
@@ -226,16 +152,17 @@ class CohortSpec(_Model):
     second_slide: Unit = 0.15
     marker: Marker = Field("HER2", exclude_if=lambda marker: bool(marker == "HER2"))
     statuses: dict[Status, Annotated[float, Field(ge=0.0)]] = Field({}, exclude_if=lambda given: not given)
-    scores: dict[Score, Annotated[float, Field(ge=0.0)]] = {"0": 1.0, "1+": 1.0, "2+": 1.0, "3+": 1.0}
+    scores: dict[Score, Annotated[float, Field(ge=0.0)]] = Field({"0": 1.0, "1+": 1.0, "2+": 1.0, "3+": 1.0})
     sites: int = Field(4, ge=1, le=1000)
     site_seed: int = Field(0, ge=0)
     scanners: int = Field(3, ge=1, le=1000)
     scanner_seed: int = Field(0, ge=0)
     mpp: tuple[Annotated[float, Field(ge=0.1, le=2.0)], Annotated[float, Field(ge=0.1, le=2.0)]] = (0.25, 0.5)
-    specimens: dict[Specimen, Annotated[float, Field(ge=0.0)]] = {"disc": 1.0}
+    specimens: dict[Specimen, Annotated[float, Field(ge=0.0)]] = Field({"disc": 1.0})
     controls: Unit = 0.1
     artefacts: Unit = 0.3
     ish_positive: Unit = 0.25
+    wide: Unit = 0.4
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
