@@ -51,7 +51,7 @@ def _lumps(texture: Floats, frame: Frame, granularity: float) -> Floats:
     granules = np.exp(frame.tile("mottle", 9) * np.float32(0.33 * granularity))
     granules -= np.float32(np.exp(0.5 * (0.33 * granularity) ** 2))
     granules += texture
-    return np.maximum(granules, -1, out=granules)
+    return np.asarray(np.maximum(granules, -1), np.float32)
 
 
 def _blush_map(spec: SlideSpec, plan: Architecture) -> Floats:

@@ -69,7 +69,7 @@ def _tone(scanner: Scanner) -> NDArray[np.uint8] | None:
     light = np.arange(256)[:, None] / np.array(scanner.white)
     light = np.clip((light - scanner.black) / (1 - scanner.black - scanner.blown), 0, 1)
     light += scanner.contrast * (light * light * (3 - 2 * light) - light)
-    return np.rint(light * np.array(scanner.white)).astype(np.uint8)[None]
+    return np.asarray(np.rint(light * np.array(scanner.white))[None], np.uint8)
 
 
 def picture(
