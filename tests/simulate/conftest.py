@@ -14,7 +14,7 @@ SCANNER = Scanner(name="simulated-scanner", mpp=1.0, level_step=2)
 
 def small_spec(seed: int = 11, score: str = "2+", **changes: object) -> SlideSpec:
     """A disc at 1 um/px."""
-    spec = draw_slide(seed, score, LABORATORY, SCANNER)  # type: ignore[arg-type]
+    spec = draw_slide(seed, score, LABORATORY, SCANNER, wide=0.0)  # type: ignore[arg-type]
     return SlideSpec.model_validate({**spec.model_dump(), **changes})
 
 

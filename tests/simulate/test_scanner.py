@@ -72,3 +72,22 @@ def test_ink_and_defocus() -> None:
     clear = picture(stains, LAB, PLAIN, 0, 0).astype(float)
     blurred = picture(stains, LAB, PLAIN, 0, 0, Flaws(ink, None, (0.0, 0.0, 0.0))).astype(float)
     assert blurred.std() < 0.3 * clear.std()
+
+
+def test_a_hard_camera_keeps_glass_blows_out_pale_tissue_and_crushes_dark() -> None:
+    hard = PLAIN.model_copy(update={"black": 0.1, "blown": 0.05, "contrast": 0.8})
+    assert glass(LAB, hard, 0, 0, 20, 20).mean(axis=(0, 1)) == pytest.approx(PLAIN.white, abs=0.6)
+    pale, dark = _flat(0.03, 0.0), _flat(0.0, 1.5)
+    assert picture(pale, LAB, hard, 0, 0).mean() > picture(pale, LAB, PLAIN, 0, 0).mean() + 3
+    assert picture(pale, LAB, hard, 0, 0).mean(axis=(0, 1)) == pytest.approx(PLAIN.white, abs=1)
+    assert picture(dark, LAB, hard, 0, 0).max(axis=(0, 1))[2] == 0
+    assert picture(dark, LAB, PLAIN, 0, 0).min() > 5
+
+
+def test_haze_takes_contrast() -> None:
+    stains = _flat(0.0, 0.0)
+    stains.dab[:, 30:34] = 1.0
+    clear = picture(stains, LAB, PLAIN, 0, 0).astype(float)
+    hazy = picture(stains, LAB, PLAIN.model_copy(update={"halo": 0.5, "halo_um": 1.0}), 0, 0).astype(float)
+    assert hazy.min() > clear.min() + 20
+    assert hazy.mean() == pytest.approx(clear.mean(), abs=1)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Laboratory", "NuclearStain", "Rgb", "Scanner", "SpecModel", "Unit"]
+__all__ = ["Laboratory", "NuclearStain", "Rgb", "Scanner", "SpecModel", "Traits", "Unit"]
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 Rgb = tuple[float, float, float]
@@ -40,6 +40,7 @@ class Laboratory(SpecModel):
         line_width: Width of membranes, 1 = thin lines of about 0.75 um (full width at half height).
         unevenness: How much the stain varies along a membrane, 1 = a third, 3 = lumps and gaps.
         granularity: How lumpy stained cytoplasm is, 1 = fine, 3 = coarse granules.
+        soot: Grey OD that dense DAB adds, times the square of the DAB's own: dense DAB goes black.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Laboratory(SpecModel):
     line_width: float = Field(1.0, ge=0.4, le=3.0)
     unevenness: float = Field(1.0, ge=0.0, le=4.0)
     granularity: float = Field(1.0, ge=0.0, le=4.0)
+    soot: float = Field(0.0, ge=0.0, le=1.0)
 
 
 class Scanner(SpecModel):
@@ -116,3 +118,32 @@ class NuclearStain(SpecModel):
 
     normal: Unit = 0.3
     leak: float = Field(0.04, ge=0.0, le=0.5)
+
+
+class Traits(SpecModel):
+    """What makes tissue hard to read: each absent unless told.
+
+    Attributes:
+        wobble: How crooked borders between cells are, 1 = plainly, 0 = straight.
+        gaps: How far cells have drawn apart: clear clefts along their borders.
+        strong_partial: Share of class-1 cells whose membrane is incomplete but moderate to intense (beside
+            `patchiness`), as in micropapillary growth.
+        basolateral: How far incomplete membranes are U-shaped, open to one side.
+        stroma_stain: DAB OD of dense stroma, muscle and vessel walls, in patches.
+        necrosis_stain: DAB OD of necrosis and of debris in lumens.
+        normal_stain: Share of normal epithelial cells with a stained membrane (HER2).
+        in_situ: Share of smaller tumour nests that are carcinoma in situ: their cells count nowhere.
+        in_situ_stain: Share of their cells with an intense complete membrane (HER2).
+        crush: Microns from the tissue's edge in which tumour cells are crushed, in places.
+    """
+
+    wobble: float = Field(1.0, ge=0.0, le=2.0)
+    gaps: Unit = 0.0
+    strong_partial: Unit = 0.0
+    basolateral: Unit = 0.0
+    stroma_stain: float = Field(0.0, ge=0.0, le=1.0)
+    necrosis_stain: float = Field(0.0, ge=0.0, le=1.0)
+    normal_stain: Unit = 0.0
+    in_situ: Unit = 0.0
+    in_situ_stain: Unit = 0.0
+    crush: float = Field(0.0, ge=0.0, le=500.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import cv2
 import numpy as np
@@ -16,10 +16,12 @@ from lowpower.simulate._nuclei import KINDS
 from lowpower.simulate._spec import SlideSpec
 from lowpower.simulate._textures import Floats
 
-__all__ = ["Cells", "place_cells"]
+__all__ = ["EPITHELIAL", "Cells", "place_cells"]
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 _NUMBER = {kind: number for number, kind in enumerate(KINDS)}
+EPITHELIAL: Final = tuple(_NUMBER[kind] for kind in ("tumour", "normal", "in-situ", "crushed"))
+"""Kinds whose cells tile the epithelium between them."""
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lowpower.simulate._appearance import Laboratory, Rgb, Scanner
-from lowpower.simulate._draw_wide import WIDE, wide_laboratory, wide_scanner, wide_tissue
+from lowpower.simulate._draw_wide import MOST_BLUSH, WIDE, wide_laboratory, wide_scanner, wide_tissue
 from lowpower.simulate._score import PRESENT, Score
 from lowpower.simulate._spec import Artefact, Ish, Pattern, SlideSpec, Specimen
 
@@ -26,6 +26,11 @@ def _between(rng: np.random.Generator, low: float, high: float) -> float:
 
 def _log_between(rng: np.random.Generator, low: float, high: float) -> float:
     return round(float(np.exp(rng.uniform(np.log(low), np.log(high)))), 4)
+
+
+def _capped(blush: float, laboratory: Laboratory) -> float:
+    """No more cytoplasmic DAB, the laboratory's included, than real slides of score 0 show in the mean."""
+    return round(min(blush, max(0.0, MOST_BLUSH - laboratory.blush / 2)), 4)
 
 
 def draw_laboratory(seed: int, index: int = 0, wide: float = WIDE) -> Laboratory:
@@ -155,7 +160,7 @@ def draw_slide(
         clone_um=_log_between(rng, 80, 1500),
         cell_noise=_between(rng, 0.1, 0.8),
         patchiness=_between(rng, 0.0, 0.35),
-        blush=0.0 if rng.random() < 0.35 else _log_between(rng, 0.01, 0.2),
+        blush=0.0 if rng.random() < 0.35 else _capped(_log_between(rng, 0.01, 0.2), laboratory),
         nucleus_um=_between(rng, 6.5, 11.0),
         spacing=_between(rng, 1.25, 1.9),
         retraction=0.0 if rng.random() < 0.5 else _between(rng, 0.5, 4.0),

@@ -10,18 +10,20 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.simulate._appearance import Laboratory, Rgb, Scanner
+from lowpower.simulate._appearance import Laboratory, Rgb, Scanner, Traits
 from lowpower.simulate._spec import SlideSpec
 
-__all__ = ["WIDE", "wide_laboratory", "wide_scanner", "wide_tissue"]
+__all__ = ["MOST_BLUSH", "WIDE", "wide_laboratory", "wide_scanner", "wide_tissue"]
 
 WIDE: Final = 0.4
 """Share of laboratories, scanners and slides that are unusual, unless told."""
+MOST_BLUSH: Final = 0.15
+"""Median DAB OD of cytoplasm on the brownest real fields of score 0 (0.13)."""
 _BLUES: Final = np.array(
-    [(0.87, 0.48, 0.1), (0.8, 0.55, 0.25), (0.73, 0.61, 0.31), (0.65, 0.64, 0.41), (0.6, 0.62, 0.5)]
+    [(0.84, 0.51, 0.17), (0.79, 0.55, 0.26), (0.73, 0.61, 0.31), (0.65, 0.64, 0.41), (0.6, 0.62, 0.5)]
 )
 """Haematoxylin from cyan over blue to grey."""
-_BROWNS: Final = np.array([(0.04, 0.24, 0.97), (0.14, 0.4, 0.91), (0.32, 0.54, 0.78), (0.51, 0.57, 0.65)])
+_BROWNS: Final = np.array([(0.1, 0.35, 0.93), (0.16, 0.42, 0.89), (0.32, 0.54, 0.78), (0.51, 0.57, 0.65)])
 """DAB from orange over brown to nearly black."""
 
 
@@ -62,7 +64,7 @@ def wide_laboratory(rng: np.random.Generator, usual: Laboratory) -> Laboratory:
     amounts = {
         "counterstain": counterstain,
         "cytoplasm": round(haze * float(rng.uniform(0.05, 0.5)), 4),
-        "matrix": round(haze * float(rng.uniform(0.05, 0.4)), 4),
+        "matrix": round(haze * float(rng.uniform(0.04, 0.26)), 4),
     }
     changes = _some(
         rng,
@@ -72,11 +74,12 @@ def wide_laboratory(rng: np.random.Generator, usual: Laboratory) -> Laboratory:
             "dab_background": _log_between(rng, 0.002, 0.06),
             "blush": _log_between(rng, 0.003, 0.1),
             "sharpness": _between(rng, 0.0, 1.0),
-            "relief": _between(rng, 0.0, 2.5),
+            "relief": _between(rng, 0.0, 1.6),
             "through": _log_between(rng, 0.04, 0.7),
             "line_width": _log_between(rng, 0.55, 2.0),
             "unevenness": _between(rng, 0.3, 3.0),
             "granularity": _between(rng, 0.3, 3.0),
+            "soot": _log_between(rng, 0.02, 0.4),
         },
         0.6,
     )
@@ -136,6 +139,30 @@ def wide_scanner(rng: np.random.Generator, usual: Scanner) -> Scanner:
     return Scanner.model_validate({**dict(usual), **changes})
 
 
+def _wide_traits(rng: np.random.Generator, usual: SlideSpec) -> Traits:
+    """What is hard to read, each of it on some slides."""
+    positive = usual.shares[3] > 0.1
+    common = {
+        "wobble": _between(rng, 0.2, 1.3),
+        "gaps": _between(rng, 0.1, 0.9),
+        "basolateral": _between(rng, 0.3, 1.0),
+    }
+    # Strong but incomplete membranes on every third of these slides, stained stroma on every fourth.
+    rare = {
+        "strong_partial": _between(rng, 0.1, 0.9),
+        "stroma_stain": _log_between(rng, 0.02, 0.3),
+        "necrosis_stain": _log_between(rng, 0.05, 0.6),
+        "normal_stain": _between(rng, 0.1, 0.9),
+        "in_situ": _between(rng, 0.1, 0.6),
+        "crush": _between(rng, 10.0, 55.0),
+    }
+    chosen = _some(rng, common, 0.5) | _some(rng, rare, 0.25)
+    strong = rng.uniform(0.5, 1.0) if positive or rng.random() < 0.3 else rng.uniform(0.0, 0.2)
+    if "in_situ" in chosen:
+        chosen["in_situ_stain"] = round(float(strong), 4)
+    return Traits.model_validate(chosen)
+
+
 def wide_tissue(rng: np.random.Generator, usual: SlideSpec) -> SlideSpec:
     """`usual` with nuclei of other sizes, looks and crowding."""
     changes = _some(
@@ -152,4 +179,5 @@ def wide_tissue(rng: np.random.Generator, usual: SlideSpec) -> SlideSpec:
         },
         0.55,
     )
+    changes["traits"] = _wide_traits(rng, usual)
     return SlideSpec.model_validate({**dict(usual), **changes})

@@ -35,7 +35,7 @@ def _seeded(frame: Frame, cells: Cells, halo: int) -> tuple[NDArray[np.uint8], N
     return seeds, pixels
 
 
-def cell_map(frame: Frame, cells: Cells, inside: NDArray[np.bool_]) -> NDArray[np.int32]:
+def cell_map(frame: Frame, cells: Cells, inside: NDArray[np.bool_], wobble: float = 1.0) -> NDArray[np.int32]:
     """1 + index of the cell that owns each pixel, 0 where there is no epithelium.
 
     Each cell's core is a line segment; a pixel belongs to the nearest core (Voronoi), along borders that
@@ -45,6 +45,7 @@ def cell_map(frame: Frame, cells: Cells, inside: NDArray[np.bool_]) -> NDArray[n
         frame: The pixels.
         cells: Epithelial cells, some of them beyond the frame.
         inside: (height, width) whether a pixel is epithelium.
+        wobble: How crooked borders are, 1 = plainly.
     """
     if len(cells) == 0 or not inside.any():
         return np.zeros(inside.shape, np.int32)
@@ -58,7 +59,8 @@ def cell_map(frame: Frame, cells: Cells, inside: NDArray[np.bool_]) -> NDArray[n
         seen = (column >= 0) & (row >= 0) & (column < seeds.shape[1]) & (row < seeds.shape[0])
         names[labels[row[seen], column[seen]]] = np.flatnonzero(seen) + 1
     named = names[labels]
-    wide, narrow = np.float32(0.9 * _WOBBLE_UM / frame.mpp), np.float32(0.55 * _WOBBLE_UM / frame.mpp)
+    bend = _WOBBLE_UM * wobble
+    wide, narrow = np.float32(0.9 * bend / frame.mpp), np.float32(0.55 * bend / frame.mpp)
     map_x, map_y = frame.tile("cloud", 1) * wide, frame.tile("cloud", 3) * wide
     map_x += frame.tile("mottle", 2) * narrow
     map_y += frame.tile("mottle", 4) * narrow
@@ -85,7 +87,9 @@ def _byte(dice: NDArray[np.uint32], number: int) -> Floats:
     return ((dice >> np.uint32(8 * number)) & np.uint32(255)).astype(np.float32) / np.float32(255)
 
 
-def _presence(frame: Frame, cells: Cells, own: NDArray[np.intp], row: Floats, column: Floats) -> Floats:
+def _presence(
+    frame: Frame, cells: Cells, own: NDArray[np.intp], row: Floats, column: Floats, basolateral: float
+) -> Floats:
     """How much of its intensity each border pixel's membrane has there: the incomplete ones have gaps.
 
     A smooth random function of the angle around the nucleus is cut at the quantile that leaves the
@@ -95,13 +99,13 @@ def _presence(frame: Frame, cells: Cells, own: NDArray[np.intp], row: Floats, co
     y = np.float32(frame.y) + (row + np.float32(0.5)) * np.float32(frame.mpp) - cells.y[own]
     angle = np.arctan2(y, x)
     one, two, three = (_byte(cells.dice, number)[own] * np.float32(2 * np.pi) for number in range(3))
-    towards = cells.columnar[own].astype(np.float32)
+    towards = np.maximum(cells.columnar[own].astype(np.float32), np.float32(basolateral))
     wave = np.sin(angle + one) + np.float32(0.8) * np.sin(2 * angle + two)
     wave += np.float32(0.5) * np.sin(3 * angle + three)
     wave *= 1 - np.float32(0.6) * towards
     wave -= np.float32(1.6) * towards * np.cos(angle - cells.turn[own])
     # The waves' distribution is close enough to normal for its quantiles to cut at the right share.
-    spread = np.where(towards > 0, np.float32(1.25), np.float32(0.98))
+    spread = np.float32(0.98) + towards * np.float32(1.25 - 0.98)
     complete = np.clip(cells.completeness[own], 0.001, 0.999)
     cut = spread * np.float32(np.sqrt(2)) * _erfinv(1 - 2 * complete)
     present: Floats = np.clip((wave - cut) * np.float32(4) + np.float32(0.5), 0, 1)
@@ -118,7 +122,7 @@ def _erfinv(x: Floats) -> Floats:
 
 
 def membranes(
-    frame: Frame, cells: Cells, owner: NDArray[np.int32], laboratory: Laboratory
+    frame: Frame, cells: Cells, owner: NDArray[np.int32], laboratory: Laboratory, basolateral: float = 0.0
 ) -> tuple[Floats, Floats]:
     """Stained membranes and the faint line every cell border shows.
 
@@ -127,6 +131,7 @@ def membranes(
         cells: The cells of `owner`.
         owner: From `cell_map`.
         laboratory: How sharp, wide and even its lines are.
+        basolateral: How far incomplete membranes are open to one side, as columnar cells are to the lumen.
 
     Returns:
         (height, width) relative DAB, about a cell's intensity on its membrane; and relative
@@ -150,7 +155,7 @@ def membranes(
     if len(border) == 0:
         return stain, line
     row, column = np.divmod(border, owner.shape[1])
-    there = _presence(frame, cells, own, row.astype(np.float32), column.astype(np.float32))
+    there = _presence(frame, cells, own, row.astype(np.float32), column.astype(np.float32), basolateral)
     rough = laboratory.unevenness
     uneven = 1 + np.float32(0.35 * rough) * frame.tile("mottle", 5)[row, column]
     uneven += np.float32(0.25 * rough) * frame.tile("cloud", 6)[row, column]
@@ -161,7 +166,7 @@ def membranes(
     oblique = frame.tile("cloud", 7) * np.float32(0.5)
     oblique += np.float32(0.55)
     np.clip(oblique, 0, 1.6, out=oblique)
-    oblique *= np.float32(broad * np.sqrt(2 * np.pi) / 2 * (0.15 + 0.5 * smear))
+    oblique *= np.float32(broad * np.sqrt(2 * np.pi) / 2 * (0.15 + 0.5 * smear) * (0.5 + 0.5 * max(rough, 1)))
     wide *= oblique
     intense = np.clip((cells.intensity[own] - np.float32(0.4)) * np.float32(2.5), 0, 1)
     if intense.max() > 0:

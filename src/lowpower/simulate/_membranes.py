@@ -73,5 +73,10 @@ def stain_membranes(
     patchy = (grade == 1) & (rng.random(count) < spec.patchiness)
     intensity[patchy] = rng.uniform(0.3, 0.6, int(patchy.sum()))
     completeness[patchy] *= 0.7
+    if spec.traits.strong_partial > 0:
+        own = rng.spawn(1)[0]
+        strong = (grade == 1) & (own.random(count) < spec.traits.strong_partial)
+        intensity[strong] = own.uniform(0.4, 1.0, int(strong.sum()))
+        completeness[strong] = own.uniform(0.3, 0.76, int(strong.sum()))
     cells.intensity[tumour] = intensity
     cells.completeness[tumour] = completeness

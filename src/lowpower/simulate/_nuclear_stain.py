@@ -24,7 +24,7 @@ NUCLEAR_CONTROL: Final = (0.08, 0.1, 0.22, 0.6)
 """Nuclear classes of on-slide control tissue."""
 STRENGTHS: Final = (0.12, 0.34, 0.64)
 """Relative DAB (1 = the strongest) from which a nucleus reads as weakly, moderately, strongly stained."""
-_STAINABLE: Final = ("tumour", "columnar", "normal")
+_STAINABLE: Final = ("tumour", "columnar", "normal", "crushed")
 _GAP = 0.02
 """Nobody tells classes apart at the very border: no nucleus is made that near to it."""
 
@@ -100,7 +100,7 @@ def stain_nuclei(
     high = np.array([0.0, *STRENGTHS[1:], 1.0], np.float32) - np.float32(_GAP)
     low[0] = high[0] = 0.0
     normal = (1 - stain.normal, 0.3 * stain.normal, 0.4 * stain.normal, 0.3 * stain.normal)
-    for kind, wanted in (("tumour", shares), ("normal", normal)):
+    for kind, wanted in (("tumour", shares), ("normal", normal), ("in-situ", shares), ("crushed", shares)):
         chosen = np.flatnonzero(cells.kind == KINDS.index(kind))
         grade = by_rank(level[chosen], wanted)
         within = rng.random(len(chosen)).astype(np.float32)

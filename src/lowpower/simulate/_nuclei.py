@@ -14,7 +14,17 @@ from lowpower.simulate._textures import smoothstep
 
 __all__ = ["KINDS", "NucleusLibrary", "nucleus_library"]
 
-KINDS = ("tumour", "normal", "stromal", "lymphocyte", "endothelial", "erythrocyte", "macrophage")
+KINDS = (
+    "tumour",
+    "normal",
+    "stromal",
+    "lymphocyte",
+    "endothelial",
+    "erythrocyte",
+    "macrophage",
+    "in-situ",
+    "crushed",
+)
 _TURNS = 24
 _OTHER_UM = 4.2
 """Unit of radius of all nuclei but the tumour's."""
@@ -51,6 +61,7 @@ _LOOKS = {
     "endothelial": _Look(8, (0.4, 0.55), (2.5, 5.0), 0.1, 0.2, 0.25, 0.0, (0.6, 1.2)),
     "erythrocyte": _Look(12, (0.48, 0.75), (1.0, 3.4), 0.08, 0.0, 0.0, 0.0, (0.5, 1.0)),
     "macrophage": _Look(10, (0.6, 0.9), (1.0, 1.7), 0.12, 0.3, 0.3, 0.6, (0.5, 1.0)),
+    "crushed": _Look(16, (0.55, 1.0), (2.2, 6.0), 0.25, 0.0, 0.15, 0.0, (0.8, 1.9), 0.2),
 }
 
 

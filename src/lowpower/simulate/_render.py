@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
 from lowpower.simulate._architecture import Architecture
 from lowpower.simulate._cells import Cells
+from lowpower.simulate._cytoplasm import blush_map, epithelium
 from lowpower.simulate._frame import Frame
+from lowpower.simulate._ground import ground_of
 from lowpower.simulate._images import blurred
-from lowpower.simulate._labels import cell_map, membranes
 from lowpower.simulate._layout import PLAN_UM
 from lowpower.simulate._nuclear_stain import chromogen
 from lowpower.simulate._nuclei import KINDS, NucleusLibrary, nucleus_library
 from lowpower.simulate._spec import SlideSpec
 from lowpower.simulate._stains import Layers, Stains
+from lowpower.simulate._stamping import stamped
 from lowpower.simulate._stroma import stroma
 from lowpower.simulate._textures import Floats, ramp, smooth_field
 
@@ -29,42 +28,7 @@ _NUCLEAR = 0.95
 _MASKED = 0.45
 """Haematoxylin that dense DAB in a nucleus hides or keeps out."""
 _NUCLEATED = tuple(kind for kind in KINDS if kind != "erythrocyte")
-
-
-@dataclass(frozen=True, slots=True)
-class _Ground:
-    """What is where in a frame, 0..1 unless said otherwise."""
-
-    tissue: Floats
-    epithelium: Floats
-    lumen: Floats | None
-    depth: Floats
-    """Microns into the epithelium."""
-    outline: Floats
-    """Microns into the tissue."""
-    inside: NDArray[np.bool_]
-    """Whether a cell of epithelium owns the pixel."""
-
-
-def _lumps(texture: Floats, frame: Frame, granularity: float) -> Floats:
-    """Unevenness of stained cytoplasm: the usual `texture` when fine, granules and holes when coarse."""
-    granules = np.exp(frame.tile("mottle", 9) * np.float32(0.33 * granularity))
-    granules -= np.float32(np.exp(0.5 * (0.33 * granularity) ** 2))
-    granules += texture
-    return np.asarray(np.maximum(granules, -1), np.float32)
-
-
-def _blush_map(spec: SlideSpec, plan: Architecture) -> Floats:
-    """Cytoplasmic DAB OD over the plan: it comes and goes over the distances that clones have.
-
-    Were it even, any unevenness of brown would give the score away at low resolution.
-    """
-    rng = np.random.default_rng([spec.seed, 11])
-    shape = (plan.component.shape[0], plan.component.shape[1])
-    field = smooth_field(rng, shape, max(spec.clone_um / PLAN_UM, 2.0), 3)
-    own = rng.standard_normal(len(plan.walled)).astype(np.float32)[plan.component]
-    uneven = np.exp(np.float32(0.6) * field + np.float32(0.4) * own - np.float32(0.26))
-    return np.asarray(np.float32(spec.laboratory.blush * 0.5 + spec.blush) * uneven, np.float32)
+_STAINABLE = ("tumour", "normal", "in-situ", "crushed")
 
 
 class Piece:
@@ -83,7 +47,9 @@ class Piece:
             spec.nucleus_um, spec.scanner.mpp, spec.seed % 16, spec.rim, spec.chromatin, spec.pleomorphism
         )
         chance = np.random.default_rng([spec.seed, 7]).random((2, len(plan.walled))).astype(np.float32)
-        self.blush = _blush_map(spec, plan)
+        around = np.random.default_rng([spec.seed, 13])
+        self.stained = smooth_field(around, plan.outline.shape, 220 / PLAN_UM, 2)
+        self.blush = blush_map(spec, plan)
         self.debris = np.maximum(chance[0] * 1.7 - 0.7, 0) * 0.5
         self.secretion = np.maximum(chance[1] - 0.8, 0) * 3.0
 
@@ -109,123 +75,17 @@ class Piece:
         inside = (x > frame.x - _REACH_UM) & (x < frame.x + frame.width * frame.mpp + _REACH_UM)
         return self.cells.pick(np.flatnonzero(inside) + low)
 
-    def _stamped(
-        self, frame: Frame, cells: Cells, kinds: tuple[str, ...], library: NucleusLibrary | None = None
-    ) -> Floats | None:
-        """Nuclei (or red cells) of the given kinds; where two meet the darker shows.
-
-        With a `library` of DAB each nucleus holds its own amount of it.
-        """
-        stamps = self.library.stamps if library is None else library.stamps
-        chosen = np.flatnonzero(np.isin(cells.kind, [KINDS.index(kind) for kind in kinds]))
-        if len(chosen) == 0:
-            return None
-        plane = np.zeros((frame.height, frame.width), np.float32)
-        turns, stacking = self.library.turns, np.float32(self.spec.stacking)
-        column = np.rint((cells.x[chosen] - frame.x) / frame.mpp - 0.5).astype(int).tolist()
-        row = np.rint((cells.y[chosen] - frame.y) / frame.mpp - 0.5).astype(int).tolist()
-        turn = (np.rint(cells.turn[chosen] / np.pi * turns).astype(int) % turns).tolist()
-        dice = cells.dice[chosen].tolist()
-        tall = cells.columnar[chosen] & (cells.half[chosen] > 7)
-        looks = [KINDS[kind] for kind in cells.kind[chosen]]
-        looks = ["columnar" if tall else look for look, tall in zip(looks, tall, strict=True)]
-        amounts = cells.nuclear[chosen].tolist()
-        for x, y, t, d, look, amount in zip(column, row, turn, dice, looks, amounts, strict=True):
-            variants = stamps[look]
-            stamp = variants[d % len(variants)][t]
-            half = stamp.shape[0] // 2
-            x0, y0, x1, y1 = x - half, y - half, x + half + 1, y + half + 1
-            if x1 <= 0 or y1 <= 0 or x0 >= frame.width or y0 >= frame.height:
-                continue
-            part = stamp[max(-y0, 0) : frame.height - y0, max(-x0, 0) : frame.width - x0]
-            if library is not None:
-                part = part * np.float32(amount)
-            target = plane[max(y0, 0) : y1, max(x0, 0) : x1]
-            shared = np.minimum(target, part) * stacking if stacking else None
-            np.maximum(target, part, out=target)
-            if shared is not None:
-                target += shared
-        return plane
-
-    def _ground(self, frame: Frame) -> _Ground:
-        plan, mottle = self.plan, frame.tile("mottle")
-        outline = frame.fine(frame.coarse(plan.outline)) + mottle * np.float32(0.8)
-        tissue = ramp(outline, -0.5, 0.9)
-        self._clip(frame, tissue)
-        depth = frame.fine(frame.coarse(plan.epithelium)) + mottle * np.float32(0.6)
-        epithelium = ramp(depth, -0.4, 0.7)
-        lumen = None
-        hollow = frame.coarse(plan.lumen)
-        inside = depth > 0
-        if hollow.max() > -4:
-            hollow = frame.fine(hollow) + mottle * np.float32(0.5)
-            hollow += frame.tile("cloud") * np.float32(0.7)
-            inside &= hollow < 0
-            epithelium *= ramp(-hollow, -0.7, 0.5)
-            lumen = ramp(hollow, -0.3, 0.8)
-            lumen *= tissue
-        epithelium *= tissue
-        inside &= tissue > 0.3
-        return _Ground(tissue, epithelium, lumen, depth, outline, inside)
-
-    def _clip(self, frame: Frame, tissue: Floats) -> None:
-        """Nothing lies beyond the rectangle the piece was planned on."""
-        place, mpp = self.plan.place, frame.mpp
-        tissue[:, : max(0, int(np.ceil(-frame.x / mpp)))] = 0
-        tissue[: max(0, int(np.ceil(-frame.y / mpp)))] = 0
-        tissue[:, max(0, int((place.width - frame.x) / mpp)) :] = 0
-        tissue[max(0, int((place.height - frame.y) / mpp)) :] = 0
-
     def _of_component(self, frame: Frame, values: Floats) -> Floats:
         """(height, width) of a number per epithelial structure."""
         component = frame.coarse(self.plan.component)
         return frame.fine(values[np.rint(component).astype(np.intp)])
 
-    def _epithelium(
-        self, frame: Frame, cells: Cells, ground: _Ground, layers: Layers | None
-    ) -> tuple[Floats, Floats]:
-        """Haematoxylin and DAB of epithelium before nuclei."""
-        lab, mottle, grain = self.spec.laboratory, frame.tile("mottle", 8), frame.tile("grain", 8)
-        cells = cells.pick(np.flatnonzero(cells.kind <= 1))
-        owner = cell_map(frame, cells, ground.inside)
-        membrane, border = membranes(frame, cells, owner, lab)
-        if layers is not None:
-            brown = np.float32(lab.dab_strength) * membrane
-            np.maximum(layers.membrane, brown, out=layers.membrane)
-        texture = mottle * np.float32(0.32)
-        texture += grain * np.float32(0.2)
-        lumps = texture if lab.granularity == 1 else _lumps(texture, frame, lab.granularity)
-        uneven = np.append(
-            np.float32(1), np.float32(0.7) + np.float32(0.6 / 255) * (cells.dice & np.uint32(0xFF))
-        )
-        # Strongly stained cells are brown inside too, with membrane above and below the plane of focus.
-        through = lab.dab_strength * lab.through * cells.intensity**2 * cells.completeness
-        if self.spec.nuclear is not None:
-            through = lab.dab_strength * self.spec.nuclear.leak * cells.nuclear
-        inner = (np.append(np.float32(0), through) * uneven).astype(np.float32)
-        blush = frame.fine(frame.coarse(self.blush, 8), 8)
-        hematoxylin = texture + np.float32(1)
-        hematoxylin += np.float32(0.45) * border
-        hematoxylin *= uneven.astype(np.float32)[owner]
-        hematoxylin *= np.float32(lab.cytoplasm)
-        dab = lumps + np.float32(1)
-        dab *= inner[owner] + blush * uneven.astype(np.float32)[owner]
-        dab += np.float32(lab.dab_strength) * membrane
-        necrosis = frame.coarse(self.plan.necrosis)
-        if necrosis.max() > 1:
-            share = frame.fine(necrosis * np.float32(1 / 255))
-            ghost = np.float32(lab.cytoplasm) * (1 + texture * 2)
-            ghost += np.float32(0.35 * lab.counterstain) * frame.tile("debris", 2)
-            ghost -= hematoxylin
-            hematoxylin += ghost * share
-            dab += share * (np.float32(2 * lab.blush) * (1 + texture) - dab)
-        return np.maximum(hematoxylin, 0), np.maximum(dab, 0)
-
     def _brown_nuclei(self, frame: Frame, cells: Cells, hematoxylin: Floats, dab: Floats) -> None:
         """Add a nuclear marker's DAB, in place."""
         spec = self.spec
         stained = cells.pick(cells.nuclear > 0)
-        brown = self._stamped(frame, stained, ("tumour", "normal"), chromogen(self.library))
+        library = chromogen(self.library)
+        brown = stamped(frame, stained, _STAINABLE, library, spec.stacking, by_amount=True)
         if brown is None:
             return
         # DAB comes in grains; laboratories differ less in nuclei than in membranes.
@@ -235,6 +95,14 @@ class Piece:
         grains += np.float32(1)
         brown *= grains
         dab += brown
+
+    def _stained_stroma(self, frame: Frame, relative: Floats) -> Floats | None:
+        """DAB that collagen, muscle and vessel walls hold, in patches."""
+        if self.spec.traits.stroma_stain == 0:
+            return None
+        brown = relative * np.float32(self.spec.traits.stroma_stain)
+        brown *= ramp(frame.fine(frame.coarse(self.stained, 8), 8), -0.6, 0.8)
+        return brown
 
     def _refracted(self, frame: Frame, hematoxylin: Floats) -> Floats:
         """Light bent at edges of whatever has substance: darker within, brighter than glass outside."""
@@ -255,16 +123,19 @@ class Piece:
         """
         frame = self.frame(left, top, width, height)
         lab, spec = self.spec.laboratory, self.spec
-        ground = self._ground(frame)
+        ground = ground_of(frame, self.plan)
         cells = self._cells_near(frame)
         hematoxylin = stroma(frame, self.plan)
+        brown_stroma = self._stained_stroma(frame, hematoxylin)
         hematoxylin *= np.float32(lab.matrix)
         if spec.retraction > 0:
             gap = np.float32(spec.retraction) * (frame.tile("cloud", 10) + np.float32(0.3))
             hematoxylin *= ramp(-ground.depth - gap, 0.0, 0.8)
         dab = np.float32(lab.dab_background / (lab.matrix + 0.01)) * hematoxylin
+        if brown_stroma is not None:
+            dab += brown_stroma
         if ground.epithelium.max() > 0:
-            inner, brown = self._epithelium(frame, cells, ground, layers)
+            inner, brown = epithelium(frame, spec, self.plan, cells, ground, self.blush, layers)
             hematoxylin += ground.epithelium * (inner - hematoxylin)
             dab += ground.epithelium * (brown - dab)
         grey = np.zeros_like(dab)
@@ -273,8 +144,11 @@ class Piece:
                 self._of_component(frame, self.secretion) * np.float32(lab.matrix) - hematoxylin
             )
             dab *= 1 - ground.lumen
-            grey += ground.lumen * self._of_component(frame, self.debris) * frame.tile("debris", 3)
-        nuclei = self._stamped(frame, cells, _NUCLEATED)
+            debris = ground.lumen * self._of_component(frame, self.debris) * frame.tile("debris", 3)
+            grey += debris
+            if spec.traits.necrosis_stain > 0:
+                dab += debris * np.float32(4 * spec.traits.necrosis_stain)
+        nuclei = stamped(frame, cells, _NUCLEATED, self.library, spec.stacking)
         if nuclei is not None:
             if layers is not None:
                 np.maximum(layers.nuclei, nuclei, out=layers.nuclei)
@@ -284,7 +158,7 @@ class Piece:
             hematoxylin += nuclei * np.float32(lab.counterstain)
         if spec.nuclear is not None:
             self._brown_nuclei(frame, cells, hematoxylin, dab)
-        red = self._stamped(frame, cells, ("erythrocyte",))
+        red = stamped(frame, cells, ("erythrocyte",), self.library, spec.stacking)
         if red is not None:
             grey += red * np.float32(0.36)
         if "edge" in spec.artefacts and ground.outline.min() < 30:
@@ -294,6 +168,8 @@ class Piece:
             dab += rim * np.minimum(hematoxylin * np.float32(4 * lab.dab_strength), np.float32(0.7))
         thick = frame.coarse(self.plan.flow, 8)[..., 0]
         thick = ground.tissue * frame.fine(1 + np.float32(0.12) * np.tanh(thick / 60), 8)
+        if lab.soot > 0:
+            grey += np.float32(lab.soot) * dab * dab
         grey *= ground.tissue
         hematoxylin *= thick
         if lab.relief > 0:

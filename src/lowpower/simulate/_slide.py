@@ -20,6 +20,7 @@ from lowpower.simulate._nuclear_stain import NUCLEAR_CONTROL, stain_nuclei
 from lowpower.simulate._pyramid import TILE, padded, write_pyramid
 from lowpower.simulate._render import Piece
 from lowpower.simulate._scanner import MARGIN, glass, picture
+from lowpower.simulate._set_apart import set_apart, stain_beside
 from lowpower.simulate._spec import SlideSpec
 from lowpower.simulate._stains import Layers, Stains
 from lowpower.simulate._truth import SlideTruth, write_truth
@@ -51,11 +52,15 @@ def plan_slide(spec: SlideSpec) -> Plan:
             plan = build_architecture(spec, place, number, attempt)
             rng = np.random.default_rng([spec.seed, 3, number])
             cells = place_cells(rng, spec, plan)
+            if not place.control:
+                set_apart(np.random.default_rng([spec.seed, 14, number, attempt]), spec, plan, cells)
             if np.count_nonzero(cells.kind == 0) >= _FEWEST:
                 break
         clear_empty(plan, np.unique(cells.component))
         if spec.nuclear is None:
             stain_membranes(rng, spec, plan, cells, CONTROL_SHARES if place.control else spec.shares)
+            if not place.control:
+                stain_beside(np.random.default_rng([spec.seed, 15, number]), spec, cells)
         else:
             shares = NUCLEAR_CONTROL if place.control else spec.shares
             stain_nuclei(rng, spec, spec.nuclear, plan, cells, shares)

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from lowpower.errors import ConfigError
 from lowpower.files import write_text
-from lowpower.simulate._appearance import Laboratory, NuclearStain, Scanner, SpecModel, Unit
+from lowpower.simulate._appearance import Laboratory, NuclearStain, Scanner, SpecModel, Traits, Unit
 from lowpower.simulate._score import Score, score_from_shares
 
 __all__ = [
@@ -66,6 +66,7 @@ class SlideSpec(SpecModel):
         rim: How much darker a nucleus is at its membrane, 1 = plainly, 0 = even, 2 = vesicular.
         chromatin: How clumped chromatin is, 1 = usual.
         pleomorphism: How much tumour nuclei differ in size, 1 = usual.
+        traits: What makes this tissue hard to read.
         retraction: Microns by which stroma has drawn back from epithelium.
         control: Whether a known 3+ control lies near one end.
         artefacts: What went wrong.
@@ -95,6 +96,7 @@ class SlideSpec(SpecModel):
     rim: float = Field(1.0, ge=0.0, le=2.5)
     chromatin: float = Field(1.0, ge=0.0, le=2.5)
     pleomorphism: float = Field(1.0, ge=0.0, le=2.0)
+    traits: Traits = Traits()
     retraction: float = Field(0.0, ge=0.0, le=10.0)
     control: bool = False
     artefacts: tuple[Artefact, ...] = ()
