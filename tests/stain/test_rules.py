@@ -13,6 +13,7 @@ from lowpower.stain._rules import (
     allred,
     er_status,
     h_score,
+    her2_open_questions,
     her2_score,
     labelling_index,
     pr_status,
@@ -68,8 +69,8 @@ def test_her2_null_allows_what_measuring_invents() -> None:
 
 @given(shares())
 def test_her2_distance_is_where_the_score_changes(table: Her2Shares) -> None:
-    """Nothing smaller than `distance` changes the score, whichever share it moves between neighbours."""
-    result = her2_score(table)
+    """Nothing smaller than `distance` changes the score over a 10 % cut-off, whichever share it moves."""
+    result = her2_score(table, intense_from=2.0)
     assert result.distance >= 0
     step = 0.999 * result.distance - 1e-12
     values = list(table.as_tuple())
@@ -80,7 +81,34 @@ def test_her2_distance_is_where_the_score_changes(table: Her2Shares) -> None:
             moved = list(values)
             moved[source] -= step
             moved[target] += step
-            assert her2_score(Her2Shares(*moved)).score == result.score
+            assert her2_score(Her2Shares(*moved), intense_from=2.0).score == result.score
+
+
+def test_distance_is_said_in_what_a_reader_could_see() -> None:
+    faint = her2_score(Her2Shares(0.86, 0.14, 0.0, 0.0)).sentence()
+    assert faint.endswith("over 10%; 0 would need any membrane staining in 4.0 points fewer.")
+    null = her2_score(Her2Shares(1.0, 0.0, 0.0, 0.0))
+    assert null.nearest_sentence() == "1+ would need any membrane staining in 10.0 points more"
+    few = her2_score(Her2Shares(0.9, 0.06, 0.0, 0.04))
+    assert few.nearest_sentence() == "3+ would need intense complete staining in 6.0 points more"
+
+
+def test_one_intense_cell_in_fifty_is_no_finding() -> None:
+    table = Her2Shares(0.80, 0.18, 0.0, 0.02)
+    assert her2_score(table).score == "2+"
+    assert her2_score(table, cells=50).score == "1+"
+    assert her2_score(table, cells=500).score == "2+"
+    assert her2_score(table, cells=500, intense_from=0.03).score == "1+"
+
+
+def test_what_the_guideline_leaves_open_is_named() -> None:
+    few = Her2Shares(0.93, 0.0, 0.07, 0.0)
+    assert her2_open_questions(her2_score(few), few, 0.0) == ("complete_in_few",)
+    assert her2_open_questions(her2_score(few), few, 0.0, invented=0.08) == ()
+    low = Her2Shares(0.5, 0.5, 0.0, 0.0)
+    assert her2_open_questions(her2_score(low), low, 0.3) == ("strong_incomplete",)
+    strong = Her2Shares(0.2, 0.3, 0.5, 0.0)
+    assert her2_open_questions(her2_score(strong), strong, 0.3) == ()
 
 
 @given(shares(), st.floats(0, 1))

@@ -138,8 +138,7 @@ def print_case(console: Console, result: Result) -> None:
         table.add_row("H-score", f"{told.h_score:.0f} of 300")
     if told is not None and told.deciding is not None:
         near = told.deciding
-        next_score = f"{near.nearest} is {near.distance:.1%} of cells away"
-        table.add_row("decides", f"{near.what} {near.share:.1%}, cut-off {near.cutoff:.0%}; {next_score}")
+        table.add_row("decides", f"{near.what} {near.share:.1%}, cut-off {near.cutoff:.0%}; {near.change}")
     if agreement is not None:
         table.add_row("agreement", f"{agreement.level}: {escape(agreement.sentence)}")
     if result.qc is not None:

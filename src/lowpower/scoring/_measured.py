@@ -43,6 +43,7 @@ class Deciding(Record):
     cutoff: float = Field(description="What the share is held against, 0-1.")
     nearest: str = Field(description="The score that the smallest change of one share would give instead.")
     distance: float = Field(description="That change, a share of the tumour-like cells.")
+    change: str = Field("", description="That change in words: what a reader would have to see.")
 
 
 class Stains(Record):
@@ -102,6 +103,9 @@ class Measured(Record):
     mpp: float | None = Field(None, description="um/px the cells were measured at; none without cells.")
     cell_network: CellNetwork | None = Field(
         None, description="Which network found the cells; none without cells, and in older records."
+    )
+    open_questions: tuple[str, ...] = Field(
+        (), description="HER2: what the guideline leaves open here: complete_in_few, strong_incomplete."
     )
     notes: tuple[str, ...] = Field((), description="What could not be measured or should be doubted.")
 
@@ -182,6 +186,7 @@ def measured_of(measurement: Measurement) -> Measured:
         intense_od=measurement.intense_od,
         mpp=measurement.mpp,
         cell_network=None if measurement.cells is None else cell_network(),
+        open_questions=measurement.open_questions,
         notes=measurement.notes,
     )
 
@@ -238,6 +243,7 @@ def _deciding(measurement: Measurement) -> Deciding | None:
             cutoff=her2.cutoff,
             nearest=her2.nearest,
             distance=her2.distance,
+            change=her2.nearest_sentence(),
         )
     if measurement.nuclear is not None and measurement.marker in _CUTOFFS:
         return _nearest_cutoff(measurement.nuclear, measurement.marker)
@@ -248,6 +254,12 @@ def _nearest_cutoff(nuclear: NuclearScore, marker: str) -> Deciding:
     share = nuclear.percent / 100
     cutoff, below, above = min(_CUTOFFS[marker], key=lambda line: abs(share - line[0]))
     other = above if nuclear.status == below else below
+    distance, more = abs(share - cutoff), "more" if share < cutoff else "fewer"
     return Deciding(
-        what="stained nuclei", share=share, cutoff=cutoff, nearest=other, distance=abs(share - cutoff)
+        what="stained nuclei",
+        share=share,
+        cutoff=cutoff,
+        nearest=other,
+        distance=distance,
+        change=f"{other} would need stained nuclei in {100 * distance:.1f} points {more}",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,20 @@ from lowpower.slides import Slide
 from lowpower.stain._cells import TUMOUR, Cells
 from lowpower.stain._clipping import clipping
 from lowpower.stain._measure_field import Marker, stain_maps
-from lowpower.stain._measure_grade import INTENSE_OD, Background, grade_cells, usual_complete
+from lowpower.stain._measure_grade import (
+    INTENSE_OD,
+    SMALLEST_UM,
+    Background,
+    grade_cells,
+    strong_incomplete,
+    usual_complete,
+)
 from lowpower.stain._measure_regions import inside_regions, read_regions
 from lowpower.stain._measure_stream import COARSEST_MPP, Progress, cells_of, in_mask, scale_of
 from lowpower.stain._nuclear import NuclearScore, nuclear_score
 from lowpower.stain._place import place_quality
 from lowpower.stain._quality import STAIN_CODES, stain_quality, vector_quality
-from lowpower.stain._rules import Her2Score, Her2Shares, her2_score
+from lowpower.stain._rules import Her2Score, Her2Shares, her2_open_questions, her2_score
 from lowpower.stain._vectors import StainVectors
 from lowpower.tissue import CHECKS, QCFlag, Tissue, find_tissue, measurable
 from lowpower.units import Mpp
@@ -28,6 +35,13 @@ from lowpower.units import Mpp
 __all__ = ["DabAreas", "Heterogeneity", "Measurement", "measure"]
 
 _INVENTED = 0.02
+"""Share of cells up to which measuring invents staining, of intense complete staining too."""
+_OPEN: Final = {
+    "complete_in_few": "complete moderate staining in 10 % of tumour cells or fewer and nothing else: the "
+    "guideline leaves this open.",
+    "strong_incomplete": "incomplete but moderate to intense (basolateral, U-shaped) staining in more than "
+    "10 % of tumour cells: this may be called equivocal (2+).",
+}
 _AREA_UM = 4.0
 _SQUARE_UM = 500.0
 _FEWEST_IN_SQUARE = 20
@@ -78,6 +92,7 @@ class Measurement:
         intense_od: HER2: DAB OD from which a complete membrane counted as intense.
         cells: Every cell; None where none was looked for.
         notes: What could not be measured or should be doubted, one sentence each.
+        open_questions: HER2: what the guideline leaves open here (`her2_open_questions`); also in the notes.
     """
 
     marker: Marker
@@ -95,6 +110,7 @@ class Measurement:
     intense_od: float | None
     cells: Cells | None
     notes: tuple[str, ...]
+    open_questions: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """The result as one sentence, or why there is none."""
@@ -113,6 +129,7 @@ def measure(
     regions: str | Path | Mapping[str, Any] | None = None,
     *,
     intense_od: float = INTENSE_OD,
+    count: Literal["tumour", "all"] = "tumour",
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Measurement:
@@ -125,6 +142,7 @@ def measure(
         regions: Tumour regions, GeoJSON polygons in base pixels: only cells inside count.
         intense_od: HER2: DAB OD from which a complete membrane is intense; 0.8 times the `membrane_od` of
             tissue known to be 3+, stained and scanned alike.
+        count: Which cells count: tumour-like ones, or all of 3 um and more, as where only tumour is in view.
         workers: Threads.
         progress: Called with fields done and fields in all.
 
@@ -167,7 +185,7 @@ def measure(
             note = "the regions hold no cell on this slide's tissue: are they in base pixels of this slide?"
             return _nothing(marker, note, scale.vectors, areas)
     cells, background = grade_cells(found, marker, slide.mpp, in_region, intense_od=intense_od)
-    counted = cells.kind == TUMOUR
+    counted = cells.kind == TUMOUR if count == "tumour" else cells.diameter >= SMALLEST_UM
     if in_region is not None:
         counted &= in_region
     notes += tuple(flag.message for flag in place_quality(cells, counted, marker))
@@ -183,6 +201,7 @@ def _scored(
 ) -> Measurement:  # fmt: skip
     count = int(counted.sum())
     her2 = shares = h_score = nuclear = heterogeneity = None
+    open_questions: tuple[str, ...] = ()
     membrane_od = usual_complete(cells, counted) if marker == "HER2" else None
     few = CHECKS["few_tumour_cells"]
     if few.effect(count) == "refuse":
@@ -193,7 +212,9 @@ def _scored(
         )
     elif marker == "HER2":
         shares = _shares(cells.grade[counted])
-        her2, h_score = her2_score(shares, null_up_to=_INVENTED), shares.h_score
+        her2, h_score = _her2(shares, count), shares.h_score
+        open_questions = her2_open_questions(her2, shares, strong_incomplete(cells, counted), _INVENTED)
+        notes = (*notes, *(_OPEN[name] for name in open_questions))
         heterogeneity = _heterogeneity(cells, counted, base_mpp)
     else:
         nuclear = nuclear_score(cells.grade[counted], marker)
@@ -214,7 +235,12 @@ def _scored(
         intense_od if marker == "HER2" else None,
         cells,
         notes,
+        open_questions,
     )
+
+
+def _her2(shares: Her2Shares, cells: int) -> Her2Score:
+    return her2_score(shares, cells=cells, null_up_to=_INVENTED, intense_from=_INVENTED)
 
 
 def _nothing(
@@ -270,7 +296,7 @@ def _heterogeneity(cells: Cells, counted: NDArray[np.bool_], base_mpp: float) ->
     for number, (across, down) in enumerate(squares.tolist()):
         inside = grades[index == number]
         if len(inside) >= _FEWEST_IN_SQUARE:
-            scores[across, down] = her2_score(_shares(inside)).score
+            scores[across, down] = _her2(_shares(inside), len(inside)).score
     names = list(scores.values())
     shares = {score: names.count(score) / len(names) for score in ("0", "1+", "2+", "3+")} if names else {}
     return Heterogeneity(_SQUARE_UM, scores, shares)

@@ -13,7 +13,7 @@ from lowpower.stain._measure_field import FieldCells, Marker
 from lowpower.stain._nuclear import nuclear_grades
 from lowpower.stain._nuclei_rays import Floats
 
-__all__ = ["INTENSE_OD", "Background", "grade_cells", "usual_complete"]
+__all__ = ["INTENSE_OD", "SMALLEST_UM", "Background", "grade_cells", "strong_incomplete", "usual_complete"]
 
 _LEAST_OD = 0.054
 """A ray crosses a stained membrane where the membrane map shows this much DAB."""
@@ -27,8 +27,10 @@ INTENSE_OD = 0.55
 """A complete membrane is intense from this DAB OD on over half of its cell body's, unless a laboratory says
 otherwise: laboratories and scanners differ by more than twice."""
 _FEWEST_COMPLETE = 30
-_SMALLEST_UM = 3.0
-"""A nuclear marker is not judged on smaller outlines: slivers of nuclei, whose stain is read beside them."""
+SMALLEST_UM = 3.0
+"""Smaller outlines are slivers of nuclei, debris or texture: no cell is judged on them."""
+_STRONG = 0.25
+"""An incomplete membrane of this DAB OD is moderate to intense, not faint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,9 @@ def grade_cells(
 
     A ray is stained where the membrane map shows 0.054 OD on it. From 12 % of its rays a membrane is
     stained at all, from 70 % complete (what crowds or crosses it hides the rest); complete and of at least
-    `intense_od` over half of its cell body's it is intense, below 0.10 barely perceptible. For a nuclear
-    marker a nucleus of 3 um or more counts, and as stained where it is browner than what surrounds it. Set on
-    simulated slides.
+    `intense_od` over half of its cell body's it is intense, below 0.10 barely perceptible. A nucleus counts
+    from 3 um on; for a nuclear marker as stained where it is browner than what surrounds it. Set on simulated
+    slides.
 
     Args:
         found: Cells of the slide, microns.
@@ -72,8 +74,7 @@ def grade_cells(
         intense_od: DAB OD from which a complete membrane is intense.
     """
     kind = kinds_of(found.tumour, found.diameter, found.elongation, found.darkness, in_region=in_region)
-    if marker != "HER2":
-        kind[(kind == TUMOUR) & (found.diameter < _SMALLEST_UM)] = STROMAL
+    kind[(kind == TUMOUR) & (found.diameter < SMALLEST_UM)] = STROMAL
     others = kind != TUMOUR
     if marker == "HER2":
         on = found.seen >= np.float16(1 - np.exp(-_LEAST_OD / FADE_OD))
@@ -96,6 +97,12 @@ def grade_cells(
         found.body_dab, completeness, density, grade,
     )  # fmt: skip
     return cells, background
+
+
+def strong_incomplete(cells: Cells, counted: NDArray[np.bool_]) -> float:
+    """Share of the counted cells with incomplete but moderate to intense (basolateral) membranes."""
+    strong = (cells.grade == 1) & (cells.completeness < _COMPLETE) & (cells.density >= _STRONG)
+    return float(strong[counted].mean()) if counted.any() else 0.0
 
 
 def usual_complete(cells: Cells, counted: NDArray[np.bool_]) -> float | None:

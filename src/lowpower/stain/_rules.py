@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 __all__ = [
     "HER2_CUTOFF",
+    "HER2_FEWEST_INTENSE",
     "HER2_INTENSE_PRESENT",
     "AllredScore",
     "Her2Score",
@@ -20,6 +21,7 @@ __all__ = [
     "allred",
     "er_status",
     "h_score",
+    "her2_open_questions",
     "her2_score",
     "labelling_index",
     "pr_status",
@@ -30,6 +32,8 @@ HER2_CUTOFF: Final = 0.10
 """Share of tumour cells that each HER2 cut-off asks to be exceeded."""
 HER2_INTENSE_PRESENT: Final = 0.01
 """Share of tumour cells from which intense complete staining in <= 10 % counts as being there at all (2+)."""
+HER2_FEWEST_INTENSE: Final = 10
+"""Cells that must show it: one in fifty is more often a mistake than a finding."""
 
 _KI67_HIGH: Final = 20.0
 _PR_HIGH: Final = 20.0
@@ -80,6 +84,15 @@ class Her2Shares:
         return h_score(self.faint_incomplete, self.moderate_complete, self.intense_complete)
 
 
+Staining = Literal["stained", "complete", "intense_complete"]
+"""What a cut-off is about: any membrane staining, complete staining, intense complete staining."""
+_WORDS: Final[dict[str, str]] = {
+    "stained": "any membrane staining",
+    "complete": "complete staining",
+    "intense_complete": "intense complete staining",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Her2Score:
     """A HER2 score with what it rests on.
@@ -92,69 +105,111 @@ class Her2Score:
         share: Its value.
         cutoff: What it was held against.
         margin: `share` - `cutoff`; negative for score 0.
-        nearest: The score that the smallest change of one share would give instead.
+        nearest: The score that the smallest change of one share over its 10 % cut-off would give instead.
         distance: That change, a share of all tumour cells.
+        needs: The staining that would have to change.
     """
 
     score: Literal["0", "1+", "2+", "3+"]
     group: Literal["null", "ultralow", "low", "equivocal", "positive"]
-    decided_by: Literal["stained", "complete", "intense_complete"]
+    decided_by: Staining
     share: float
     cutoff: float
     margin: float
     nearest: Literal["0", "1+", "2+", "3+"]
     distance: float
+    needs: Staining
 
     def sentence(self) -> str:
         """The decision as one sentence."""
-        name = {"stained": "any membrane staining", "complete": "complete staining"}.get(
-            self.decided_by, "intense complete staining"
-        )
-        side = "over" if self.margin > 0 else "not over"
+        side = "over" if self.margin > 0 else "not over" if self.cutoff == HER2_CUTOFF else "from"
         return (
-            f"{self.score} ({self.group}): {name} in {self.share:.1%} of tumour cells, "
-            f"{side} {self.cutoff:.0%}; {self.nearest} is {self.distance:.1%} of cells away."
+            f"{self.score} ({self.group}): {_WORDS[self.decided_by]} in {self.share:.1%} of tumour cells, "
+            f"{side} {self.cutoff:.0%}; {self.nearest_sentence()}."
         )
 
+    def nearest_sentence(self) -> str:
+        """What a reader would have to see for the nearest other score."""
+        more = "more" if self.nearest > self.score else "fewer"
+        return f"{self.nearest} would need {_WORDS[self.needs]} in {100 * self.distance:.1f} points {more}"
 
-def her2_score(shares: Her2Shares, *, null_up_to: float = 0.0) -> Her2Score:
+
+def her2_score(
+    shares: Her2Shares,
+    *,
+    cells: int | None = None,
+    null_up_to: float = 0.0,
+    intense_from: float = HER2_INTENSE_PRESENT,
+) -> Her2Score:
     """The ASCO/CAP rule.
 
     More than 10 % intense and complete: 3+. More than 10 % complete, or intense and complete in 10 % or
-    fewer (from `HER2_INTENSE_PRESENT` on): 2+. More than 10 % stained at all: 1+. Otherwise 0: null
-    without a stained cell, else ultralow.
+    fewer (from `intense_from` and `HER2_FEWEST_INTENSE` cells on): 2+. More than 10 % stained at all: 1+.
+    Otherwise 0: null without a stained cell, else ultralow.
 
     Args:
         shares: Shares of tumour cells.
+        cells: How many tumour cells there were; None where shares are exact.
         null_up_to: Share of stained cells that still counts as none: what measuring invents.
+        intense_from: Share of intense complete cells that counts as being there, likewise.
     """
     cut = HER2_CUTOFF
     intense, complete, stained = shares.intense_complete, shares.complete, shares.stained
     if intense > cut:
         return Her2Score(
-            "3+", "positive", "intense_complete", intense, cut, intense - cut, "2+", intense - cut
-        )
+            "3+", "positive", "intense_complete", intense, cut, intense - cut,
+            "2+", intense - cut, "intense_complete",
+        )  # fmt: skip
     up_to_3 = cut - intense
-    if complete > cut or intense >= HER2_INTENSE_PRESENT:
-        by_complete = complete > cut
-        decided: Literal["complete", "intense_complete"] = "complete" if by_complete else "intense_complete"
-        share, cutoff = (complete, cut) if by_complete else (intense, HER2_INTENSE_PRESENT)
-        lower: Literal["0", "1+"] = "1+" if stained > cut else "0"
-        # Both roads to 2+ must close before the score falls.
-        fall = max(complete - cut, intense - HER2_INTENSE_PRESENT)
-        nearest: Literal["0", "1+", "3+"] = "3+" if up_to_3 <= fall else lower
+    enough = cells is None or intense * cells > HER2_FEWEST_INTENSE - 0.5
+    few = intense >= intense_from and enough
+    if complete > cut:
+        margin = complete - cut
+        down = margin < up_to_3 and not few
+        lower: Literal["0", "1+"] = "1+" if stained - margin > cut - _EPSILON else "0"
         return Her2Score(
-            "2+", "equivocal", decided, share, cutoff, share - cutoff, nearest, min(up_to_3, fall)
-        )
-    up_to_2 = min(cut - complete, HER2_INTENSE_PRESENT - intense)
+            "2+", "equivocal", "complete", complete, cut, margin, lower if down else "3+",
+            margin if down else up_to_3, "complete" if down else "intense_complete",
+        )  # fmt: skip
+    if few:
+        return Her2Score(
+            "2+", "equivocal", "intense_complete", intense, intense_from, intense - intense_from,
+            "3+", up_to_3, "intense_complete",
+        )  # fmt: skip
+    up_to_2 = cut - complete
     if stained > cut:
         margin = stained - cut
-        other: Literal["0", "2+"] = "2+" if up_to_2 < margin else "0"
-        return Her2Score("1+", "low", "stained", stained, cut, margin, other, min(up_to_2, margin))
+        up = up_to_2 < margin
+        return Her2Score(
+            "1+", "low", "stained", stained, cut, margin, "2+" if up else "0",
+            up_to_2 if up else margin, "complete" if up else "stained",
+        )  # fmt: skip
     group: Literal["null", "ultralow"] = "null" if stained <= null_up_to else "ultralow"
-    up_to_1 = cut - stained
-    above: Literal["1+", "2+"] = "2+" if up_to_2 < up_to_1 else "1+"
-    return Her2Score("0", group, "stained", stained, cut, stained - cut, above, min(up_to_1, up_to_2))
+    return Her2Score("0", group, "stained", stained, cut, stained - cut, "1+", cut - stained, "stained")
+
+
+def her2_open_questions(
+    score: Her2Score, shares: Her2Shares, strong_incomplete: float, invented: float = 0.0
+) -> tuple[str, ...]:
+    """What the guideline leaves open or to its comments on this slide: to be named, never scored in silence.
+
+    Args:
+        score: Of `shares`.
+        shares: Shares of tumour cells.
+        strong_incomplete: Share of tumour cells with incomplete but moderate to intense staining.
+        invented: Share up to which measuring invents staining.
+
+    Returns:
+        `complete_in_few`: complete moderate staining in 10 % or fewer and nothing else, which no score
+        describes; `strong_incomplete`: basolateral or U-shaped staining in more than 10 %, which may be
+        called equivocal.
+    """
+    named = []
+    if score.score == "0" and invented < shares.moderate_complete <= HER2_CUTOFF:
+        named.append("complete_in_few")
+    if score.score in ("0", "1+") and strong_incomplete > HER2_CUTOFF:
+        named.append("strong_incomplete")
+    return tuple(named)
 
 
 def h_score(weak: float, moderate: float, strong: float) -> float:

@@ -123,8 +123,8 @@ def _rows(case: Case) -> list[tuple[str, str]]:
         rows.append(("Allred", f"{told.allred[0]} + {told.allred[1]} = {sum(told.allred)}"))
     if told is not None and told.deciding is not None:
         near = told.deciding
-        cutoff = f"cut-off {near.cutoff:.0%}; {near.nearest} is {near.distance:.1%} of cells away"
-        rows.append(("decides", f"{near.what} {near.share:.1%}, {cutoff}"))
+        decides = f"{near.what} {near.share:.1%}, cut-off {near.cutoff:.0%}; {near.change}"
+        rows.append(("decides", decides))
     if told is not None and told.squares:
         squares = ", ".join(f"{name} {share:.0%}" for name, share in told.squares.items())
         rows.append(("squares of 500 um by score", squares))
