@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lowpower.errors import ConfigError, NoTissueError
 from lowpower.slides import open_slide
-from lowpower.stain import RUIFROK_E, RUIFROK_H, to_rgb
+from lowpower.stain import RUIFROK_E, RUIFROK_H, Cutoffs, Her2Cutoffs, to_rgb
 from lowpower.stain._measure import Measurement, measure
 from lowpower.stain._measure_regions import inside_regions, read_regions
 from lowpower.stain._measure_stream import cells_of, scale_of, working_factor
@@ -64,14 +64,18 @@ def test_a_laboratory_says_how_dark_its_intense_membranes_are(tmp_path: Path) ->
     assert known.her2 is not None
     assert known.membrane_od is not None
     assert known.her2.score == "2+"  # a pale laboratory's 3+
-    told = _measured(tmp_path, draw_cells(membrane=0.5).image, intense_od=0.8 * known.membrane_od)
+    told = _measured(
+        tmp_path,
+        draw_cells(membrane=0.5).image,
+        cutoffs=Cutoffs(Her2Cutoffs(intense_od=0.8 * known.membrane_od)),
+    )
     assert told.her2 is not None
     assert told.her2.score == "3+"
     assert told.membrane_od == known.membrane_od
     assert told.intense_od == pytest.approx(0.8 * known.membrane_od)
     assert _measured(tmp_path, draw_cells().image).membrane_od is None
-    with pytest.raises(ValueError, match="optical density"):
-        _measured(tmp_path, draw_cells().image, intense_od=0.0)
+    with pytest.raises(ValueError, match="optical densities"):
+        Her2Cutoffs(intense_od=0.0)
 
 
 def test_shares_follow_the_share_of_stained_cells(tmp_path: Path) -> None:

@@ -19,7 +19,16 @@ from lowpower.scoring._geojson import annotation, mask_annotations
 from lowpower.scoring._measured import Measured, least_grade, measured_of
 from lowpower.scoring._record import NOTICE
 from lowpower.slides import Slide
-from lowpower.stain import INTENSE_OD, Cells, Marker, inside_regions, measure, read_regions
+from lowpower.stain import (
+    INTENSE_OD,
+    Cells,
+    Cutoffs,
+    Her2Cutoffs,
+    Marker,
+    inside_regions,
+    measure,
+    read_regions,
+)
 from lowpower.tissue import Tissue
 
 __all__ = ["FieldProgress", "MeasureRequest", "check_intense", "measure_slide"]
@@ -86,7 +95,7 @@ def measure_slide(slide: Slide, tissue: Tissue, request: MeasureRequest) -> tupl
         request.marker,
         tissue,
         request.regions,
-        intense_od=INTENSE_OD if request.intense_od is None else request.intense_od,
+        cutoffs=Cutoffs(Her2Cutoffs(intense_od=request.intense_od or INTENSE_OD)),
         workers=request.workers,
         progress=request.progress,
     )

@@ -3,6 +3,7 @@
 from lowpower.stain._cell_identity import CellNetworkIdentity, cell_network_identity
 from lowpower.stain._cells import Cells
 from lowpower.stain._clipping import clipping
+from lowpower.stain._cutoffs import DEFAULT_CUTOFFS, INTENSE_OD, Cutoffs, Her2Cutoffs, NuclearCutoffs
 from lowpower.stain._density import (
     RUIFROK_DAB,
     RUIFROK_E,
@@ -15,7 +16,6 @@ from lowpower.stain._density import (
 from lowpower.stain._look import StainLook, looks_like
 from lowpower.stain._measure import DabAreas, Heterogeneity, Measurement, measure
 from lowpower.stain._measure_field import Marker
-from lowpower.stain._measure_grade import INTENSE_OD
 from lowpower.stain._measure_regions import inside_regions, read_regions
 from lowpower.stain._nuclear import NuclearScore
 from lowpower.stain._quality import STAIN_CODES, stain_quality
@@ -35,6 +35,7 @@ from lowpower.stain._rules import (
 from lowpower.stain._vectors import StainVectors, estimate_stains
 
 __all__ = [
+    "DEFAULT_CUTOFFS",
     "INTENSE_OD",
     "RUIFROK_DAB",
     "RUIFROK_E",
@@ -43,12 +44,15 @@ __all__ = [
     "AllredScore",
     "CellNetworkIdentity",
     "Cells",
+    "Cutoffs",
     "DabAreas",
+    "Her2Cutoffs",
     "Her2Score",
     "Her2Shares",
     "Heterogeneity",
     "Marker",
     "Measurement",
+    "NuclearCutoffs",
     "NuclearScore",
     "StainLook",
     "StainVectors",

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from lowpower.slides import Slide
 from lowpower.stain._cells import TUMOUR, Cells
 from lowpower.stain._clipping import clipping
+from lowpower.stain._cutoffs import DEFAULT_CUTOFFS, Cutoffs, Her2Cutoffs
 from lowpower.stain._measure_field import Marker, stain_maps
 from lowpower.stain._measure_grade import (
-    INTENSE_OD,
     SMALLEST_UM,
     Background,
     grade_cells,
@@ -128,7 +128,7 @@ def measure(
     tissue: Tissue | None = None,
     regions: str | Path | Mapping[str, Any] | None = None,
     *,
-    intense_od: float = INTENSE_OD,
+    cutoffs: Cutoffs = DEFAULT_CUTOFFS,
     count: Literal["tumour", "all"] = "tumour",
     workers: int = 1,
     progress: Progress | None = None,
@@ -140,8 +140,7 @@ def measure(
         marker: What was stained.
         tissue: Where the tissue is; found if None.
         regions: Tumour regions, GeoJSON polygons in base pixels: only cells inside count.
-        intense_od: HER2: DAB OD from which a complete membrane is intense; 0.8 times the `membrane_od` of
-            tissue known to be 3+, stained and scanned alike.
+        cutoffs: From which values on a stain counts: this laboratory's, or the usual ones.
         count: Which cells count: tumour-like ones, or all of 3 um and more, as where only tumour is in view.
         workers: Threads.
         progress: Called with fields done and fields in all.
@@ -152,12 +151,10 @@ def measure(
     Raises:
         NoTissueError: if there is none.
         ConfigError: if `regions` cannot be used, or lie outside the slide's tissue.
-        ValueError: if `marker` is not one of HER2, ER, PR, Ki-67, or `intense_od` not above 0.
+        ValueError: if `marker` is not one of HER2, ER, PR, Ki-67.
     """
     if marker not in get_args(Marker):
         raise ValueError(f"marker {marker!r} is not one of {', '.join(get_args(Marker))}")
-    if not intense_od > 0:
-        raise ValueError(f"intense_od {intense_od} is no optical density above 0")
     polygons = None if regions is None else read_regions(regions)
     tissue = find_tissue(slide) if tissue is None else tissue
     tissue = replace(tissue, mask=measurable(tissue))
@@ -184,25 +181,23 @@ def measure(
         if not in_region.any():
             note = "the regions hold no cell on this slide's tissue: are they in base pixels of this slide?"
             return _nothing(marker, note, scale.vectors, areas)
-    cells, background = grade_cells(found, marker, slide.mpp, in_region, intense_od=intense_od)
+    cells, background = grade_cells(found, marker, slide.mpp, in_region, cutoffs)
     counted = cells.kind == TUMOUR if count == "tumour" else cells.diameter >= SMALLEST_UM
     if in_region is not None:
         counted &= in_region
     notes += tuple(flag.message for flag in place_quality(cells, counted, marker))
-    return _scored(
-        marker, mpp, scale.vectors, areas, cells, counted, background, notes, slide.mpp, intense_od
-    )
+    return _scored(marker, mpp, scale.vectors, areas, cells, counted, background, notes, slide.mpp, cutoffs)
 
 
 def _scored(
     marker: Marker, mpp: Mpp, vectors: StainVectors, areas: DabAreas, cells: Cells,
     counted: NDArray[np.bool_], background: Background, notes: tuple[str, ...], base_mpp: float,
-    intense_od: float,
+    cutoffs: Cutoffs,
 ) -> Measurement:  # fmt: skip
     count = int(counted.sum())
     her2 = shares = h_score = nuclear = heterogeneity = None
     open_questions: tuple[str, ...] = ()
-    membrane_od = usual_complete(cells, counted) if marker == "HER2" else None
+    membrane_od = usual_complete(cells, counted, cutoffs.her2.complete) if marker == "HER2" else None
     few = CHECKS["few_tumour_cells"]
     if few.effect(count) == "refuse":
         word = "no" if count == 0 else f"only {count}"
@@ -212,10 +207,11 @@ def _scored(
         )
     elif marker == "HER2":
         shares = _shares(cells.grade[counted])
-        her2, h_score = _her2(shares, count), shares.h_score
-        open_questions = her2_open_questions(her2, shares, strong_incomplete(cells, counted), _INVENTED)
+        her2, h_score = _her2(shares, count, cutoffs.her2), shares.h_score
+        strong = strong_incomplete(cells, counted, cutoffs.her2.complete)
+        open_questions = her2_open_questions(her2, shares, strong, _INVENTED)
         notes = (*notes, *(_OPEN[name] for name in open_questions))
-        heterogeneity = _heterogeneity(cells, counted, base_mpp)
+        heterogeneity = _heterogeneity(cells, counted, base_mpp, cutoffs.her2)
     else:
         nuclear = nuclear_score(cells.grade[counted], marker)
         h_score = nuclear.h_score
@@ -232,15 +228,16 @@ def _scored(
         areas,
         background,
         membrane_od,
-        intense_od if marker == "HER2" else None,
+        cutoffs.her2.intense_od if marker == "HER2" else None,
         cells,
         notes,
         open_questions,
     )
 
 
-def _her2(shares: Her2Shares, cells: int) -> Her2Score:
-    return her2_score(shares, cells=cells, null_up_to=_INVENTED, intense_from=_INVENTED)
+def _her2(shares: Her2Shares, cells: int, cutoffs: Her2Cutoffs) -> Her2Score:
+    exceeded = (cutoffs.stained_share, cutoffs.complete_share, cutoffs.intense_share)
+    return her2_score(shares, cells=cells, null_up_to=_INVENTED, intense_from=_INVENTED, cutoffs=exceeded)
 
 
 def _nothing(
@@ -287,7 +284,9 @@ def _shares(grades: NDArray[np.uint8]) -> Her2Shares:
     return Her2Shares(none, faint, moderate, intense)
 
 
-def _heterogeneity(cells: Cells, counted: NDArray[np.bool_], base_mpp: float) -> Heterogeneity:
+def _heterogeneity(
+    cells: Cells, counted: NDArray[np.bool_], base_mpp: float, cutoffs: Her2Cutoffs
+) -> Heterogeneity:
     column = (cells.x[counted] * base_mpp // _SQUARE_UM).astype(np.int64)
     row = (cells.y[counted] * base_mpp // _SQUARE_UM).astype(np.int64)
     squares, index = np.unique(np.stack([column, row], axis=1), axis=0, return_inverse=True)
@@ -296,7 +295,7 @@ def _heterogeneity(cells: Cells, counted: NDArray[np.bool_], base_mpp: float) ->
     for number, (across, down) in enumerate(squares.tolist()):
         inside = grades[index == number]
         if len(inside) >= _FEWEST_IN_SQUARE:
-            scores[across, down] = _her2(_shares(inside), len(inside)).score
+            scores[across, down] = _her2(_shares(inside), len(inside), cutoffs).score
     names = list(scores.values())
     shares = {score: names.count(score) / len(names) for score in ("0", "1+", "2+", "3+")} if names else {}
     return Heterogeneity(_SQUARE_UM, scores, shares)

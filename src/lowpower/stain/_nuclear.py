@@ -8,16 +8,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.stain._cutoffs import DEFAULT_CUTOFFS, NuclearCutoffs
 from lowpower.stain._nuclei_rays import Floats
 from lowpower.stain._rules import AllredScore, allred, er_status, h_score, labelling_index, pr_status
 
 __all__ = ["NuclearMarker", "NuclearScore", "nuclear_grades", "nuclear_score"]
 
 NuclearMarker = Literal["ER", "PR", "Ki-67"]
-
-_WEAK = 0.10
-_MODERATE = 0.28
-_STRONG = 0.55
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +36,18 @@ class NuclearScore:
     status: Literal["negative", "low positive", "positive"] | None
 
 
-def nuclear_grades(dab: Floats, background: float) -> NDArray[np.uint8]:
+def nuclear_grades(
+    dab: Floats, background: float, cutoffs: NuclearCutoffs = DEFAULT_CUTOFFS.nuclear
+) -> NDArray[np.uint8]:
     """0 none, 1 weak, 2 moderate, 3 strong for nuclei of DAB OD `dab` (N,).
 
     Args:
         dab: DAB OD in each nucleus.
         background: DAB OD that nuclei which cannot be stained (stroma, lymphocytes) reach here.
+        cutoffs: The laboratory's.
     """
-    weak = max(_WEAK, background)
-    bounds = np.array([weak, max(_MODERATE, 1.5 * weak), max(_STRONG, 2.0 * weak)])
+    weak = max(cutoffs.weak_od, background)
+    bounds = np.array([weak, max(cutoffs.moderate_od, 1.5 * weak), max(cutoffs.strong_od, 2.0 * weak)])
     return np.searchsorted(bounds, dab, side="right").astype(np.uint8)
 
 

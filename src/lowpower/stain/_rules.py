@@ -122,7 +122,7 @@ class Her2Score:
 
     def sentence(self) -> str:
         """The decision as one sentence."""
-        side = "over" if self.margin > 0 else "not over" if self.cutoff == HER2_CUTOFF else "from"
+        side = "over" if self.margin > 0 else "not over" if self.margin < 0 or self.score == "0" else "from"
         return (
             f"{self.score} ({self.group}): {_WORDS[self.decided_by]} in {self.share:.1%} of tumour cells, "
             f"{side} {self.cutoff:.0%}; {self.nearest_sentence()}."
@@ -140,6 +140,7 @@ def her2_score(
     cells: int | None = None,
     null_up_to: float = 0.0,
     intense_from: float = HER2_INTENSE_PRESENT,
+    cutoffs: tuple[float, float, float] = (HER2_CUTOFF, HER2_CUTOFF, HER2_CUTOFF),
 ) -> Her2Score:
     """The ASCO/CAP rule.
 
@@ -152,23 +153,25 @@ def her2_score(
         cells: How many tumour cells there were; None where shares are exact.
         null_up_to: Share of stained cells that still counts as none: what measuring invents.
         intense_from: Share of intense complete cells that counts as being there, likewise.
+        cutoffs: Shares that any, complete and intense complete staining must exceed: 10 % each; what is read
+            by machine may need a laboratory's own (`lowpower calibrate`).
     """
-    cut = HER2_CUTOFF
+    any_cut, complete_cut, intense_cut = cutoffs
     intense, complete, stained = shares.intense_complete, shares.complete, shares.stained
-    if intense > cut:
+    if intense > intense_cut:
         return Her2Score(
-            "3+", "positive", "intense_complete", intense, cut, intense - cut,
-            "2+", intense - cut, "intense_complete",
+            "3+", "positive", "intense_complete", intense, intense_cut, intense - intense_cut,
+            "2+", intense - intense_cut, "intense_complete",
         )  # fmt: skip
-    up_to_3 = cut - intense
+    up_to_3 = intense_cut - intense
     enough = cells is None or intense * cells > HER2_FEWEST_INTENSE - 0.5
     few = intense >= intense_from and enough
-    if complete > cut:
-        margin = complete - cut
+    if complete > complete_cut:
+        margin = complete - complete_cut
         down = margin < up_to_3 and not few
-        lower: Literal["0", "1+"] = "1+" if stained - margin > cut - _EPSILON else "0"
+        lower: Literal["0", "1+"] = "1+" if stained - margin > any_cut - _EPSILON else "0"
         return Her2Score(
-            "2+", "equivocal", "complete", complete, cut, margin, lower if down else "3+",
+            "2+", "equivocal", "complete", complete, complete_cut, margin, lower if down else "3+",
             margin if down else up_to_3, "complete" if down else "intense_complete",
         )  # fmt: skip
     if few:
@@ -176,16 +179,17 @@ def her2_score(
             "2+", "equivocal", "intense_complete", intense, intense_from, intense - intense_from,
             "3+", up_to_3, "intense_complete",
         )  # fmt: skip
-    up_to_2 = cut - complete
-    if stained > cut:
-        margin = stained - cut
+    up_to_2 = complete_cut - complete
+    if stained > any_cut:
+        margin = stained - any_cut
         up = up_to_2 < margin
         return Her2Score(
-            "1+", "low", "stained", stained, cut, margin, "2+" if up else "0",
+            "1+", "low", "stained", stained, any_cut, margin, "2+" if up else "0",
             up_to_2 if up else margin, "complete" if up else "stained",
         )  # fmt: skip
     group: Literal["null", "ultralow"] = "null" if stained <= null_up_to else "ultralow"
-    return Her2Score("0", group, "stained", stained, cut, stained - cut, "1+", cut - stained, "stained")
+    below = any_cut - stained
+    return Her2Score("0", group, "stained", stained, any_cut, -below, "1+", below, "stained")
 
 
 def her2_open_questions(
