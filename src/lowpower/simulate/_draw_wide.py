@@ -71,12 +71,12 @@ def wide_laboratory(rng: np.random.Generator, usual: Laboratory) -> Laboratory:
         {
             "dab_strength": _log_between(rng, 0.35, 2.6),
             "nuclear_dab": _log_between(rng, 0.5, 3.2),
-            "dab_background": _log_between(rng, 0.002, 0.06),
+            "dab_background": _log_between(rng, 0.002, 0.12),
             "blush": _log_between(rng, 0.003, 0.1),
             "sharpness": _between(rng, 0.0, 1.0),
             "relief": _between(rng, 0.0, 1.6),
-            "through": _log_between(rng, 0.04, 0.7),
-            "line_width": _log_between(rng, 0.55, 2.0),
+            "through": _log_between(rng, 0.04, 1.0),
+            "line_width": _log_between(rng, 0.5, 2.0),
             "unevenness": _between(rng, 0.3, 3.0),
             "granularity": _between(rng, 0.3, 3.0),
             "soot": _log_between(rng, 0.02, 0.4),
@@ -98,7 +98,9 @@ def _glass(rng: np.random.Generator) -> Rgb:
     elif kind < 0.6:
         white = rng.uniform(165, 225) + rng.normal(0, 3, 3)
     else:
-        white = rng.uniform(205, 245) + rng.normal(0, 9, 3)
+        # Colder or warmer light, and what a camera makes of it.
+        warmth = rng.normal(-4, 11)
+        white = rng.uniform(215, 250) + rng.normal(0, 4, 3) + np.array([warmth, 0.0, -warmth])
     red, green, blue = (round(float(value), 1) for value in np.clip(white, 150, 255))
     return red, green, blue
 
@@ -110,7 +112,8 @@ def wide_scanner(rng: np.random.Generator, usual: Scanner) -> Scanner:
         "contrast": _between(rng, 0.0, 1.0),
         "black": _between(rng, 0.0, 0.3),
         "blown": _between(rng, 0.0, 0.07),
-        "saturation": _between(rng, 0.9, 1.7),
+        "saturation": _between(rng, 0.9, 2.0),
+        "psf_um": _log_between(rng, 0.08, 0.4),
         "sharpen": _between(rng, 0.5, 3.0),
         "sharpen_um": _between(rng, 0.3, 1.0),
         "noise": _between(rng, 0.5, 4.5),
@@ -118,7 +121,7 @@ def wide_scanner(rng: np.random.Generator, usual: Scanner) -> Scanner:
     }
     soft = {
         "gamma": _between(rng, 0.7, 1.15),
-        "psf_um": _log_between(rng, 0.3, 1.0),
+        "psf_um": _log_between(rng, 0.3, 1.3),
         "flare": _between(rng, 0.0, 0.25),
         "halo": _between(rng, 0.0, 0.5),
         "halo_um": _between(rng, 1.0, 4.0),
@@ -136,6 +139,8 @@ def wide_scanner(rng: np.random.Generator, usual: Scanner) -> Scanner:
         changes = _some(rng, hard, 0.4) | _some(rng, soft, 0.3)
     if rng.random() < 0.7:
         changes["white"] = _glass(rng)
+    if rng.random() < 0.15:
+        changes |= {"jpeg_quality": int(rng.integers(97, 101)), "subsampling": "444"}
     return Scanner.model_validate({**dict(usual), **changes})
 
 
