@@ -169,9 +169,9 @@ def main() -> None:
     levels = sorted({max(k for k in range(3) if MPP * 4**k <= mpp) for mpp in wanted})
     decode = median_seconds(lambda: decode_floor(path, levels), options.repeats)
     forward = median_seconds(forward_floor(bundle, view), options.repeats)
-    whole = median_seconds(lambda: lp.score(path, bundle, overlay=False, measure=False), options.repeats)
+    whole = median_seconds(lambda: lp.score(path, bundle, pictures=False, measure=False), options.repeats)
     pictured = median_seconds(lambda: lp.score(path, bundle, measure=False), options.repeats)
-    result = lp.score(path, bundle, overlay=False, measure=False)
+    result = lp.score(path, bundle, pictures=False, measure=False)
     python = sys.executable
     alone = [python, __file__, "--slide", str(path), "--model", options.model, "--peak"]
     peak = float(subprocess.run(alone, check=True, capture_output=True, text=True).stdout)

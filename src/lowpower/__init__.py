@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lowpower.models import load_bundle as load_model
-    from lowpower.scoring import Result, score, score_files
+    from lowpower.scoring import Result, ScoreRequest, score, score_files
     from lowpower.slides import Slide, open_slide
     from lowpower.stain import Measurement, measure
     from lowpower.tissue import Tissue, find_tissue
@@ -20,6 +20,7 @@ __all__ = [
     "Box",
     "Measurement",
     "Result",
+    "ScoreRequest",
     "Slide",
     "Tissue",
     "__version__",
@@ -35,6 +36,7 @@ _ROOMS = {
     "Box": ("units", "Box"),
     "Measurement": ("stain", "Measurement"),
     "Result": ("scoring", "Result"),
+    "ScoreRequest": ("scoring", "ScoreRequest"),
     "Slide": ("slides", "Slide"),
     "Tissue": ("tissue", "Tissue"),
     "find_tissue": ("tissue", "find_tissue"),

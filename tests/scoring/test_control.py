@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lowpower.errors import ConfigError
-from lowpower.scoring import MeasureOptions, measure_files, score, score_files
+from lowpower.scoring import ScoreRequest, measure_files, score, score_files
 from lowpower.stain import INTENSE_OD
 
 
@@ -21,8 +21,8 @@ def left_half(tmp_path):
 
 
 def test_control_tissue_given_is_left_out_and_recorded(bundle, disc, left_half):
-    whole = score(disc, bundle, mpp=0.5, overlay=False, measure=False)
-    half = score(disc, bundle, mpp=0.5, overlay=False, measure=False, control=left_half)
+    whole = score(disc, bundle, mpp=0.5, pictures=False, measure=False)
+    half = score(disc, bundle, mpp=0.5, pictures=False, measure=False, control=left_half)
     assert whole.control == "auto"
     assert half.control.startswith("disc.geojson ")
     assert half.qc.area_mm2 == pytest.approx(whole.qc.area_mm2 / 2, rel=0.03)
@@ -43,7 +43,7 @@ def test_a_batch_takes_a_folder_and_scores_again_when_the_control_changes(bundle
 
 
 def test_measurement_leaves_it_out_too(disc, left_half, tmp_path):
-    (record,) = measure_files([disc], MeasureOptions(mpp=0.5, control=str(left_half)), out=tmp_path / "out")
+    (record,) = measure_files([disc], ScoreRequest(mpp=0.5, control=str(left_half)), out=tmp_path / "out")
     assert record.control.startswith("disc.geojson ")
     assert "control" in [flag.code for flag in record.qc.flags]
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from lowpower import stain
 from lowpower.errors import ConfigError
-from lowpower.scoring import MeasuredSlide, MeasureOptions, measure_files
+from lowpower.scoring import MeasuredSlide, ScoreRequest, measure_files
 from lowpower.stain import RUIFROK_DAB, RUIFROK_E, RUIFROK_H, to_rgb
 
 WHITE = np.array([236.0, 235.0, 244.0], np.float32)
@@ -48,7 +48,7 @@ def save(tmp_path):
 
 
 def one(file, tmp_path, **options):
-    (record,) = measure_files([file], MeasureOptions(**{"mpp": 0.5, **options}), out=tmp_path / "out")
+    (record,) = measure_files([file], ScoreRequest(**{"mpp": 0.5, **options}), out=tmp_path / "out")
     again = MeasuredSlide.model_validate_json(
         (tmp_path / "out" / file.stem / "measurement.json").read_bytes()
     )
@@ -141,7 +141,7 @@ def test_control_tissue_is_left_out_and_shown(save, tmp_path):
 
 def test_a_bad_slide_does_not_end_the_others(save, tmp_path):
     good = save(sheet(membrane=0.3))
-    records = measure_files([tmp_path / "absent.svs", good], MeasureOptions(mpp=0.5), out=tmp_path / "out")
+    records = measure_files([tmp_path / "absent.svs", good], ScoreRequest(mpp=0.5), out=tmp_path / "out")
     assert [record.state for record in records] == ["refused", "ok"]
     assert len((tmp_path / "out" / "measurements.csv").read_text().splitlines()) == 3
 
@@ -204,7 +204,7 @@ class TestBadInput:
         folder.mkdir()
         (folder / "field.geojson").write_text(square(100, 340))
         files = [save(sheet(membrane=0.8)), save(sheet(membrane=0.8), "other.png")]
-        records = measure_files(files, MeasureOptions(mpp=0.5, regions=folder), out=tmp_path / "out")
+        records = measure_files(files, ScoreRequest(mpp=0.5, regions=folder), out=tmp_path / "out")
         assert records[0].state == "ok"
         assert "other.geojson" in records[1].reason
         features = json.loads((tmp_path / "out" / "field" / "tissue.geojson").read_text())["features"]
@@ -249,5 +249,5 @@ def test_how_dark_intense_is_comes_from_the_laboratory(save, tmp_path):
 )
 def test_an_impossible_intensity_is_told_before_any_work(tmp_path, options, words):
     with pytest.raises(ConfigError, match=words):
-        measure_files([tmp_path / "absent.svs"], MeasureOptions(**options), out=tmp_path / "out")
+        measure_files([tmp_path / "absent.svs"], ScoreRequest(**options), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -21,7 +21,7 @@ def core_file(folder: Path, name: str) -> Path:
 def test_positive_cores_score_higher_than_every_negative(real_cores):
     model = lp.load_model("her2-sim")
     expected = {
-        name: lp.score(core_file(real_cores, name), model, mpp=0.25, overlay=False).expected_score
+        name: lp.score(core_file(real_cores, name), model, mpp=0.25, pictures=False).expected_score
         for name in POSITIVE + NEGATIVE
     }
     assert min(expected[name] for name in POSITIVE) > max(expected[name] for name in NEGATIVE)

@@ -59,7 +59,7 @@ def test_the_overlay_shows_the_map_on_tissue_only(bundle, disc):
 
 
 def test_a_result_without_picture_says_so(bundle, disc):
-    result = score(disc, bundle, mpp=0.5, overlay=False)
+    result = score(disc, bundle, mpp=0.5, pictures=False)
     with pytest.raises(ValueError, match="no overlay"):
         result.overlay()
 

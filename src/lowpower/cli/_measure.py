@@ -49,10 +49,11 @@ def command(
 
     from lowpower.cli._progress import progress_bar, stderr
     from lowpower.cli._tables import print_measurements
-    from lowpower.engine import default_workers
-    from lowpower.scoring import MeasuredSlide, MeasureOptions, measure_files
+    from lowpower.scoring import MeasuredSlide, ScoreRequest, measure_files
 
-    options = MeasureOptions(marker.value, mpp, regions, mask, default_workers(), control, intense_od)
+    request = ScoreRequest(
+        marker=marker.value, mpp=mpp, regions=regions, mask=mask, control=control, intense_od=intense_od
+    )
     with progress_bar() as bar:
         slides = bar.add_task("slides", total=len(files))
         fields = bar.add_task("fields", total=None)
@@ -63,7 +64,7 @@ def command(
 
         records = measure_files(
             files,
-            options,
+            request,
             out=out,
             on_result=next_slide,
             progress=lambda done, total: bar.update(fields, completed=done, total=total),

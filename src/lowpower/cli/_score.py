@@ -42,8 +42,11 @@ def command(
 
     from lowpower.cli._progress import progress_bar, stderr
     from lowpower.cli._tables import print_results
-    from lowpower.scoring import score_files
+    from lowpower.scoring import ScoreRequest, score_files
 
+    request = ScoreRequest(
+        model=model, mpp=mpp, control=control, intense_od=intense_od, force=force, measure=measure
+    )
     with progress_bar() as bar:
         slides = bar.add_task("scoring", total=len(files))
         fields = bar.add_task("measuring", total=None, visible=measure)
@@ -54,14 +57,9 @@ def command(
 
         results = score_files(
             files,
-            model=model,
-            mpp=mpp,
+            request=request,
             out=out,
-            force=force,
             fresh=fresh,
-            measure=measure,
-            control=control,
-            intense_od=intense_od,
             on_result=next_slide,
             progress=lambda done, total: bar.update(fields, completed=done, total=total),
         )

@@ -2,12 +2,13 @@
 
 from lowpower.scoring._agreement import Agreement
 from lowpower.scoring._batch import score_files
-from lowpower.scoring._measure_files import MeasureOptions, measure_files
+from lowpower.scoring._measure_files import measure_files
 from lowpower.scoring._measured import Measured, MeasuredSlide
 from lowpower.scoring._overlay import Explanation, draw_overlay
 from lowpower.scoring._page import page_environment
 from lowpower.scoring._quality import habit_of
 from lowpower.scoring._record import NOTICE, ModelIdentity, QualityFlag, QualityRecord
+from lowpower.scoring._request import ScoreRequest
 from lowpower.scoring._result import Result
 from lowpower.scoring._score import score
 from lowpower.scoring._subtypes import (
@@ -23,7 +24,6 @@ __all__ = [
     "NOT_DETERMINED",
     "Agreement",
     "Explanation",
-    "MeasureOptions",
     "Measured",
     "MeasuredSlide",
     "ModelIdentity",
@@ -31,6 +31,7 @@ __all__ = [
     "QualityFlag",
     "QualityRecord",
     "Result",
+    "ScoreRequest",
     "draw_overlay",
     "habit_of",
     "measure_files",

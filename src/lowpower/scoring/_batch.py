@@ -5,20 +5,22 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 from pydantic import ValidationError
 
 import lowpower
 from lowpower.errors import LowpowerError, OutputError
 from lowpower.files import atomic_path, make_folder, sha256_of, write_text
-from lowpower.models import Bundle, load_bundle
+from lowpower.models import Bundle
 from lowpower.scoring._attachments import Attachments, remove_attachments, write_attachments
-from lowpower.scoring._folders import control_for, folders_of, write_table
-from lowpower.scoring._measure_slide import FieldProgress, check_intense
+from lowpower.scoring._folders import folders_of, write_table
+from lowpower.scoring._measure_slide import FieldProgress
 from lowpower.scoring._measured import cell_network
 from lowpower.scoring._page import render_results
+from lowpower.scoring._request import Model, ScoreOptions, ScoreRequest, asked
 from lowpower.scoring._result import Result
 from lowpower.scoring._score import model_identity, score
 from lowpower.stain import INTENSE_OD
@@ -30,16 +32,13 @@ __all__ = ["score_files"]
 def score_files(
     files: Sequence[str | Path],
     *,
-    model: str | Path | Bundle = "her2-sim",
-    mpp: float | None = None,
+    model: Model | None = None,
+    request: ScoreRequest | None = None,
     out: str | Path = "lowpower-results",
-    force: bool = False,
     fresh: bool = False,
-    measure: bool = True,
-    control: str | Path = "auto",
-    intense_od: float | None = None,
     progress: FieldProgress | None = None,
     on_result: Callable[[Result], None] | None = None,
+    **options: Unpack[ScoreOptions],
 ) -> list[Result]:
     """Score slides one after another, writing `<out>/<slide>/result.json` and pictures as each is done.
 
@@ -48,17 +47,13 @@ def score_files(
 
     Args:
         files: Slides or fields of view.
-        model: A bundle, or what `load_bundle` takes.
-        mpp: um/px for every file, overriding what the files say.
+        model: A bundle, or what `load_bundle` takes; before what `request` says.
+        request: What is asked of every slide; her2-sim and the usual options if None.
         out: Folder for results; also gets `results.csv` and `report.html`.
-        force: Go on where the stain does not look like the marker's.
         fresh: Score again what `out` already holds.
-        measure: Also measure the stain of each slide, cell by cell.
-        control: On-slide control tissue: "auto" (found and left out), "none" (all tissue is sample), or
-            a word or file as `find_tissue` takes it, or a folder with SLIDE.geojson or SLIDE.png for each.
-        intense_od: HER2: DAB OD from which a complete membrane is intense; the usual one if None.
         progress: Called with measured fields done and fields in all of the slide in hand.
         on_result: Called after each slide.
+        **options: Attributes of `ScoreRequest`, before what `request` says.
 
     Returns:
         One result a file, in order; refused and failed ones say why.
@@ -68,17 +63,19 @@ def score_files(
         ConfigError: `intense_od` is no such OD, or the model is no HER2 model.
         OutputError: results cannot be written; nothing more is tried then.
     """
-    bundle = model if isinstance(model, Bundle) else load_bundle(model)
-    check_intense(intense_od, bundle.scheme.marker)
+    request = asked(request, model, **options)
+    bundle = request.bundle
+    request = replace(request, model=bundle)  # loaded once
+    request.check_intense(bundle.scheme.marker)
     out = make_folder(out)
     with atomic_path(out / "report.html") as probe:  # a folder that cannot be written is told before any work
         probe.write_text("in progress")
     results = []
-    request = _Request(bundle, mpp, force, measure, control, intense_od, progress)
     for file, folder in zip(files, folders_of(files, out), strict=True):
-        result = None if fresh else _finished(Path(file), folder, request)
+        this = request.for_slide(file)
+        result = None if fresh else _finished(Path(file), folder, this)
         if result is None:
-            result = _score_one(Path(file), folder, request)
+            result = _score_one(Path(file), folder, this, progress)
         results.append(result)
         if on_result is not None:
             on_result(result)
@@ -87,24 +84,7 @@ def score_files(
     return results
 
 
-@dataclass(frozen=True)
-class _Request:
-    """What is asked of every slide."""
-
-    bundle: Bundle
-    mpp: float | None
-    force: bool
-    measure: bool
-    control: str | Path
-    intense_od: float | None
-    progress: FieldProgress | None
-
-    def control_of(self, file: Path) -> str | Path:
-        """What is said of one slide's control tissue."""
-        return control_for(self.control, file)
-
-
-def _finished(file: Path, folder: Path, request: _Request) -> Result | None:
+def _finished(file: Path, folder: Path, request: ScoreRequest) -> Result | None:
     """The result that `folder` holds, if this slide's bytes, the model and the options are the same."""
     try:
         result = Result.model_validate_json((folder / "result.json").read_bytes())
@@ -118,7 +98,7 @@ def _finished(file: Path, folder: Path, request: _Request) -> Result | None:
         and result.forced == request.force
         and result.was_measured == request.measure
         and _same_cells(result, request)
-        and result.control == control_name(request.control_of(file))
+        and result.control == control_name(request.control)
         and (result.mpp == mpp if mpp is not None else result.mpp_source != "option")
         and (folder / "overlay.png").exists()
     )
@@ -127,7 +107,7 @@ def _finished(file: Path, folder: Path, request: _Request) -> Result | None:
     return result.attach(Attachments(folder))
 
 
-def _same_cells(result: Result, request: _Request) -> bool:
+def _same_cells(result: Result, request: ScoreRequest) -> bool:
     """Whether what was measured, if anything, was measured with this cell network and this intense OD."""
     told = result.measured
     if told is None or told.mpp is None:
@@ -136,22 +116,13 @@ def _same_cells(result: Result, request: _Request) -> bool:
     return told.cell_network == cell_network() and told.intense_od in (None, asked)
 
 
-def _score_one(file: Path, folder: Path, request: _Request) -> Result:
+def _score_one(file: Path, folder: Path, request: ScoreRequest, progress: FieldProgress | None) -> Result:
     started = time.perf_counter()
     bundle = request.bundle
     make_folder(folder)
     remove_attachments(folder)
     try:
-        result = score(
-            file,
-            model=bundle,
-            mpp=request.mpp,
-            force=request.force,
-            measure=request.measure,
-            control=request.control_of(file),
-            intense_od=request.intense_od,
-            progress=request.progress,
-        )
+        result = score(file, request=request, progress=progress)
     except OutputError:
         raise
     except LowpowerError as error:

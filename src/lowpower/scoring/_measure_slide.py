@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 import lowpower
-from lowpower.errors import ConfigError, RegionsError
+from lowpower.errors import RegionsError
 from lowpower.scoring._attachments import Attachments, CellTable
 from lowpower.scoring._cell_look import classes_of
 from lowpower.scoring._cells_picture import draw_cells
 from lowpower.scoring._geojson import annotation, mask_annotations
 from lowpower.scoring._measured import Measured, least_grade, measured_of
 from lowpower.scoring._record import NOTICE
+from lowpower.scoring._request import ScoreRequest
 from lowpower.slides import Slide
 from lowpower.stain import (
     INTENSE_OD,
@@ -31,56 +30,30 @@ from lowpower.stain import (
 )
 from lowpower.tissue import Tissue
 
-__all__ = ["FieldProgress", "MeasureRequest", "check_intense", "measure_slide"]
+__all__ = ["FieldProgress", "measure_slide"]
 
 FieldProgress = Callable[[int, int], None]
 Polygons = list[list[NDArray[np.float64]]]
 _REGION = (230, 60, 200)
 _CONTROL = (60, 160, 120)
 _OVER_EDGE = 0.01
-_LEAST_OD, _MOST_OD = 0.1, 2.0
 
 
-@dataclass(frozen=True)
-class MeasureRequest:
-    """What is asked of one slide.
-
-    Attributes:
-        marker: What was stained.
-        regions: GeoJSON of its tumour regions.
-        intense_od: HER2: DAB OD from which a complete membrane is intense; the usual one if None.
-        workers: Threads.
-        picture: Also draw the cells.
-        progress: Called with fields done and fields in all.
-    """
-
-    marker: Marker
-    regions: str | Path | None = None
-    intense_od: float | None = None
-    workers: int = 1
-    picture: bool = True
-    progress: FieldProgress | None = None
-
-
-def check_intense(intense_od: float | None, marker: str) -> None:
-    """Say what is wrong with the OD from which a membrane is to be intense, before any work.
-
-    Raises:
-        ConfigError: it is no such OD, or the marker has no membranes to judge.
-    """
-    if intense_od is None:
-        return
-    if marker != "HER2":
-        raise ConfigError(f"--intense-od is about HER2's membranes, and the marker is {marker}.")
-    if not _LEAST_OD <= intense_od <= _MOST_OD:
-        raise ConfigError(
-            f"--intense-od {intense_od:g} is no optical density of an intense membrane: give {_LEAST_OD:g} "
-            f"to {_MOST_OD:g} (usual: {INTENSE_OD:g}; 0.8 times the membrane_od of known 3+ tissue)."
-        )
-
-
-def measure_slide(slide: Slide, tissue: Tissue, request: MeasureRequest) -> tuple[Measured, Attachments]:
+def measure_slide(
+    slide: Slide,
+    tissue: Tissue,
+    request: ScoreRequest,
+    marker: Marker,
+    progress: FieldProgress | None = None,
+) -> tuple[Measured, Attachments]:
     """Measure an open slide.
+
+    Args:
+        slide: The slide.
+        tissue: Where its tissue is.
+        request: For this slide (`ScoreRequest.for_slide`).
+        marker: What was stained.
+        progress: Called with fields done and fields in all.
 
     Raises:
         RegionsError: the regions reach over the slide's edge.
@@ -92,12 +65,12 @@ def measure_slide(slide: Slide, tissue: Tissue, request: MeasureRequest) -> tupl
         _check_regions(slide, polygons, str(request.regions))
     measurement = measure(
         slide,
-        request.marker,
+        marker,
         tissue,
         request.regions,
         cutoffs=Cutoffs(Her2Cutoffs(intense_od=request.intense_od or INTENSE_OD)),
-        workers=request.workers,
-        progress=request.progress,
+        workers=request.threads,
+        progress=progress,
     )
     record = measured_of(measurement)
     features = mask_annotations(tissue.mask, slide.size, "Tissue")
@@ -109,7 +82,7 @@ def measure_slide(slide: Slide, tissue: Tissue, request: MeasureRequest) -> tupl
     inside = None if polygons is None else inside_regions(polygons, cells.x, cells.y)
     classes = classes_of(cells, inside)
     return record, Attachments(
-        cells_overlay=_draw(slide, cells, classes, record) if request.picture else None,
+        cells_overlay=_draw(slide, cells, classes, record) if request.pictures else None,
         cells=CellTable(cells, classes, record.marker, float(slide.mpp)),
         tissue=features,
     )

@@ -7,26 +7,26 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast, get_args
+from typing import Unpack, cast, get_args
 
 import numpy as np
 
 import lowpower
-from lowpower.engine import default_workers
 from lowpower.errors import MppOutOfRangeError
-from lowpower.models import Bundle, Prediction, load_bundle, predict
+from lowpower.models import Bundle, Prediction, predict
 from lowpower.scoring._agreement import Agreement, agreement_of, not_asked
 from lowpower.scoring._attachments import Attachments
 from lowpower.scoring._decide import REFER, decide, prediction_set
-from lowpower.scoring._measure_slide import FieldProgress, MeasureRequest, check_intense, measure_slide
+from lowpower.scoring._measure_slide import FieldProgress, measure_slide
 from lowpower.scoring._measured import Measured
 from lowpower.scoring._overlay import Explanation, draw_overlay, network_annotations
 from lowpower.scoring._quality import draw_quality, flag_records, refuse_on
 from lowpower.scoring._record import NOTICE, ModelIdentity, QualityRecord
+from lowpower.scoring._request import Model, ScoreOptions, ScoreRequest, asked
 from lowpower.scoring._result import Result
 from lowpower.slides import Slide, open_slide
 from lowpower.stain import Marker, StainLook, clipping, looks_like, stain_quality
-from lowpower.tissue import Control, QCFlag, Tissue, control_name, find_tissue, quality_features
+from lowpower.tissue import QCFlag, Tissue, control_name, find_tissue, quality_features, read_tissue_mask
 from lowpower.views import View, make_view
 
 __all__ = ["model_identity", "score"]
@@ -51,30 +51,21 @@ class _Clock:
 
 def score(
     slide: Slide | str | Path,
-    model: str | Path | Bundle = "her2-sim",
+    model: Model | None = None,
     *,
-    mpp: float | None = None,
-    force: bool = False,
-    overlay: bool = True,
-    measure: bool = True,
-    workers: int | None = None,
-    control: Control = "auto",
-    intense_od: float | None = None,
+    request: ScoreRequest | None = None,
     progress: FieldProgress | None = None,
+    **options: Unpack[ScoreOptions],
 ) -> Result:
     """Score one slide: the network's answer, and beside it the stain as measured.
 
     Args:
         slide: An open slide, or a file to open.
-        model: A loaded bundle, a bundled model's name, a folder or `hf://owner/name`.
-        mpp: um/px, when `slide` is a file that does not say it or says it wrongly.
-        force: Go on where the stain does not look like the marker's; the result says so.
-        overlay: Also draw the pictures that `Result.overlay()` and `Result.cells_overlay()` return.
-        measure: Also measure the stain, cell by cell at about 0.5 um/px; takes longer than the network.
-        workers: Threads that measure; as many as there are processors if None. They change no number.
-        control: On-slide control tissue, left out: "auto", "none", or where it is, as `find_tissue` takes it.
-        intense_od: HER2: DAB OD from which a complete membrane is intense; the usual one if None.
+        model: A loaded bundle, a bundled model's name, a folder or `hf://owner/name`; before what `request`
+            says; her2-sim where neither says one.
+        request: What is asked; the usual if None.
         progress: Called with measured fields done and fields in all.
+        **options: Attributes of `ScoreRequest`, before what `request` says: `mpp=0.25`, `measure=False`, ...
 
     Returns:
         A result whose state is "ok"; its decision may still be "refer".
@@ -87,24 +78,15 @@ def score(
         BundleError: the model cannot be loaded.
         ConfigError: `intense_od` is no such OD, or the model is no HER2 model.
     """
-    bundle = model if isinstance(model, Bundle) else load_bundle(model)
-    marker = bundle.scheme.marker
-    check_intense(intense_od, marker)
-    request = None
-    if measure and marker in get_args(Marker):
-        request = MeasureRequest(
-            cast(Marker, marker),
-            intense_od=intense_od,
-            workers=workers or default_workers(),
-            picture=overlay,
-            progress=progress,
-        )
-    if isinstance(slide, Slide):
-        return _score_open(slide, bundle, _Clock(), request, control, force=force, overlay=overlay)
+    request = asked(request, model, **options)
+    bundle = request.bundle
+    request.check_intense(bundle.scheme.marker)
     clock = _Clock()
-    with open_slide(slide, mpp=mpp) as opened:
+    if isinstance(slide, Slide):
+        return _score_open(slide, bundle, clock, request.for_slide(slide.path), progress)
+    with open_slide(slide, mpp=request.mpp) as opened:
         clock.lap("open")
-        return _score_open(opened, bundle, clock, request, control, force=force, overlay=overlay)
+        return _score_open(opened, bundle, clock, request.for_slide(slide), progress)
 
 
 @dataclass(frozen=True)
@@ -132,34 +114,28 @@ class _Said:
 
 
 def _score_open(
-    slide: Slide,
-    bundle: Bundle,
-    clock: _Clock,
-    request: MeasureRequest | None,
-    control: Control,
-    *,
-    force: bool,
-    overlay: bool,
+    slide: Slide, bundle: Bundle, clock: _Clock, request: ScoreRequest, progress: FieldProgress | None
 ) -> Result:
     _check_mpp(slide, bundle)
-    seen = _see(slide, bundle, clock, control, force=force)
-    said = _say(slide, bundle, seen, request)
-    if request is not None:
+    seen = _see(slide, bundle, clock, request)
+    said = _say(slide, bundle, seen, request, progress)
+    if said.measured is not None:
         clock.lap("measurement")
     made = said.made
-    if overlay:
+    if request.pictures:
         made = _draw(slide, bundle, seen, said)
         clock.lap("overlay")
-    return _result(slide, bundle, seen, said, clock, control, force=force).attach(made)
+    return _result(slide, bundle, seen, said, clock, request).attach(made)
 
 
-def _see(slide: Slide, bundle: Bundle, clock: _Clock, control: Control, *, force: bool) -> _Seen:
+def _see(slide: Slide, bundle: Bundle, clock: _Clock, request: ScoreRequest) -> _Seen:
     """Tissue, view, stain and the network's answer; stops where quality refuses."""
-    marker = bundle.scheme.marker
+    marker, force = bundle.scheme.marker, request.force
+    drawn = None if request.mask is None else read_tissue_mask(request.mask, slide.size)
     # Hashing waits on the disk and releases the GIL, so it runs beside the decoding.
     with ThreadPoolExecutor(1) as pool:
         digest = pool.submit(slide.content_hash)
-        tissue = find_tissue(slide, control=control)
+        tissue = find_tissue(slide, mask=drawn, control=request.control)
         refuse_on(slide, tissue.qc.flags, marker, force=force)
         clock.lap("tissue")
         view = make_view(slide, tissue, bundle.recipe)
@@ -177,14 +153,17 @@ def _see(slide: Slide, bundle: Bundle, clock: _Clock, control: Control, *, force
     return _Seen(tissue, view, look, flags, prediction, slide_sha256)
 
 
-def _say(slide: Slide, bundle: Bundle, seen: _Seen, request: MeasureRequest | None) -> _Said:
+def _say(
+    slide: Slide, bundle: Bundle, seen: _Seen, request: ScoreRequest, progress: FieldProgress | None
+) -> _Said:
     """The decision, the measurement where it is asked for, and whether the two agree."""
     probabilities = seen.prediction.probabilities
     decision, reason = decide(bundle, seen.prediction)
     kept = prediction_set(bundle, probabilities)
     measured, made, agreement = None, Attachments(), not_asked()
-    if request is not None:
-        measured, made = measure_slide(slide, seen.tissue, request)
+    marker = bundle.scheme.marker
+    if request.measure and marker in get_args(Marker):
+        measured, made = measure_slide(slide, seen.tissue, request, cast(Marker, marker), progress)
         likeliest = bundle.scheme.classes[int(np.argmax(probabilities))]
         agreement = agreement_of(bundle.scheme, likeliest, kept, measured)
     referrals = (reason,) if reason else ()
@@ -209,7 +188,7 @@ def _draw(slide: Slide, bundle: Bundle, seen: _Seen, said: _Said) -> Attachments
 
 
 def _result(
-    slide: Slide, bundle: Bundle, seen: _Seen, said: _Said, clock: _Clock, control: Control, *, force: bool
+    slide: Slide, bundle: Bundle, seen: _Seen, said: _Said, clock: _Clock, request: ScoreRequest
 ) -> Result:
     classes, probabilities = bundle.scheme.classes, seen.prediction.probabilities
     quality = _quality(seen.tissue, seen.look, seen.flags)
@@ -240,8 +219,8 @@ def _result(
         slide_sha256=seen.slide_sha256,
         seconds=clock.total,
         timings=clock.steps,
-        forced=force,
-        control=control_name(control),
+        forced=request.force,
+        control=control_name(request.control),
         software_version=lowpower.__version__,
     )
 
