@@ -2,16 +2,21 @@ import errno
 import json
 import os
 import stat
+import subprocess
+import sys
+import threading
 
 import pytest
 
 from lowpower.errors import ConfigError, OutputError
 from lowpower.files import (
     atomic_path,
+    locked,
     make_folder,
     output_errors,
     read_yaml,
     sha256_of,
+    sweep_parts,
     write_json,
     write_text,
 )
@@ -86,3 +91,46 @@ def test_what_is_no_configuration_is_told_in_a_sentence(tmp_path, content, words
         read_yaml(path)
     assert str(path) in str(caught.value)
     assert words in str(caught.value)
+
+
+KILLED = """
+import os, signal, sys
+from lowpower.files import atomic_path
+with atomic_path(sys.argv[1]) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_is_swept_and_a_living_one_keeps_its_own(tmp_path):
+    subprocess.run([sys.executable, "-c", KILLED, tmp_path / "result.json"], check=False)
+    (left,) = os.listdir(tmp_path)
+    (tmp_path / ".notes.part1").touch()  # not ours
+    with atomic_path(tmp_path / "mine.json") as temporary:
+        assert sweep_parts([tmp_path]) == [tmp_path / left]
+        assert temporary.exists()
+    assert sorted(os.listdir(tmp_path)) == [".notes.part1", "mine.json"]
+
+
+def test_of_another_host_only_what_is_a_day_old_is_swept(tmp_path):
+    part = tmp_path / ".result.elsewhere-1.abc.part.json"
+    part.touch()
+    assert sweep_parts([tmp_path]) == []
+    os.utime(part, (1, 1))
+    assert sweep_parts([tmp_path]) == [part]
+
+
+def test_a_lock_is_held_by_one_at_a_time(tmp_path):
+    lock, order = tmp_path / "books" / "a.lock", []
+
+    def other():
+        with locked(lock):
+            order.append("other")
+
+    with locked(lock):
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join(0.3)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "other"]

@@ -7,25 +7,37 @@ import errno
 import hashlib
 import json
 import os
+import re
+import socket
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import psutil
 import yaml
+from filelock import FileLock, SoftFileLock
 
 from lowpower.errors import ConfigError, OutputError
 
 __all__ = [
     "atomic_path",
+    "locked",
     "make_folder",
     "output_errors",
     "read_yaml",
     "sha256_of",
+    "sweep_parts",
     "write_bytes",
     "write_json",
     "write_text",
 ]
+
+_HOST: Final = re.sub(r"[^A-Za-z0-9]", "", socket.gethostname()) or "host"
+_PART: Final = re.compile(r"\..*\.([A-Za-z0-9]+)-(\d+)\.[^.]*\.part(\.[^.]*)?")
+_ABANDONED_S: Final = 24 * 3600.0
+_LONGEST_PREFIX: Final = 60
 
 
 @contextlib.contextmanager
@@ -69,8 +81,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Host and process stand in the name, so that `sweep_parts` knows whose a left-over is.
         handle, name = tempfile.mkstemp(
-            prefix=f".{path.stem}.", suffix=f".part{path.suffix}", dir=path.parent
+            prefix=f".{path.stem[:_LONGEST_PREFIX]}.{_HOST}-{os.getpid()}.",
+            suffix=f".part{path.suffix}",
+            dir=path.parent,
         )
         os.close(handle)
         temporary = Path(name)
@@ -85,6 +100,65 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def sweep_parts(folders: Iterable[str | Path]) -> list[Path]:
+    """Remove what `atomic_path` of killed processes left half-written in these folders, not below them.
+
+    Of a process on another host nothing is known: what it left goes after a day.
+
+    Returns:
+        What was removed.
+    """
+    swept = []
+    for folder in folders:
+        for path in Path(folder).glob(".*.part*"):
+            if _abandoned(path):
+                path.unlink(missing_ok=True)
+                swept.append(path)
+    return swept
+
+
+def _abandoned(path: Path) -> bool:
+    told = _PART.fullmatch(path.name)
+    if told is None:
+        return False
+    host, process = told.group(1), int(told.group(2))
+    try:
+        written = path.stat().st_mtime
+    except OSError:  # its own process has just renamed it
+        return False
+    if host != _HOST:
+        return time.time() - written > _ABANDONED_S
+    try:
+        # A number is given again: a process younger than the file is another one.
+        return bool(psutil.Process(process).create_time() > written + 1)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.Error:
+        return False
+
+
+@contextlib.contextmanager
+def locked(path: str | Path) -> Iterator[None]:
+    """Hold the lock file `path`, waiting for it; the operating system frees it when a process dies.
+
+    Raises:
+        OutputError: if it cannot be made.
+    """
+    path = Path(path)
+    make_folder(path.parent)
+    lock: FileLock | SoftFileLock = FileLock(path)
+    with output_errors(path):
+        try:
+            lock.acquire()
+        except NotImplementedError:  # a shared file system without locks of its own
+            lock = SoftFileLock(path)
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:

@@ -3,6 +3,7 @@
 from lowpower.cohort._audit import Leak, audit_leakage
 from lowpower.cohort._check import CohortCheck, check_cohort
 from lowpower.cohort._folds import Fold, Folds, FoldSlide, Split, load_folds
+from lowpower.cohort._inputs import SlideInput, slide_inputs
 from lowpower.cohort._make_folds import make_folds
 from lowpower.cohort._manifest import read_cohort, write_manifest
 from lowpower.cohort._schemes import SCHEMES, Cutoff, Label, LabelScheme, scheme_of
@@ -33,6 +34,7 @@ __all__ = [
     "LabelScheme",
     "Leak",
     "Problem",
+    "SlideInput",
     "Split",
     "audit_leakage",
     "check_cohort",
@@ -40,5 +42,6 @@ __all__ = [
     "make_folds",
     "read_cohort",
     "scheme_of",
+    "slide_inputs",
     "write_manifest",
 ]

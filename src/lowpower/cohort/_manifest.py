@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -18,23 +18,29 @@ from lowpower.files import write_text
 __all__ = ["parse_manifest", "read_cohort", "write_manifest"]
 
 
-def read_cohort(path: str | Path) -> Cohort:
+def read_cohort(path: str | Path, *, required: Sequence[str] = REQUIRED) -> Cohort:
     """Read a manifest (CSV, or Parquet by its ending).
 
     Slides are not opened: `check_cohort` does that.
+
+    Args:
+        path: The manifest.
+        required: Columns that must be there, a value in every row; `score` asks for the slides alone.
 
     Raises:
         CohortError: naming the file and up to five problems: missing or unknown column, empty cell, unknown
             marker, score, ish or mpp, a slide listed twice.
     """
-    cohort, problems = parse_manifest(path)
+    cohort, problems = parse_manifest(path, required)
     if problems:
         raise CohortError(sentences(Path(path), [str(problem) for problem in problems]))
     assert cohort is not None  # parse_manifest gives one or the other
     return cohort
 
 
-def parse_manifest(path: str | Path) -> tuple[Cohort | None, list[Problem]]:
+def parse_manifest(
+    path: str | Path, required: Sequence[str] = REQUIRED
+) -> tuple[Cohort | None, list[Problem]]:
     """Read a manifest and find everything wrong in it.
 
     Returns:
@@ -45,7 +51,7 @@ def parse_manifest(path: str | Path) -> tuple[Cohort | None, list[Problem]]:
         raw = _read_table(path)
     except CohortError as error:
         return None, [Problem(None, None, "unreadable_manifest", str(error).removeprefix(f"{path}: "))]
-    problems = _column_problems(raw.columns)
+    problems = _column_problems(raw.columns, required)
     if problems:
         return None, problems
     if raw.height == 0:
@@ -53,13 +59,13 @@ def parse_manifest(path: str | Path) -> tuple[Cohort | None, list[Problem]]:
     rows: list[dict[str, object]] = []
     for number, entry in enumerate(raw.iter_rows(named=True), start=1):
         cells = {name: (value or "").strip() for name, value in entry.items()}
-        row, wrong = parse_row(cells, path.parent)
+        row, wrong = parse_row(cells, path.parent, required)
         problems += [Problem(number, cells["slide"] or None, kind, message) for kind, message in wrong]
         rows.append(row | {"manifest_row": number})
     problems += repeated(rows) + fractions(rows)
     schema: dict[str, type[pl.DataType]] = {name: pl.String for name in COLUMNS}
     schema |= {"mpp": pl.Float64, "slide_name": pl.String, "manifest_row": pl.Int64}
-    kept = [row for row in rows if row["slide"] and row["patient"]]
+    kept = [row for row in rows if all(row[name] for name in required if name in ("slide", "patient"))]
     return Cohort(path.absolute(), pl.DataFrame(kept, schema=schema, orient="row")), problems
 
 
@@ -112,8 +118,8 @@ def _read_table(path: Path) -> pl.DataFrame:
         raise CohortError(f"{path}: cannot be read ({error.strerror or error}).") from error
 
 
-def _column_problems(columns: list[str]) -> list[Problem]:
-    missing = [name for name in REQUIRED if name not in columns]
+def _column_problems(columns: list[str], required: Sequence[str]) -> list[Problem]:
+    missing = [name for name in required if name not in columns]
     unknown = [name for name in columns if name not in COLUMNS]
     problems = []
     for name in unknown:
@@ -123,6 +129,6 @@ def _column_problems(columns: list[str]) -> list[Problem]:
     if missing:
         names = ", ".join(repr(name) for name in missing)
         plural = "s" if len(missing) > 1 else ""
-        message = f"missing column{plural} {names}; a manifest needs {', '.join(REQUIRED)}."
+        message = f"missing column{plural} {names}; a manifest needs {', '.join(required)}."
         problems.append(Problem(None, None, "missing_column", message))
     return problems

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from lowpower.cohort._spelling import canonical_ish, canonical_marker, canonical_score, percent_of
@@ -13,11 +14,13 @@ from lowpower.tissue import is_control_word
 __all__ = ["fractions", "parse_row", "repeated"]
 
 
-def parse_row(cells: dict[str, str], folder: Path) -> tuple[dict[str, object], list[tuple[str, str]]]:
+def parse_row(
+    cells: dict[str, str], folder: Path, required: Sequence[str] = REQUIRED
+) -> tuple[dict[str, object], list[tuple[str, str]]]:
     """One row in canonical form, and (kind, message) of what is wrong; a wrong cell becomes null."""
     wrong: list[tuple[str, str]] = []
     row: dict[str, object] = {name: cells.get(name) or None for name in COLUMNS}
-    wrong += [("empty_cell", f"{name} is empty.") for name in REQUIRED if not cells[name]]
+    wrong += [("empty_cell", f"{name} is empty.") for name in required if not cells[name]]
     row["slide_name"] = row["slide"]
     for name in ("slide", "mask"):
         value = row[name]
@@ -25,13 +28,13 @@ def parse_row(cells: dict[str, str], folder: Path) -> tuple[dict[str, object], l
     if row["control"] and not is_control_word(str(row["control"])):
         row["control"] = str((folder / str(row["control"])).absolute())
     marker = None
-    if cells["marker"]:
+    if cells.get("marker"):
         try:
             marker = canonical_marker(cells["marker"])
         except ValueError as error:
             wrong.append(("unknown_marker", f"{error}."))
     row["marker"] = marker
-    if marker and cells["score"]:
+    if marker and cells.get("score"):
         try:
             row["score"] = canonical_score(cells["score"], marker)
         except ValueError as error:

@@ -1,6 +1,17 @@
 """Opening any slide and reading it at any microns per pixel."""
 
+from lowpower.slides._folder import BOOKS, find_slides
+from lowpower.slides._name import PICTURE_ENDINGS, SLIDE_ENDINGS, slide_name
 from lowpower.slides._open import open_slide
 from lowpower.slides._slide import Level, Slide
 
-__all__ = ["Level", "Slide", "open_slide"]
+__all__ = [
+    "BOOKS",
+    "PICTURE_ENDINGS",
+    "SLIDE_ENDINGS",
+    "Level",
+    "Slide",
+    "find_slides",
+    "open_slide",
+    "slide_name",
+]

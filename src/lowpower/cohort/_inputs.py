@@ -1,0 +1,86 @@
+"""What a user names as slides: files, folders, patterns and manifests, made into one list."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lowpower.cohort._manifest import read_cohort
+from lowpower.errors import ConfigError
+from lowpower.slides import find_slides
+
+__all__ = ["MANIFEST_ENDINGS", "SlideInput", "slide_inputs"]
+
+MANIFEST_ENDINGS: Final = (".csv", ".tsv", ".xlsx", ".parquet")
+_COLUMNS: Final = ("mpp", "control", "mask", "marker", "score", "ish")
+
+
+@dataclass(frozen=True, slots=True)
+class SlideInput:
+    """One slide that was named, and what a manifest says of it.
+
+    Attributes:
+        path: The slide.
+        mpp: um/px, where the manifest says it.
+        control: What it says of on-slide control tissue.
+        mask: Its tissue mask.
+        marker: What was stained.
+        score: The label: the score that a reader gave.
+        ish: In-situ hybridisation.
+    """
+
+    path: Path
+    mpp: float | None = None
+    control: str | None = None
+    mask: str | None = None
+    marker: str | None = None
+    score: str | None = None
+    ish: str | None = None
+
+
+def slide_inputs(given: Sequence[str | Path], pattern: str | None = None) -> list[SlideInput]:
+    """Every slide that was named, each once, in the order given and by path within a folder.
+
+    Args:
+        given: Each a slide; a folder, searched to its depths; a glob such as `slides/*.svs`; or a manifest
+            (CSV, TSV, XLSX, Parquet) of which only the column `slide` must be there. A folder of DICOM files
+            is one slide. What does not exist stays in the list: it is refused when it is opened.
+        pattern: Which files of folders; see `find_slides`.
+
+    Raises:
+        ConfigError: a pattern matches nothing.
+        CohortError: a manifest cannot be used.
+    """
+    found: dict[str, SlideInput] = {}
+    for one in given:
+        for slide in _expand(one, pattern):
+            # The same file named twice is one slide; a manifest says more of it than a bare name.
+            key = os.path.abspath(slide.path)
+            if key not in found or found[key] == SlideInput(found[key].path):
+                found[key] = slide
+    return list(found.values())
+
+
+def _expand(given: str | Path, pattern: str | None) -> Iterator[SlideInput]:
+    path, text = Path(given), str(given)
+    if path.is_dir():
+        slides = find_slides(path, pattern)
+        if not slides and pattern is not None:
+            raise ConfigError(f"{path}: holds nothing named like {pattern}; check --pattern.")
+        # A folder without slides stays in the list: opening it says what is wrong, and the others go on.
+        yield from map(SlideInput, slides or [path])
+    elif path.suffix.lower() in MANIFEST_ENDINGS and path.is_file():
+        for row in read_cohort(path, required=("slide",)).table.iter_rows(named=True):
+            yield SlideInput(Path(row["slide"]), **{name: row[name] for name in _COLUMNS})
+    elif not path.exists() and glob.has_magic(text):
+        matched = sorted(glob.glob(text, recursive=True))
+        if not matched:
+            raise ConfigError(f"{text}: no file matches this pattern; check the path.")
+        for match in matched:
+            yield from _expand(match, pattern)
+    else:
+        yield SlideInput(path)

@@ -1,0 +1,88 @@
+"""Which slides a folder holds."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pydicom
+from pydicom.errors import InvalidDicomError
+
+from lowpower.slides._name import PICTURE_ENDINGS, SLIDE_ENDINGS, slide_name
+
+__all__ = ["BOOKS", "find_slides"]
+
+BOOKS: Final = ".lowpower"
+"""Folder with which this software marks its results; it holds a lock for each slide's folder."""
+_RECORDS: Final = ("result.json", "measurement.json")
+_WITH_DATA_FOLDER: Final = (".mrxs", ".vsi")
+
+
+def find_slides(folder: Path, pattern: str | None = None) -> list[Path]:
+    """The slides in a folder and below it, by path.
+
+    Args:
+        folder: Where to look.
+        pattern: Only names that match, for instance `*_HER2.svs`; matched against the path below
+            `folder` where it holds a slash. Without one, what ends like a slide.
+
+    Returns:
+        Files; for DICOM the folder of a series, or one file of each where several share a folder. Pictures
+        beside a slide of their name (masks, thumbnails), hidden files and this software's own results are
+        left out.
+    """
+    return sorted(path for path in _below(folder) if _wanted(path, folder, pattern))
+
+
+def _wanted(path: Path, folder: Path, pattern: str | None) -> bool:
+    if pattern is None:
+        return True
+    below = path.relative_to(folder).as_posix()
+    return fnmatch.fnmatch(below if "/" in pattern else path.name, pattern)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    from lowpower.slides._dicom_series import is_dicom
+
+    for place, folders, names in os.walk(folder):
+        here = Path(place)
+        if any(record in names for record in _RECORDS):
+            folders.clear()
+            continue
+        # Folders that are no place for slides: data of MRXS and VSI, results, what is hidden or set aside.
+        apart = {slide_name(name) for name in names if name.lower().endswith(_WITH_DATA_FOLDER)}
+        apart |= {lock.stem for lock in (here / BOOKS).glob("*.lock")}
+        folders[:] = [
+            name for name in folders if name not in apart and not name.startswith((".", "set-aside-"))
+        ]
+        shown = sorted(name for name in names if not name.startswith("."))
+        dicom = [here / name for name in shown if is_dicom(here / name)]
+        firsts = _first_of_each_series(dicom)
+        yield from [here] if len(firsts) == 1 and 2 * len(dicom) >= len(shown) else firsts
+        slides = {slide_name(name) for name in shown if name.lower().endswith(SLIDE_ENDINGS)}
+        yield from (here / name for name in shown if here / name not in dicom and _by_name(name, slides))
+
+
+def _first_of_each_series(files: list[Path]) -> list[Path]:
+    """One file of each DICOM series, and those without a legible header: opening them says what is wrong."""
+    first: dict[str, Path] = {}
+    for file in files:
+        try:
+            header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
+            series = str(header.get("SeriesInstanceUID") or file)
+        except (InvalidDicomError, AttributeError, EOFError, KeyError, ValueError, OSError):
+            series = str(file)
+        first.setdefault(series, file)
+    return list(first.values())
+
+
+def _by_name(name: str, slides: set[str]) -> bool:
+    """Whether a file ends like a slide, or is a picture that belongs to no slide beside it."""
+    if name.lower().endswith(SLIDE_ENDINGS):
+        return True
+    stem = slide_name(name)
+    beside = any(stem == slide or stem.startswith(f"{slide}.") for slide in slides)
+    return name.lower().endswith(PICTURE_ENDINGS) and not beside
