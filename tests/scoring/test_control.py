@@ -6,9 +6,8 @@ import json
 
 import pytest
 
-from lowpower.errors import ConfigError
 from lowpower.scoring import ScoreRequest, measure_files, score, score_files
-from lowpower.stain import INTENSE_OD
+from lowpower.stain import INTENSE_OD, Fitted, Laboratory, cell_network_identity
 
 
 @pytest.fixture
@@ -48,13 +47,19 @@ def test_measurement_leaves_it_out_too(disc, left_half, tmp_path):
     assert "control" in [flag.code for flag in record.qc.flags]
 
 
-def test_a_batch_measures_again_when_intense_means_something_else(bundle, disc, tmp_path):
+def test_a_batch_measures_again_with_another_laboratorys_cutoffs(bundle, disc, tmp_path):
     options = {"model": bundle, "mpp": 0.5, "out": tmp_path / "out"}
+    own = Laboratory(
+        name="own",
+        marker="HER2",
+        her2={"intense_od": 0.7},
+        fitted=Fitted(slides=8, patients=8, scores={"3+": 8}, cohort="0", before="", after=""),
+        cell_network=cell_network_identity().sha256,
+        software_version="0",
+    ).signed()
     (usual,) = score_files([disc], **options)
-    assert usual.measured.intense_od == INTENSE_OD
-    (told,) = score_files([disc], intense_od=0.7, **options)
+    assert (usual.measured.intense_od, usual.measured.laboratory) == (INTENSE_OD, None)
+    (told,) = score_files([disc], laboratory=own, **options)
     assert told.measured.intense_od == 0.7
-    (again,) = score_files([disc], intense_od=0.7, **options)
+    (again,) = score_files([disc], laboratory=own, **options)
     assert again.model_dump() == told.model_dump()
-    with pytest.raises(ConfigError, match=r"0\.1 to 2"):
-        score_files([disc], intense_od=70.0, **options)

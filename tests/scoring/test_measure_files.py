@@ -231,23 +231,3 @@ class TestBadInput:
         mask = tmp_path / "mask.geojson"
         mask.write_text(square(5_000, 6_000))
         assert_refused(one(save(sheet(membrane=0.8)), tmp_path, mask=mask), "no_tissue", "mask marks nothing")
-
-
-def test_how_dark_intense_is_comes_from_the_laboratory(save, tmp_path):
-    file = save(sheet(membrane=1.0))
-    usual = one(file, tmp_path).measured
-    assert (usual.score, usual.intense_od) == ("3+", stain.INTENSE_OD)
-    assert usual.membrane_od > stain.INTENSE_OD
-    darker = one(file, tmp_path, intense_od=min(1.9, 1.5 * usual.membrane_od)).measured
-    assert darker.score == "2+"
-    assert darker.membrane_od == usual.membrane_od
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [({"intense_od": 55.0}, "0.1 to 2"), ({"intense_od": 0.6, "marker": "ER"}, "the marker is ER")],
-)
-def test_an_impossible_intensity_is_told_before_any_work(tmp_path, options, words):
-    with pytest.raises(ConfigError, match=words):
-        measure_files([tmp_path / "absent.svs"], ScoreRequest(**options), out=tmp_path / "out")
-    assert not (tmp_path / "out").exists()

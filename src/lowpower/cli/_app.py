@@ -9,6 +9,7 @@ import typer
 
 import lowpower
 from lowpower.cli import (
+    _calibrate,
     _check,
     _compare,
     _demo,
@@ -46,6 +47,7 @@ for verb in (
     _simulate,
     _score,
     _measure,
+    _calibrate,
     _study,
     _export,
     _subtype,

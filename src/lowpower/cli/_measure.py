@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lowpower.cli._options import Control, Files, IntenseOd, JsonLines, MppOverride
+from lowpower.cli._options import Control, Files, JsonLines, LaboratoryFile, MarkerName, MppOverride
 
 __all__ = ["command"]
-
-
-class Marker(StrEnum):
-    """What was stained, as the command line spells it."""
-
-    HER2 = "HER2"
-    ER = "ER"
-    PR = "PR"
-    KI67 = "Ki-67"
 
 
 def command(
     files: Files,
     marker: Annotated[
-        Marker, typer.Option(help="What the slides are stained for.", case_sensitive=False)
-    ] = Marker.HER2,
+        MarkerName, typer.Option(help="What the slides are stained for.", case_sensitive=False)
+    ] = MarkerName.HER2,
     mpp: MppOverride = None,
     regions: Annotated[
         Path | None,
@@ -37,7 +27,7 @@ def command(
         typer.Option(help="Tissue as you drew it: a PNG over the whole slide, GeoJSON, or a folder of such."),
     ] = None,
     control: Control = "auto",
-    intense_od: IntenseOd = None,
+    laboratory: LaboratoryFile = None,
     out: Annotated[Path, typer.Option(help="Folder for pictures and records.")] = Path("lowpower-measured"),
     json_lines: JsonLines = False,
 ) -> None:
@@ -52,7 +42,7 @@ def command(
     from lowpower.scoring import MeasuredSlide, ScoreRequest, measure_files
 
     request = ScoreRequest(
-        marker=marker.value, mpp=mpp, regions=regions, mask=mask, control=control, intense_od=intense_od
+        marker=marker.value, mpp=mpp, regions=regions, mask=mask, control=control, laboratory=laboratory
     )
     with progress_bar() as bar:
         slides = bar.add_task("slides", total=len(files))

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-__all__ = ["Control", "Files", "IntenseOd", "JsonLines", "MppOverride"]
+__all__ = ["Control", "Files", "JsonLines", "LaboratoryFile", "MarkerName", "MppOverride"]
+
+
+class MarkerName(StrEnum):
+    """What was stained, as the command line spells it."""
+
+    HER2 = "HER2"
+    ER = "ER"
+    PR = "PR"
+    KI67 = "Ki-67"
+
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Slides or fields of view.")]
 MppOverride = Annotated[
@@ -22,11 +33,8 @@ Control = Annotated[
         "folder with one for each slide).",
     ),
 ]
-IntenseOd = Annotated[
-    float | None,
-    typer.Option(
-        help="HER2: DAB OD from which a complete membrane is intense: 0.8 times the membrane_od that "
-        "measurement.json gives for tissue known to be 3+, stained and scanned like yours."
-    ),
+LaboratoryFile = Annotated[
+    Path | None,
+    typer.Option("--laboratory", help="Your own cut-offs: a file that `lowpower calibrate` wrote."),
 ]
 JsonLines = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]

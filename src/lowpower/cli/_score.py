@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lowpower.cli._options import Control, Files, IntenseOd, JsonLines, MppOverride
+from lowpower.cli._options import Control, Files, JsonLines, LaboratoryFile, MppOverride
 
 __all__ = ["command"]
 
@@ -19,7 +19,7 @@ def command(
         str, typer.Option(help="A bundled model's name, a bundle folder or hf://owner/name.")
     ] = "her2-sim",
     control: Control = "auto",
-    intense_od: IntenseOd = None,
+    laboratory: LaboratoryFile = None,
     out: Annotated[Path, typer.Option(help="Folder for overlays and results.")] = Path("lowpower-results"),
     json_lines: JsonLines = False,
     force: Annotated[
@@ -45,7 +45,7 @@ def command(
     from lowpower.scoring import ScoreRequest, score_files
 
     request = ScoreRequest(
-        model=model, mpp=mpp, control=control, intense_od=intense_od, force=force, measure=measure
+        model=model, mpp=mpp, control=control, laboratory=laboratory, force=force, measure=measure
     )
     with progress_bar() as bar:
         slides = bar.add_task("scoring", total=len(files))

@@ -13,6 +13,7 @@ from lowpower.cohort._spelling import (
     KI67_SCORES,
     MARKER_SPELLINGS,
     RECEPTOR_SCORES,
+    percent_of,
 )
 from lowpower.cohort._table import COLUMNS, Cohort, Problem
 
@@ -40,6 +41,7 @@ __all__ = [
     "check_cohort",
     "load_folds",
     "make_folds",
+    "percent_of",
     "read_cohort",
     "scheme_of",
     "slide_inputs",

@@ -14,6 +14,7 @@ from lowpower.evaluation._against import (
     compare_with_reference,
     shared_slides,
 )
+from lowpower.evaluation._agreement import agreement_sentence
 from lowpower.evaluation._bootstrap import (
     FEW_PATIENTS,
     MIN_PATIENTS,
@@ -99,6 +100,7 @@ __all__ = [
     "RocCurve",
     "TemperatureFit",
     "accuracy",
+    "agreement_sentence",
     "apply_temperature",
     "auc_at",
     "auc_macro",

@@ -2,6 +2,7 @@
 
 from lowpower.scoring._agreement import Agreement
 from lowpower.scoring._batch import score_files
+from lowpower.scoring._calibrate import Calibration, SlideAgreement, calibrate
 from lowpower.scoring._measure_files import measure_files
 from lowpower.scoring._measured import Measured, MeasuredSlide
 from lowpower.scoring._overlay import Explanation, draw_overlay
@@ -23,6 +24,7 @@ __all__ = [
     "NOTICE",
     "NOT_DETERMINED",
     "Agreement",
+    "Calibration",
     "Explanation",
     "Measured",
     "MeasuredSlide",
@@ -32,6 +34,8 @@ __all__ = [
     "QualityRecord",
     "Result",
     "ScoreRequest",
+    "SlideAgreement",
+    "calibrate",
     "draw_overlay",
     "habit_of",
     "measure_files",

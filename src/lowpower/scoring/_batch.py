@@ -23,7 +23,6 @@ from lowpower.scoring._page import render_results
 from lowpower.scoring._request import Model, ScoreOptions, ScoreRequest, asked
 from lowpower.scoring._result import Result
 from lowpower.scoring._score import model_identity, score
-from lowpower.stain import INTENSE_OD
 from lowpower.tissue import control_name
 
 __all__ = ["score_files"]
@@ -60,13 +59,13 @@ def score_files(
 
     Raises:
         BundleError: the model cannot be loaded.
-        ConfigError: `intense_od` is no such OD, or the model is no HER2 model.
+        ConfigError: the laboratory is of another marker than the model.
         OutputError: results cannot be written; nothing more is tried then.
     """
     request = asked(request, model, **options)
     bundle = request.bundle
     request = replace(request, model=bundle)  # loaded once
-    request.check_intense(bundle.scheme.marker)
+    request = request.with_laboratory(bundle.scheme.marker)
     out = make_folder(out)
     with atomic_path(out / "report.html") as probe:  # a folder that cannot be written is told before any work
         probe.write_text("in progress")
@@ -112,8 +111,7 @@ def _same_cells(result: Result, request: ScoreRequest) -> bool:
     told = result.measured
     if told is None or told.mpp is None:
         return True
-    asked = request.intense_od or INTENSE_OD
-    return told.cell_network == cell_network() and told.intense_od in (None, asked)
+    return told.cell_network == cell_network() and told.laboratory == request.laboratory_name
 
 
 def _score_one(file: Path, folder: Path, request: ScoreRequest, progress: FieldProgress | None) -> Result:

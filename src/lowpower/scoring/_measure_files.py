@@ -50,12 +50,12 @@ def measure_files(
         One record a file, in order; refused and failed ones say why.
 
     Raises:
-        ConfigError: `intense_od` fits no stain or marker, or the regions are one file for all slides and no
+        ConfigError: the laboratory is of another marker, or the regions are one file for all slides and no
             valid GeoJSON.
         OutputError: results cannot be written; nothing more is tried then.
     """
     request = asked(request, None, **options)
-    request.check_intense(request.marker)
+    request = request.with_laboratory(request.marker)
     if request.regions is not None and not Path(request.regions).is_dir():
         read_regions(request.regions)  # told before any work
     out = make_folder(out)

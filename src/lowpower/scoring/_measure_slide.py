@@ -19,10 +19,7 @@ from lowpower.scoring._record import NOTICE
 from lowpower.scoring._request import ScoreRequest
 from lowpower.slides import Slide
 from lowpower.stain import (
-    INTENSE_OD,
     Cells,
-    Cutoffs,
-    Her2Cutoffs,
     Marker,
     inside_regions,
     measure,
@@ -68,11 +65,11 @@ def measure_slide(
         marker,
         tissue,
         request.regions,
-        cutoffs=Cutoffs(Her2Cutoffs(intense_od=request.intense_od or INTENSE_OD)),
+        cutoffs=request.cutoffs,
         workers=request.threads,
         progress=progress,
     )
-    record = measured_of(measurement)
+    record = measured_of(measurement, request.laboratory_name)
     features = mask_annotations(tissue.mask, slide.size, "Tissue")
     features += mask_annotations(tissue.control, slide.size, "Control tissue", _CONTROL)
     features += [annotation(rings, "Region", _REGION) for rings in polygons or ()]

@@ -100,6 +100,10 @@ class Measured(Record):
     intense_od: float | None = Field(
         None, description="HER2: DAB OD from which a complete membrane counted as intense here."
     )
+    laboratory: str | None = Field(
+        None,
+        description="Whose cut-offs counted: name and signature of the file; none: the usual.",
+    )
     mpp: float | None = Field(None, description="um/px the cells were measured at; none without cells.")
     cell_network: CellNetwork | None = Field(
         None, description="Which network found the cells; none without cells, and in older records."
@@ -150,7 +154,7 @@ class MeasuredSlide(Record):
         return row
 
 
-def measured_of(measurement: Measurement) -> Measured:
+def measured_of(measurement: Measurement, laboratory: str | None = None) -> Measured:
     """The record of a measurement: everything but the cells themselves."""
     nuclear, her2 = measurement.nuclear, measurement.her2
     shares = percent = None
@@ -184,6 +188,7 @@ def measured_of(measurement: Measurement) -> Measured:
         threshold=measurement.background.threshold if measurement.background is not None else None,
         membrane_od=measurement.membrane_od,
         intense_od=measurement.intense_od,
+        laboratory=laboratory,
         mpp=measurement.mpp,
         cell_network=None if measurement.cells is None else cell_network(),
         open_questions=measurement.open_questions,

@@ -10,12 +10,18 @@ from lowpower.engine import default_workers
 from lowpower.errors import ConfigError
 from lowpower.models import Bundle, load_bundle
 from lowpower.scoring._folders import control_for, file_for
-from lowpower.stain import INTENSE_OD, Marker
+from lowpower.stain import (
+    DEFAULT_CUTOFFS,
+    Cutoffs,
+    Laboratory,
+    Marker,
+    cell_network_identity,
+    read_laboratory,
+)
 from lowpower.tissue import Control, is_control_word
 
 __all__ = ["ScoreOptions", "ScoreRequest", "asked"]
 
-_LEAST_OD, _MOST_OD = 0.1, 2.0
 Model: TypeAlias = str | Path | Bundle
 
 
@@ -32,7 +38,8 @@ class ScoreRequest:
         control: On-slide control tissue, left out: as `find_tissue` takes it.
         regions: GeoJSON of tumour regions in base pixels: only cells inside count.
         mask: Tissue as its owner drew it: a PNG over the whole slide or QuPath's GeoJSON.
-        intense_od: HER2: DAB OD from which a complete membrane is intense; the usual one if None.
+        laboratory: Whose cut-offs count in measuring, or the file that `lowpower calibrate` wrote of it; the
+            usual ones if None.
         force: Go on where the stain does not look like the marker's; the result says so.
         measure: Also measure the stain, cell by cell at about 0.5 um/px; takes longer than the network.
         pictures: Also draw the pictures.
@@ -45,7 +52,7 @@ class ScoreRequest:
     control: Control = "auto"
     regions: str | Path | None = None
     mask: str | Path | None = None
-    intense_od: float | None = None
+    laboratory: Laboratory | str | Path | None = None
     force: bool = False
     measure: bool = True
     pictures: bool = True
@@ -75,22 +82,39 @@ class ScoreRequest:
         mask = None if self.mask is None else file_for(Path(self.mask), slide)
         return replace(self, control=control, regions=regions, mask=mask)
 
-    def check_intense(self, marker: str) -> None:
-        """Say what is wrong with the OD from which a membrane is to be intense, before any work.
+    def with_laboratory(self, marker: str) -> ScoreRequest:
+        """The same with the laboratory's file read, and held against the marker, before any work.
 
         Raises:
-            ConfigError: it is no such OD, or the marker has no membranes to judge.
+            ConfigError: the file cannot be read, or is another marker's or another cell network's.
         """
-        if self.intense_od is None:
-            return
-        if marker != "HER2":
-            raise ConfigError(f"--intense-od is about HER2's membranes, and the marker is {marker}.")
-        if not _LEAST_OD <= self.intense_od <= _MOST_OD:
+        if self.laboratory is None:
+            return self
+        own = self.laboratory
+        if not isinstance(own, Laboratory):
+            own = read_laboratory(own, marker)
+        if own.marker != marker:
             raise ConfigError(
-                f"--intense-od {self.intense_od:g} is no optical density of an intense membrane: give "
-                f"{_LEAST_OD:g} to {_MOST_OD:g} (usual: {INTENSE_OD:g}; 0.8 times the membrane_od of known "
-                "3+ tissue)."
+                f"the laboratory file of {own.name} holds cut-offs for {own.marker}, and the slides are "
+                f"stained for {marker}; give that marker's file."
             )
+        if own.cell_network != cell_network_identity().sha256:
+            raise ConfigError(
+                f"the laboratory file of {own.name} was fitted with another cell network; make it again with "
+                "`lowpower calibrate`."
+            )
+        return replace(self, laboratory=own)
+
+    @property
+    def cutoffs(self) -> Cutoffs:
+        """From which values on a stain counts; of `with_laboratory`'s request."""
+        return self.laboratory.cutoffs() if isinstance(self.laboratory, Laboratory) else DEFAULT_CUTOFFS
+
+    @property
+    def laboratory_name(self) -> str | None:
+        """How a record names whose cut-offs counted."""
+        own = self.laboratory
+        return f"{own.name} ({own.signature[:12]})" if isinstance(own, Laboratory) else None
 
 
 class ScoreOptions(TypedDict, total=False):
@@ -101,7 +125,7 @@ class ScoreOptions(TypedDict, total=False):
     control: Control
     regions: str | Path | None
     mask: str | Path | None
-    intense_od: float | None
+    laboratory: Laboratory | str | Path | None
     force: bool
     measure: bool
     pictures: bool

@@ -76,11 +76,11 @@ def score(
         UnexpectedStainError: it does not look like the marker's stain, and `force` is not set.
         MppOutOfRangeError: the bundle was not made for slides of this resolution.
         BundleError: the model cannot be loaded.
-        ConfigError: `intense_od` is no such OD, or the model is no HER2 model.
+        ConfigError: the laboratory is of another marker than the model.
     """
     request = asked(request, model, **options)
     bundle = request.bundle
-    request.check_intense(bundle.scheme.marker)
+    request = request.with_laboratory(bundle.scheme.marker)
     clock = _Clock()
     if isinstance(slide, Slide):
         return _score_open(slide, bundle, clock, request.for_slide(slide.path), progress)

@@ -13,6 +13,8 @@ from lowpower.stain._density import (
     unit_vector,
     unmix,
 )
+from lowpower.stain._fit_cutoffs import HER2_BOUNDS, LabelledCells, fit_her2, fit_nuclear, rescored
+from lowpower.stain._laboratory import Fitted, Laboratory, read_laboratory, write_laboratory
 from lowpower.stain._look import StainLook, looks_like
 from lowpower.stain._measure import DabAreas, Heterogeneity, Measurement, measure
 from lowpower.stain._measure_field import Marker
@@ -36,6 +38,7 @@ from lowpower.stain._vectors import StainVectors, estimate_stains
 
 __all__ = [
     "DEFAULT_CUTOFFS",
+    "HER2_BOUNDS",
     "INTENSE_OD",
     "RUIFROK_DAB",
     "RUIFROK_E",
@@ -46,10 +49,13 @@ __all__ = [
     "Cells",
     "Cutoffs",
     "DabAreas",
+    "Fitted",
     "Her2Cutoffs",
     "Her2Score",
     "Her2Shares",
     "Heterogeneity",
+    "LabelledCells",
+    "Laboratory",
     "Marker",
     "Measurement",
     "NuclearCutoffs",
@@ -62,6 +68,8 @@ __all__ = [
     "clipping",
     "er_status",
     "estimate_stains",
+    "fit_her2",
+    "fit_nuclear",
     "h_score",
     "her2_score",
     "inside_regions",
@@ -70,10 +78,13 @@ __all__ = [
     "measure",
     "optical_density",
     "pr_status",
+    "read_laboratory",
     "read_regions",
+    "rescored",
     "stain_quality",
     "subtype",
     "to_rgb",
     "unit_vector",
     "unmix",
+    "write_laboratory",
 ]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from lowpower.stain._rules import HER2_CUTOFF
+from lowpower.stain._rules import HER2_CUTOFF, Her2Score, Her2Shares, her2_score
 
-__all__ = ["DEFAULT_CUTOFFS", "INTENSE_OD", "Cutoffs", "Her2Cutoffs", "NuclearCutoffs"]
+__all__ = ["DEFAULT_CUTOFFS", "INTENSE_OD", "INVENTED", "Cutoffs", "Her2Cutoffs", "NuclearCutoffs", "her2_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +81,13 @@ DEFAULT_CUTOFFS: Final = Cutoffs()
 INTENSE_OD: Final = DEFAULT_CUTOFFS.her2.intense_od
 """DAB OD from which a complete membrane is intense unless a laboratory says otherwise: laboratories and
 scanners differ by more than twice."""
+
+
+INVENTED: Final = 0.02
+"""Share of cells up to which measuring invents staining, of intense complete staining too."""
+
+
+def her2_of(shares: Her2Shares, cells: int, cutoffs: Her2Cutoffs) -> Her2Score:
+    """The score of measured shares of so many tumour cells: the rule, and what measuring invents."""
+    exceeded = (cutoffs.stained_share, cutoffs.complete_share, cutoffs.intense_share)
+    return her2_score(shares, cells=cells, null_up_to=INVENTED, intense_from=INVENTED, cutoffs=exceeded)

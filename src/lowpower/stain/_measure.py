@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from lowpower.slides import Slide
 from lowpower.stain._cells import TUMOUR, Cells
 from lowpower.stain._clipping import clipping
-from lowpower.stain._cutoffs import DEFAULT_CUTOFFS, Cutoffs, Her2Cutoffs
-from lowpower.stain._measure_field import Marker, stain_maps
+from lowpower.stain._cutoffs import DEFAULT_CUTOFFS, INVENTED, Cutoffs, Her2Cutoffs, her2_of
+from lowpower.stain._measure_field import FieldCells, Marker, stain_maps
 from lowpower.stain._measure_grade import (
     SMALLEST_UM,
     Background,
@@ -27,15 +27,13 @@ from lowpower.stain._measure_stream import COARSEST_MPP, Progress, cells_of, in_
 from lowpower.stain._nuclear import NuclearScore, nuclear_score
 from lowpower.stain._place import place_quality
 from lowpower.stain._quality import STAIN_CODES, stain_quality, vector_quality
-from lowpower.stain._rules import Her2Score, Her2Shares, her2_open_questions, her2_score
+from lowpower.stain._rules import Her2Score, Her2Shares, her2_open_questions
 from lowpower.stain._vectors import StainVectors
 from lowpower.tissue import CHECKS, QCFlag, Tissue, find_tissue, measurable
 from lowpower.units import Mpp
 
 __all__ = ["DabAreas", "Heterogeneity", "Measurement", "measure"]
 
-_INVENTED = 0.02
-"""Share of cells up to which measuring invents staining, of intense complete staining too."""
 _OPEN: Final = {
     "complete_in_few": "complete moderate staining in 10 % of tumour cells or fewer and nothing else: the "
     "guideline leaves this open.",
@@ -91,6 +89,7 @@ class Measurement:
         membrane_od: HER2: median DAB OD of the complete membranes of counted cells; None for fewer than 30.
         intense_od: HER2: DAB OD from which a complete membrane counted as intense.
         cells: Every cell; None where none was looked for.
+        counted: What was read of those that counted, before any cut-off; likewise.
         notes: What could not be measured or should be doubted, one sentence each.
         open_questions: HER2: what the guideline leaves open here (`her2_open_questions`); also in the notes.
     """
@@ -109,6 +108,7 @@ class Measurement:
     membrane_od: float | None
     intense_od: float | None
     cells: Cells | None
+    counted: FieldCells | None
     notes: tuple[str, ...]
     open_questions: tuple[str, ...] = ()
 
@@ -186,7 +186,8 @@ def measure(
     if in_region is not None:
         counted &= in_region
     notes += tuple(flag.message for flag in place_quality(cells, counted, marker))
-    return _scored(marker, mpp, scale.vectors, areas, cells, counted, background, notes, slide.mpp, cutoffs)
+    result = _scored(marker, mpp, scale.vectors, areas, cells, counted, background, notes, slide.mpp, cutoffs)
+    return replace(result, counted=found.pick(counted))
 
 
 def _scored(
@@ -207,9 +208,9 @@ def _scored(
         )
     elif marker == "HER2":
         shares = _shares(cells.grade[counted])
-        her2, h_score = _her2(shares, count, cutoffs.her2), shares.h_score
+        her2, h_score = her2_of(shares, count, cutoffs.her2), shares.h_score
         strong = strong_incomplete(cells, counted, cutoffs.her2.complete)
-        open_questions = her2_open_questions(her2, shares, strong, _INVENTED)
+        open_questions = her2_open_questions(her2, shares, strong, INVENTED)
         notes = (*notes, *(_OPEN[name] for name in open_questions))
         heterogeneity = _heterogeneity(cells, counted, base_mpp, cutoffs.her2)
     else:
@@ -230,21 +231,17 @@ def _scored(
         membrane_od,
         cutoffs.her2.intense_od if marker == "HER2" else None,
         cells,
+        None,
         notes,
         open_questions,
     )
-
-
-def _her2(shares: Her2Shares, cells: int, cutoffs: Her2Cutoffs) -> Her2Score:
-    exceeded = (cutoffs.stained_share, cutoffs.complete_share, cutoffs.intense_share)
-    return her2_score(shares, cells=cells, null_up_to=_INVENTED, intense_from=_INVENTED, cutoffs=exceeded)
 
 
 def _nothing(
     marker: Marker, note: str, vectors: StainVectors | None = None, areas: DabAreas | None = None
 ) -> Measurement:
     return Measurement(
-        marker, None, vectors, 0, None, None, None, None, None, areas, None, None, None, None, (note,)
+        marker, None, vectors, 0, None, None, None, None, None, areas, None, None, None, None, None, (note,)
     )
 
 
@@ -295,7 +292,7 @@ def _heterogeneity(
     for number, (across, down) in enumerate(squares.tolist()):
         inside = grades[index == number]
         if len(inside) >= _FEWEST_IN_SQUARE:
-            scores[across, down] = _her2(_shares(inside), len(inside), cutoffs).score
+            scores[across, down] = her2_of(_shares(inside), len(inside), cutoffs).score
     names = list(scores.values())
     shares = {score: names.count(score) / len(names) for score in ("0", "1+", "2+", "3+")} if names else {}
     return Heterogeneity(_SQUARE_UM, scores, shares)

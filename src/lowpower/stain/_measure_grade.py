@@ -14,7 +14,7 @@ from lowpower.stain._measure_field import FieldCells, Marker
 from lowpower.stain._nuclear import nuclear_grades
 from lowpower.stain._nuclei_rays import Floats
 
-__all__ = ["SMALLEST_UM", "Background", "grade_cells", "strong_incomplete", "usual_complete"]
+__all__ = ["SMALLEST_UM", "Background", "RayTable", "grade_cells", "strong_incomplete", "usual_complete"]
 
 _BODY = 0.5
 """Share of a cell body's DAB that is taken off its membrane's: what lies above and below it."""
@@ -66,14 +66,8 @@ def grade_cells(
     kind[(kind == TUMOUR) & (found.diameter < SMALLEST_UM)] = STROMAL
     others = kind != TUMOUR
     if marker == "HER2":
-        on, even = _stained_rays(found, cutoffs.her2)
         background = _membrane_background(found, others, cutoffs.her2.least_od)
-        completeness = even.mean(axis=1).astype(np.float32)
-        density = _membrane_density(found, on)
-        grade = (on.mean(axis=1) >= cutoffs.her2.stained).astype(np.uint8)
-        complete = completeness >= cutoffs.her2.complete
-        grade[complete & (density >= cutoffs.her2.weak_od)] = 2
-        grade[complete & (density >= cutoffs.her2.intense_od)] = 3
+        completeness, density, grade = RayTable.of(found).graded(cutoffs.her2)
     else:
         background = _nuclear_background(found, others)
         completeness = density = np.zeros(len(found.xy), np.float32)
@@ -88,14 +82,55 @@ def grade_cells(
     return cells, background
 
 
-def _stained_rays(found: FieldCells, cutoffs: Her2Cutoffs) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(N, RAYS) each: which rays cross a stained membrane, and which of them evenly stained ones."""
-    if found.seen.shape[1] == 0 or len(found.xy) == 0:
-        return found.seen > 0, found.seen > 0
-    on = found.seen >= np.float16(1 - np.exp(-cutoffs.least_od / FADE_OD))
-    shown = -FADE_OD * np.log1p(-np.minimum(found.seen.astype(np.float32), 0.999))
-    darker = np.percentile(shown, 75, axis=1, keepdims=True)
-    return on, on & (shown >= np.float32(cutoffs.even) * darker)
+@dataclass(frozen=True, slots=True, eq=False)
+class RayTable:
+    """What the rays of N cells crossed, ready to be graded by any cut-offs.
+
+    Attributes:
+        seen: (N, RAYS) float16 membrane map, 0..1.
+        shown: (N, RAYS) DAB OD that the map stands for.
+        darker: (N, 1) third quartile of `shown`.
+        density: (N, RAYS) float16 DAB OD of the pixels.
+        body: (N,) DAB OD of the cell body.
+    """
+
+    seen: NDArray[np.float16]
+    shown: Floats
+    darker: Floats
+    density: NDArray[np.float16]
+    body: Floats
+
+    @classmethod
+    def of(cls, found: FieldCells) -> RayTable:
+        """The rays of cells measured for HER2."""
+        opaque = np.minimum(found.seen.astype(np.float32), np.float32(0.999))
+        shown = np.asarray(-FADE_OD * np.log1p(-opaque), np.float32)
+        darker = np.percentile(shown, 75, axis=1, keepdims=True) if len(shown) else np.zeros((0, 1))
+        return cls(found.seen, shown, darker.astype(np.float32), found.density, found.body_dab)
+
+    def graded(self, cutoffs: Her2Cutoffs) -> tuple[Floats, Floats, NDArray[np.uint8]]:
+        """(N,) completeness, membrane DAB OD and grade of each cell."""
+        on = self.seen >= np.float16(1 - np.exp(-cutoffs.least_od / FADE_OD))
+        even = on & (self.shown >= np.float32(cutoffs.even) * self.darker)
+        completeness = even.mean(axis=1).astype(np.float32)
+        density = self._density_on(on)
+        grade = (on.mean(axis=1) >= cutoffs.stained).astype(np.uint8)
+        complete = completeness >= cutoffs.complete
+        grade[complete & (density >= cutoffs.weak_od)] = 2
+        grade[complete & (density >= cutoffs.intense_od)] = 3
+        return completeness, density, grade
+
+    def shares(self, cutoffs: Her2Cutoffs) -> NDArray[np.float64]:
+        """(4,) shares of the cells by grade."""
+        grade = self.graded(cutoffs)[2]
+        return np.bincount(grade, minlength=4) / max(1, len(grade))
+
+    def _density_on(self, on: NDArray[np.bool_]) -> Floats:
+        """(N,) mean DAB OD of the stained rays over part of the cell body's; 0 where none is stained."""
+        total = np.where(on, self.density, 0).sum(axis=1, dtype=np.float32)
+        mean = total / np.maximum(on.sum(axis=1), 1)
+        density = mean - np.float32(_BODY) * np.maximum(self.body, 0)
+        return np.where(on.any(axis=1), np.maximum(density, 0), 0).astype(np.float32)
 
 
 def strong_incomplete(cells: Cells, counted: NDArray[np.bool_], complete: float) -> float:
@@ -111,14 +146,6 @@ def usual_complete(cells: Cells, counted: NDArray[np.bool_], complete: float) ->
     """
     density = cells.density[counted & (cells.completeness >= complete)]
     return float(np.median(density)) if len(density) >= _FEWEST_COMPLETE else None
-
-
-def _membrane_density(found: FieldCells, on: NDArray[np.bool_]) -> Floats:
-    """(N,) mean DAB OD of the stained rays over part of the cell body's; 0 where none is stained."""
-    total = np.where(on, found.density, 0).sum(axis=1, dtype=np.float32)
-    mean = total / np.maximum(on.sum(axis=1), 1)
-    density = mean - np.float32(_BODY) * np.maximum(found.body_dab, 0)
-    return np.where(on.any(axis=1), np.maximum(density, 0), 0).astype(np.float32)
 
 
 def _membrane_background(found: FieldCells, others: NDArray[np.bool_], least_od: float) -> Background:

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from lowpower.cohort import write_manifest
+from lowpower.errors import ConfigError
+from lowpower.scoring import ScoreRequest, calibrate, measure_files
+from lowpower.scoring._calibrate import _doubts, _Known
+from lowpower.stain import INTENSE_OD, RUIFROK_H, read_laboratory
+from lowpower.stain._density import unit_vector
+
+from ..stain._drawn_cells import draw_cells
+
+PALE = (
+    ("0", {}),
+    ("1+", {"membrane": 0.2, "share": 0.3, "spacing_um": 18.0}),
+    ("2+", {"membrane": 0.22}),
+    ("3+", {"membrane": 0.5}),
+)
+"""A pale laboratory: its 3+ reads 2+ by the usual cut-offs."""
+
+
+@pytest.fixture(scope="module")
+def slides(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pale")
+    rows = []
+    for number in range(2):
+        for score, look in PALE:
+            name = f"{score[0]}-{number}.png"
+            image = draw_cells(seed=number, **({"rows": 9, "columns": 9} | look)).image
+            cv2.imwrite(str(folder / name), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+            rows.append(
+                {"slide": name, "patient": f"p{len(rows)}", "marker": "HER2", "score": score, "mpp": 0.5}
+            )
+    return folder, rows
+
+
+@pytest.fixture(scope="module")
+def made(slides):
+    folder, rows = slides
+    write_manifest(folder / "cohort.csv", rows)
+    return calibrate(folder / "cohort.csv", name="pale", out=folder / "pale.yaml"), folder
+
+
+def test_a_pale_laboratory_gets_its_own_idea_of_intense(made):
+    calibration, folder = made
+    assert {slide.before for slide in calibration.slides if slide.known == "3+"} == {"2+"}
+    assert all(slide.after == slide.known for slide in calibration.slides)
+    assert calibration.laboratory.her2["intense_od"] < INTENSE_OD
+    assert "8 of 8 slides the same" in calibration.laboratory.fitted.after
+    assert any("are few" in note for note in calibration.notes)
+    assert read_laboratory(folder / "pale.yaml", "HER2") == calibration.laboratory
+
+
+def test_measuring_takes_it_and_says_so(made, tmp_path):
+    calibration, folder = made
+    (record,) = measure_files([folder / "3-0.png"], mpp=0.5, laboratory=calibration.laboratory, out=tmp_path)
+    assert record.measured.score == "3+"
+    assert record.measured.laboratory == f"pale ({calibration.laboratory.signature[:12]})"
+
+
+def test_known_3_alone_tells_what_is_intense(slides, tmp_path):
+    folder, rows = slides
+    only = [row | {"patient": f"q{n}"} for n, row in enumerate(rows) if row["score"] == "3+"]
+    copies = []
+    for number in range(8):
+        row = only[number % 2]
+        name = f"copy-{number}.png"
+        (tmp_path / name).write_bytes((folder / row["slide"]).read_bytes())
+        copies.append(row | {"slide": name, "patient": f"c{number}"})
+    write_manifest(tmp_path / "three.csv", copies)
+    told = calibrate(tmp_path / "three.csv", out=tmp_path / "three.yaml")
+    assert set(told.laboratory.her2) == {"intense_od"}
+    assert told.laboratory.her2["intense_od"] < INTENSE_OD
+    write_manifest(tmp_path / "zero.csv", [row | {"score": "1+"} for row in copies])
+    with pytest.raises(ConfigError, match=r"every slide's score is 1\+"):
+        calibrate(tmp_path / "zero.csv", out=tmp_path / "zero.yaml")
+    assert not (tmp_path / "zero.yaml").exists()
+
+
+def test_a_label_against_the_stain_is_named(slides):
+    folder, rows = slides
+    wrong = [row | ({"score": "3+"} if row["slide"] == "0-0.png" else {}) for row in rows]
+    write_manifest(folder / "wrong.csv", wrong)
+    told = calibrate(folder / "wrong.csv", out=folder / "wrong.yaml")
+    (note,) = (note for note in told.notes if note.startswith("0-0.png"))
+    assert "known as 3+, and its stain measures 0" in note
+
+
+def test_two_laboratories_are_asked_which(slides):
+    folder, rows = slides
+    two = [row | {"site": "north" if number % 2 else "south"} for number, row in enumerate(rows)]
+    write_manifest(folder / "two.csv", two)
+    with pytest.raises(ConfigError, match=r"2 laboratories \(north, south\)"):
+        calibrate(folder / "two.csv", out=folder / "two.yaml")
+    with pytest.raises(ConfigError, match=r"4 slides could be measured; calibrating needs 8"):
+        calibrate(folder / "two.csv", site="north", out=folder / "two.yaml")
+    with pytest.raises(ConfigError, match="no HER2 slide is of the site 'west'"):
+        calibrate(folder / "two.csv", site="west", out=folder / "two.yaml")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"her2": {"intense_od": 0.2}}, "was altered"),
+        ({"schema_version": 0}, "schema version 0"),
+        ({"her2": {"unheard_of": 1.0}}, "unknown cut-off"),
+        ({"marker": "ER"}, "was altered"),
+        ({"more": 1}, "more"),
+    ],
+)
+def test_a_changed_file_is_refused_in_a_sentence(made, tmp_path, change, words):
+    _, folder = made
+    content = yaml.safe_load((folder / "pale.yaml").read_text()) | change
+    (tmp_path / "changed.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(ConfigError, match=words) as caught:
+        read_laboratory(tmp_path / "changed.yaml", "HER2")
+    assert "changed.yaml" in str(caught.value)
+
+
+def test_another_markers_or_networks_file_is_refused_before_any_work(made, tmp_path):
+    calibration, folder = made
+    with pytest.raises(ConfigError, match="stained for ER"):
+        read_laboratory(folder / "pale.yaml", "ER")
+    options = ScoreRequest(marker="ER", laboratory=calibration.laboratory)
+    with pytest.raises(ConfigError, match="stained for ER"):
+        measure_files([tmp_path / "absent.svs"], options, out=tmp_path / "out")
+    other = calibration.laboratory.model_copy(update={"cell_network": "0" * 64})
+    with pytest.raises(ConfigError, match="another cell network"):
+        measure_files([tmp_path / "absent.svs"], ScoreRequest(laboratory=other), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_clouds_of_stains_are_two_laboratories():
+    rng = np.random.default_rng(0)
+    blue = [unit_vector(np.array(RUIFROK_H) + rng.normal(0, 0.01, 3)) for _ in range(12)]
+    pink = [unit_vector(np.array([0.5, 0.8, 0.3]) + rng.normal(0, 0.01, 3)) for _ in range(8)]
+
+    def known(vectors):
+        return [_Known(f"{n}.svs", f"p{n}", n % 3, None, None, vector) for n, vector in enumerate(vectors)]
+
+    assert _doubts(known([*blue, *blue]), told=False) == []
+    with pytest.raises(ConfigError, match=r"two clouds .* 8\)|two clouds .* other 8"):
+        _doubts(known([*blue, *pink]), told=False)
+    assert _doubts(known([*blue, *pink]), told=True) == []
