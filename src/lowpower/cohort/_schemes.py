@@ -39,6 +39,10 @@ class Cutoff:
     name: str
     at: int
 
+    def question(self, classes: tuple[str, ...]) -> str:
+        """What is asked, for a yes or no: "at least 1+", or the uppermost class by its name."""
+        return classes[-1] if self.at == len(classes) - 1 else f"at least {classes[self.at]}"
+
 
 @dataclass(frozen=True, slots=True)
 class LabelScheme:
@@ -144,7 +148,7 @@ SCHEMES: Final[dict[str, LabelScheme]] = {
             "her2_four",
             "HER2",
             ("0", "1+", "2+", "3+"),
-            (Cutoff("0 | >=1+", 1), Cutoff("3+ | rest", 3)),
+            (Cutoff("0 | >=1+", 1), Cutoff("0/1+ | 2+/3+", 2), Cutoff("3+ | rest", 3)),
             "the HER2 IHC score itself (ASCO/CAP 2018): 0, 1+, 2+, 3+",
             _four,
         ),

@@ -47,6 +47,7 @@ from lowpower.evaluation._evaluation import (
     RiskPoint,
     RocCurve,
 )
+from lowpower.evaluation._fit_decision import MEASURED_COLUMNS, DecisionOptions, fit_decision
 from lowpower.evaluation._flat import metric_table, named_metrics
 from lowpower.evaluation._given import PER_SLIDE, GivenPredictions, read_given
 from lowpower.evaluation._metrics import (
@@ -70,9 +71,11 @@ from lowpower.evaluation._operating import (
 )
 from lowpower.evaluation._paired import DeLongTest, McNemarTest, delong, holm, mcnemar
 from lowpower.evaluation._predictions import read_predictions
+from lowpower.evaluation._selective import fit_selective
 
 __all__ = [
     "FEW_PATIENTS",
+    "MEASURED_COLUMNS",
     "MIN_PATIENTS",
     "PER_SLIDE",
     "Abstention",
@@ -83,6 +86,7 @@ __all__ = [
     "ConformalRule",
     "CutoffMetrics",
     "DeLongTest",
+    "DecisionOptions",
     "Difference",
     "Discordance",
     "Evaluation",
@@ -122,6 +126,8 @@ __all__ = [
     "f1_weighted",
     "fit_calibration",
     "fit_conformal",
+    "fit_decision",
+    "fit_selective",
     "fit_temperature",
     "holm",
     "interval_of",

@@ -43,6 +43,10 @@ class Sample:
         """Number of classes."""
         return int(self.probabilities.shape[1])
 
+    def rows(self, chosen: NDArray[np.bool_]) -> Sample:
+        """Those of the slides that are chosen, (N,)."""
+        return Sample(self.labels[chosen], self.probabilities[chosen], self.predicted[chosen])
+
 
 def validated(labels: ArrayLike, probabilities: ArrayLike) -> Sample:
     """Check and convert.

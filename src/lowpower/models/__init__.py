@@ -1,7 +1,17 @@
 """Models: the slide network, its heads, pretrained weights, prediction and the model bundle."""
 
 from lowpower.models._bundle import Bundle, bundled_models, load_bundle, save_bundle
-from lowpower.models._bundle_spec import Abstention, BundleSpec, Metric, software_versions
+from lowpower.models._bundle_spec import BundleSpec, Metric, software_versions
+from lowpower.models._decision import (
+    Abstention,
+    Combination,
+    CutoffRule,
+    Decision,
+    Joint,
+    Selective,
+    Voice,
+    joint_inputs,
+)
 from lowpower.models._encoder_cards import EncoderCard, register_encoder
 from lowpower.models._encoder_stain import STAIN_NAMES
 from lowpower.models._encoders import Encoder, create_encoder, encoder_card, encoder_names
@@ -36,16 +46,22 @@ __all__ = [
     "Aggregator",
     "Bundle",
     "BundleSpec",
+    "Combination",
+    "CutoffRule",
+    "Decision",
     "Encoder",
     "EncoderCard",
     "FusionName",
     "HeadName",
     "HistogramFusion",
+    "Joint",
     "Metric",
     "MilOutput",
     "ModelSpec",
     "Prediction",
+    "Selective",
     "SlideNetwork",
+    "Voice",
     "aggregator_names",
     "build_network",
     "bundled_models",
@@ -60,6 +76,7 @@ __all__ = [
     "fit_histogram_fusion",
     "fuse_patches",
     "head_loss",
+    "joint_inputs",
     "lite0_features",
     "lite0_weights",
     "load_bundle",

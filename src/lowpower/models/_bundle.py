@@ -16,8 +16,9 @@ from safetensors.torch import load_file, save
 from lowpower.cohort import SCHEMES, LabelScheme
 from lowpower.errors import BundleError, ConfigError, WeightsError
 from lowpower.files import make_folder, sha256_of, write_bytes, write_text
-from lowpower.models._bundle_spec import Abstention, BundleSpec
+from lowpower.models._bundle_spec import BundleSpec
 from lowpower.models._card import render_card
+from lowpower.models._decision import Abstention, Decision
 from lowpower.models._hub import HUB, hub_file, parse_hub
 from lowpower.models._network import SlideNetwork
 from lowpower.views import LowResRecipe
@@ -61,8 +62,13 @@ class Bundle:
 
     @property
     def abstention(self) -> Abstention | None:
-        """When to refer, None if never fitted."""
+        """Which classes stay possible, None if never fitted."""
         return self.spec.abstention
+
+    @property
+    def decision(self) -> Decision | None:
+        """When an answer is issued, None if never fitted."""
+        return self.spec.decision
 
     @property
     def card(self) -> str:

@@ -10,31 +10,15 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lowpower.cohort import SCHEMES
+from lowpower.models._decision import Abstention, Decision
 from lowpower.models._spec import ModelSpec
 from lowpower.views import LowResRecipe
 
-__all__ = ["Abstention", "BundleSpec", "Metric", "software_versions"]
+__all__ = ["BundleSpec", "Metric", "software_versions"]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Abstention(_Part):
-    """When to refer a slide to a human: split conformal prediction fitted on the validation fold.
-
-    Classes at least as probable as their `min_probability` (after the temperature) remain possible; not
-    exactly one means refer. The fields are those of `lowpower.evaluation.ConformalRule`.
-    """
-
-    schema_version: Literal[1] = 1
-    coverage: float = Field(
-        gt=0, lt=1, description="Promised share of slides whose set holds the true class."
-    )
-    class_conditional: bool = Field(description="Whether the promise holds within each class.")
-    min_probability: tuple[float, ...] = Field(description="Threshold a class; 0 keeps the class always.")
-    n: tuple[int, ...] = Field(description="Validation slides behind it, a class.")
-    note: str = ""
 
 
 class Metric(_Part):
@@ -47,9 +31,9 @@ class Metric(_Part):
 
 
 class BundleSpec(_Part):
-    """What a model bundle says of itself."""
+    """What a model bundle says of itself. Version 1 has no `decision`."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     version: str = "1"
     description: str = ""
@@ -66,6 +50,9 @@ class BundleSpec(_Part):
     normalisation: Literal["intensity / white point"] = "intensity / white point"
     temperature: float = Field(1.0, gt=0)
     abstention: Abstention | None = None
+    decision: Decision | None = Field(
+        None, description="When an answer is issued, and how the measurement joins in."
+    )
     cohort_fingerprint: str = Field(
         description="SHA-256 over the training cohort's slides, patients and labels."
     )
@@ -87,6 +74,8 @@ class BundleSpec(_Part):
             raise ValueError(f"classes or marker are not those of the scheme {self.scheme}")
         if self.abstention is not None and len(self.abstention.min_probability) != len(self.classes):
             raise ValueError("abstention needs one min_probability a class")
+        if self.decision is not None and not self.decision.fits(scheme):
+            raise ValueError(f"decision does not fit the classes and cut-offs of {self.scheme}")
         low, high = self.slide_mpp_range
         if not 0 < low <= high:
             raise ValueError(f"slide_mpp_range must be two rising um/px, not {low:g} to {high:g}")
@@ -95,7 +84,7 @@ class BundleSpec(_Part):
     def fingerprint(self) -> str:
         """SHA-256 over everything that decides a result; two bundles that agree here answer alike."""
         decisive = self.model_dump_json(
-            include={"architecture", "scheme", "recipe", "temperature", "abstention"}
+            include={"architecture", "scheme", "recipe", "temperature", "abstention", "decision"}
         )
         return hashlib.sha256(f"{decisive}{self.weights_sha256}".encode()).hexdigest()
 

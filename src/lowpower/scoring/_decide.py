@@ -1,45 +1,137 @@
-"""What may be said: a class where the bundle's conformal set leaves one, otherwise a referral to a human."""
+"""What may be said: the likeliest class always, issued where the bundle's rule for issued answers allows it."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.models import Bundle, Prediction
+from lowpower.cohort import LabelScheme
+from lowpower.models import Abstention, Bundle, Voice
+from lowpower.scoring._answer import Answer, CutoffAnswer
+from lowpower.scoring._measured import Measured
 
-__all__ = ["REFER", "decide", "prediction_set"]
+__all__ = ["REFER", "answer_of", "prediction_set"]
 
-REFER = "refer"
+REFER: Final = "refer"
+_EVEN: Final = 0.5
+_NULL: Final = "null | ultralow"
 
 
-def prediction_set(bundle: Bundle, probabilities: NDArray[np.float64]) -> tuple[str, ...] | None:
-    """Classes that remain possible at the bundle's coverage; None where it has no abstention rule.
+def prediction_set(
+    rule: Abstention | None, classes: Sequence[str], probabilities: NDArray[np.float64]
+) -> tuple[str, ...] | None:
+    """Classes that remain possible at the rule's coverage; None without a rule.
 
     Split conformal prediction (Vovk et al. 2005): a class stays while it is at least as probable as the
     threshold that the validation slides gave.
     """
-    if bundle.abstention is None:
+    if rule is None:
         return None
-    kept = probabilities >= np.array(bundle.abstention.min_probability)
-    return tuple(name for name, stays in zip(bundle.scheme.classes, kept, strict=True) if stays)
+    kept = probabilities >= np.array(rule.min_probability)
+    return tuple(name for name, stays in zip(classes, kept, strict=True) if stays)
 
 
-def decide(bundle: Bundle, prediction: Prediction) -> tuple[str, str | None]:
-    """The decision and, where it is to refer, why.
+def answer_of(bundle: Bundle, network: NDArray[np.float64], measured: Measured | None) -> Answer:
+    """The answer from the network's probabilities and, where the bundle joins them, the measurement.
 
-    Returns:
-        (class name, None), or ("refer", sentence).
+    Args:
+        bundle: The model.
+        network: (K,) the network's, after the temperature.
+        measured: The stain as measured; None where it was not.
     """
+    decision, probabilities = bundle.decision, network
+    voice = None if decision is None else decision.network
+    by: Literal["network", "network and measurement"] = "network"
+    if decision is not None and decision.joint is not None and measured is not None:
+        numbers = _numbers(measured)
+        if numbers is not None:
+            shares, h_score = numbers
+            combination = decision.joint.combination
+            probabilities = combination.probabilities(network[None], shares[None], np.array([h_score]))[0]
+            voice, by = decision.joint.voice, "network and measurement"
     classes = bundle.scheme.classes
-    likeliest = classes[int(np.argmax(prediction.probabilities))]
-    kept = prediction_set(bundle, prediction.probabilities)
-    if kept is None:
-        return likeliest, None
-    if len(kept) == 1:
-        return kept[0], None
-    assert bundle.abstention is not None
-    error = f"{1 - bundle.abstention.coverage:.0%}"
+    likeliest = int(probabilities.argmax())
+    conformal = bundle.abstention if voice is None else voice.conformal
+    kept = prediction_set(conformal, classes, probabilities)
+    why = _without_rule(conformal, kept) if voice is None else _below(voice, classes, probabilities)
+    return Answer(
+        likeliest=classes[likeliest],
+        probability=float(probabilities[likeliest]),
+        probabilities={name: float(p) for name, p in zip(classes, probabilities, strict=True)},
+        by=by,
+        issued=why is None,
+        error=None if voice is None else voice.issue.error,
+        confidence=None if voice is None else voice.issue.confidence,
+        why=why,
+        not_excluded=kept,
+        cutoffs=(*_cutoffs(bundle.scheme, voice, probabilities, issued=why is None), *_null(measured)),
+    )
+
+
+def _numbers(measured: Measured) -> tuple[NDArray[np.float64], float] | None:
+    """The shares of cells, from not stained to strongest, and the H-score."""
+    if measured.shares is None or measured.h_score is None:
+        return None
+    return np.array(list(measured.shares.values()), np.float64), measured.h_score
+
+
+def _below(voice: Voice, classes: Sequence[str], probabilities: NDArray[np.float64]) -> str | None:
+    """Why the score is not issued; None where it is."""
+    rule = voice.issue
+    if rule.threshold is None:
+        return f"no score is issued by this model: {rule.note}."
+    if float(probabilities.max()) > rule.threshold:
+        return None
+    first, second = sorted(np.argsort(-probabilities, kind="stable")[:2].tolist())
+    return (
+        f"{classes[first]} and {classes[second]} cannot be told apart surely enough; of issued scores at most "
+        f"{rule.error:.0%} may be wrong."
+    )
+
+
+def _without_rule(conformal: Abstention | None, kept: tuple[str, ...] | None) -> str | None:
+    """The same for a bundle of before there was a rule for issued answers: its conformal set decides."""
+    if conformal is None or kept is None or len(kept) == 1:
+        return None
+    rate = f"{1 - conformal.coverage:.0%}"
     if not kept:
-        return REFER, f"Refer to a pathologist: no class is likely enough at an error rate of {error}."
-    among = " and ".join(kept)
-    return REFER, f"Refer to a pathologist: {among} cannot be told apart at an error rate of {error}."
+        return f"no class is likely enough (sets miss the truth on {rate} of slides)."
+    return f"{' and '.join(kept)} cannot be told apart (sets miss the truth on {rate} of slides)."
+
+
+def _cutoffs(
+    scheme: LabelScheme, voice: Voice | None, probabilities: NDArray[np.float64], *, issued: bool
+) -> tuple[CutoffAnswer, ...]:
+    found = []
+    likeliest = int(probabilities.argmax())
+    for index, cutoff in enumerate(scheme.cutoffs):
+        above = float(probabilities[cutoff.at :].sum())
+        answer: Literal["yes", "no", "undetermined"] = "undetermined"
+        error = None
+        rule = None if voice is None else voice.cutoffs[index].rule
+        if rule is not None and rule.threshold is not None and max(above, 1 - above) > rule.threshold:
+            answer, error = "yes" if above >= _EVEN else "no", rule.error
+        elif issued:
+            answer = "yes" if likeliest >= cutoff.at else "no"
+            error = None if voice is None else voice.issue.error
+        found.append(
+            CutoffAnswer(
+                cutoff=cutoff.name,
+                question=cutoff.question(scheme.classes),
+                answer=answer,
+                probability=above,
+                error=error,
+            )
+        )
+    return tuple(found)
+
+
+def _null(measured: Measured | None) -> tuple[CutoffAnswer, ...]:
+    """Whether a measured 0 has any staining at all: only the measurement can say."""
+    if measured is None or measured.score != "0" or measured.group not in ("null", "ultralow"):
+        return ()
+    found = "yes" if measured.group == "ultralow" else "no"
+    return (CutoffAnswer(cutoff=_NULL, question="ultralow, not null", answer=found),)

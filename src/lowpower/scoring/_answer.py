@@ -1,0 +1,57 @@
+"""What is said of one slide: the likeliest score, each treatment cut-off, and whether a score is issued."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from lowpower.scoring._record import Record
+
+__all__ = ["Answer", "CutoffAnswer"]
+
+
+class CutoffAnswer(Record):
+    """One question that decides treatment."""
+
+    cutoff: str = Field(description="As reports name it, for instance '3+ | rest'.")
+    question: str = Field(description="For a yes or no, for instance 'at least 1+'.")
+    answer: Literal["yes", "no", "undetermined"]
+    probability: float | None = Field(None, description="Of a yes; none where only measured.")
+    error: float | None = Field(
+        None, description="Share of such answers that may be wrong; none where no rate is stated."
+    )
+
+    @property
+    def sentence(self) -> str:
+        """Question and answer, with the probability and the stated rate."""
+        surely = "" if self.probability is None else f" ({self.probability:.2f})"
+        if self.answer == "undetermined":
+            return f"{self.question}: undetermined{surely}"
+        rate = ", as measured; no error rate is stated" if self.error is None else f", error {self.error:.0%}"
+        return f"{self.question}: {self.answer}{surely}{rate}"
+
+
+class Answer(Record):
+    """The likeliest class, always, and what may be said at a stated rate of error."""
+
+    likeliest: str
+    probability: float = Field(description="Of the likeliest class.")
+    probabilities: dict[str, float] = Field(description="Of every class, by what `by` names.")
+    by: Literal["network", "network and measurement"]
+    issued: bool = Field(description="Whether the likeliest class is the decision; otherwise refer.")
+    error: float | None = Field(None, description="Share of issued scores that may be wrong, if promised.")
+    confidence: float | None = Field(None, description="Probability with which that promise holds.")
+    why: str | None = Field(None, description="Why the slide is referred.")
+    not_excluded: tuple[str, ...] | None = Field(None, description="Conformal set of `probabilities`.")
+    cutoffs: tuple[CutoffAnswer, ...] = ()
+
+    @property
+    def promise(self) -> str:
+        """What is promised of issued scores, in one sentence."""
+        if self.error is None or self.confidence is None:
+            return "This model makes no promise about its issued scores."
+        return (
+            f"Of scores issued, at most {self.error:.0%} are wrong on patients like those it was validated on "
+            f"(with {self.confidence:.0%} confidence)."
+        )
