@@ -56,6 +56,16 @@ RESULT = {
     "reason": "Refer to a pathologist: 1+ and 2+ cannot be told apart.",
     "reason_code": "refer",
     "reasons": ["Refer to a pathologist: 1+ and 2+ cannot be told apart."],
+    "answer": {
+        "likeliest": "2+", "probability": 0.5, "by": "network", "issued": False, "error": 0.05,
+        "confidence": 0.9, "why": "1+ and 2+ cannot be told apart.", "not_excluded": ["1+", "2+"],
+        "probabilities": {"0": 0.05, "1+": 0.4, "2+": 0.5, "3+": 0.05},
+        "cutoffs": [
+            {"cutoff": "0 | >=1+", "question": "at least 1+", "answer": "yes", "probability": 0.95,
+             "error": 0.02},
+            {"cutoff": "3+ | rest", "question": "3+", "answer": "undetermined", "probability": 0.05},
+        ],
+    },
     "probabilities": {"0": 0.05, "1+": 0.4, "2+": 0.5, "3+": 0.05},
     "prediction_set": ["1+", "2+"],
     "measured": MEASURED,
@@ -131,6 +141,10 @@ class TestDicomSR:
         }
         assert coded["85319-2"] == ("LA11842-4", "LN")
         assert coded["decision"] == ("refer", "99LOWPOWER")
+        assert coded["likeliest"] == ("LA11842-4", "LN")
+        assert numbers["p-likeliest"] == (0.5, "1")
+        assert coded["q-1+"] == ("373066001", "SCT")
+        assert coded["q-3+"] == ("undetermined", "99LOWPOWER")
         assert coded["agreement"] == ("agr-agree", "99LOWPOWER")
         texts = " ".join(str(value) for _, value, _ in items)
         assert "Research use only" in texts
@@ -179,6 +193,14 @@ class TestFhir:
         assert report["identifier"][1]["value"] == "A-9"
         assert [one["reference"][9:] for one in report["result"]] == [network["id"], measurement["id"]]
         assert network["interpretation"][0]["coding"][0]["code"] == "IND"
+        said = {
+            c["code"]["coding"][0]["code"]: c["valueCodeableConcept"]["coding"][0]["code"]
+            for c in network["component"]
+            if "valueCodeableConcept" in c
+        }
+        assert (said["likeliest"], said["q-1+"], said["q-3+"]) == ("LA11842-4", "373066001", "undetermined")
+        assert "HER2 likely 2+ (0.50), measured 2+; refer." in report["conclusion"]
+        assert "at most 5% are wrong" in report["conclusion"]
         assert measurement["code"]["coding"][0] == {
             "system": "http://loinc.org",
             "code": "85319-2",
@@ -239,7 +261,8 @@ class TestPdf:
         assert len(document.pages) == 1
         text = document.pages[0].extract_text()
         for said in (
-            "Research use only", "Preliminary", "HER2: refer to a pathologist", "case-17.svs", "patient P-4",
+            "Research use only", "Preliminary", "HER2 likely 2+ (0.50), measured 2+; refer to a pathologist",
+            "case-17.svs", "patient P-4", "At least 1+: yes (0.95), error 2%", "3+: undetermined (0.05)",
             "agree", "3651 tumour-like cells", "94 of 300", "her2-sim 1", "Simulated slides only", "Limits",
             "Cells found by cell_network", "0f" * 32,
         ):  # fmt: skip
@@ -277,7 +300,7 @@ class TestExport:
 
     def test_a_refused_slide_is_named_and_the_others_go_on(self, case, tmp_path):
         case()
-        nothing = dict.fromkeys(["measured", "agreement", "decision", "probabilities"])
+        nothing = dict.fromkeys(["measured", "agreement", "decision", "answer", "probabilities"])
         case({**nothing, "state": "refused", "reason": "no tissue found."}, name="glass")
         made = export(tmp_path / "results", ["pdf"], when=WHEN)
         assert len(made.files) == 1
@@ -301,7 +324,11 @@ class TestExport:
         shares = {"none": 0.76, "weak": 0.1, "moderate": 0.1, "strong": 0.04}
         measured = {**MEASURED, "marker": "Ki-67", "score": None, "shares": shares, "percent": 24.0}
         answer = {"marker": "Ki-67", "scheme": "ki67_status", "decision": "high", "measured": measured}
-        folder = case({**answer, "probabilities": {"low": 0.2, "high": 0.8}})
+        said = {
+            **RESULT["answer"], "likeliest": "high", "issued": True,
+            "cutoffs": [{"cutoff": "high | low", "question": "high", "answer": "yes", "probability": 0.8}],
+        }  # fmt: skip
+        folder = case({**answer, "answer": said, "probabilities": {"low": 0.2, "high": 0.8}})
         sr, fhir, *_ = export(folder, ["dicom-sr", "fhir", "pdf", "csv"], when=WHEN).files
         coded = [
             value.CodeValue for _, value, _ in content(pydicom.dcmread(sr)) if hasattr(value, "CodeValue")

@@ -186,4 +186,4 @@ def test_a_batch_writes_what_was_measured_and_goes_on(bundle, cells_png, tmp_pat
     assert all(feature["properties"]["classification"]["name"].startswith("Network ") for feature in network)
     page = (tmp_path / "report.html").read_text()
     assert "measured 3+" in page
-    assert second.agreement.level in page
+    assert second.agreement.sentence in page

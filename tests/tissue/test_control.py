@@ -125,6 +125,20 @@ def test_what_could_be_either_is_left_in_and_flagged(pieces: list[tuple[Rect, tu
     assert flag.box is not None
 
 
+def test_what_is_doubtful_is_tried_without_each_group_and_an_end_is_named_only_if_it_convinces() -> None:
+    size, pieces = (18.5, 5.0), [((7.5, 1.0, 10.0, 3.0), BROWN), CONTROL]
+    (group,) = find(size, pieces).doubtful
+    assert group.end == "left"
+    assert group.area_mm2 == pytest.approx(1.6**2, rel=0.1)
+    assert not find(size, pieces, control="left").doubtful
+    assert find(size, pieces, control=group.mask).area_mm2 == pytest.approx(30.0, rel=0.05)
+    twins = [((1.0, 1.0, 1.5, 1.5), BROWN), ((9.0, 1.0, 1.5, 1.5), BLUE)]
+    first, second = find((15.0, 5.0), twins).doubtful
+    assert not (first.mask & second.mask).any()
+    for group in (first, second):
+        assert group.end is None or not find((15.0, 5.0), twins, control=group.end).doubtful
+
+
 def test_two_like_pieces_of_which_one_is_brown_are_flagged() -> None:
     left, right = (1.0, 1.0, 1.3, 1.3), (3.2, 1.0, 1.3, 1.3)
     tissue = find((6.0, 4.0), [(left, BROWN), (right, BLUE)])

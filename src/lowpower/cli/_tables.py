@@ -98,18 +98,39 @@ def _print_reasons(console: Console, results: Sequence[Result | MeasuredSlide]) 
 def _results_table(results: Sequence[Result]) -> Table:
     table = Table(title="Research use only: not a medical device.", title_justify="left")
     table.add_column("slide", overflow="fold", min_width=16)
-    for name in ("state", "decision", "network", "measured", "agreement"):
+    for name in ("", "likeliest", "measured", "network"):
         table.add_column(name, no_wrap=True)
+    questions = _questions(results)
+    for question in questions:
+        table.add_column(f"{question}?", min_width=8)
     for result in results:
         table.add_row(
             Path(result.file).name,
-            result.state,
-            result.decision or "",
-            "" if result.probabilities is None else _likeliest(result.probabilities),
+            _outcome(result),
+            (result.decision or "") if result.answer is None else _likeliest(result.answer.probabilities),
             "" if result.measured is None else result.measured.score or "none",
-            "" if result.agreement is None else result.agreement.level,
+            "" if result.probabilities is None else _likeliest(result.probabilities),
+            *_answers(result, questions),
         )
     return table
+
+
+def _outcome(result: Result) -> str:
+    """Issued or refer; refused or failed."""
+    if result.state != "ok":
+        return result.state
+    return "refer" if result.decision == "refer" else "issued"
+
+
+def _questions(results: Sequence[Result]) -> list[str]:
+    asked = [cutoff.question for result in results if result.answer for cutoff in result.answer.cutoffs]
+    return list(dict.fromkeys(asked))
+
+
+def _answers(result: Result, questions: Sequence[str]) -> list[str]:
+    """Yes, no or "?" for each question."""
+    given = {c.question: c.answer for c in result.answer.cutoffs} if result.answer else {}
+    return [given.get(question, "").replace("undetermined", "?") for question in questions]
 
 
 def _likeliest(probabilities: Mapping[str, float]) -> str:
@@ -124,9 +145,16 @@ def print_case(console: Console, result: Result) -> None:
     table.add_column(overflow="fold")
     told, agreement = result.measured, result.agreement
     table.add_row("slide", Path(result.file).name)
-    table.add_row("decision", f"[bold]{result.marker} {result.decision}[/bold]")
+    table.add_row("answer", f"[bold]{escape(result.headline)}[/bold]")
     for number, reason in enumerate(result.reasons):
-        table.add_row("" if number else "reasons", escape(reason))
+        table.add_row("" if number else "because", escape(reason))
+    for number, cutoff in enumerate(result.answer.cutoffs if result.answer else ()):
+        table.add_row("" if number else "cut-offs", escape(cutoff.sentence))
+    if result.answer is not None and result.answer.by != "network":
+        both = "  ".join(f"{name} {share:.2f}" for name, share in result.answer.probabilities.items())
+        table.add_row("together", f"{both} (network and measurement)")
+    if result.answer is not None:
+        table.add_row("promise", escape(result.answer.promise))
     shares = "  ".join(f"{name} {share:.2f}" for name, share in (result.probabilities or {}).items())
     kept = "" if result.prediction_set is None else f"; not excluded: {', '.join(result.prediction_set)}"
     table.add_row("network", f"{shares}{kept}")

@@ -23,11 +23,11 @@ def fit_selective(
     """The lowest threshold above which, with the stated confidence, at most `error` of answers are wrong.
 
     Geifman and El-Yaniv (NeurIPS 2017) bound the share of wrong among the answers given by Clopper and
-    Pearson's one-sided interval. The threshold is chosen with the same slides, so the level is tightened until
-    the bounds of all numbers of answers that are tried hold together. How much is exact: given the (k+1)-th
-    certainty, the k slides above it are a sample of all slides above it. So where the risk falls with
-    certainty, the wrong among the first k, k+1, ... are no fewer than a coin of bias `error` would give, and
-    the chance that such a coin is ever below its bound is summed along its path ("learn then test",
+    Pearson's one-sided interval. The threshold is chosen with the same slides, so the level is tightened
+    until the bounds of all numbers of answers that are tried hold together. How much is exact: given the
+    (k+1)-th certainty, the k slides above it are a sample of all slides above it. So where the risk falls
+    with certainty, the wrong among the first k, k+1, ... are no fewer than a coin of bias `error` would give,
+    and the chance that such a coin is ever below its bound is summed along its path ("learn then test",
     Angelopoulos et al. 2021, with a walk in the place of Bonferroni).
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lowpower.cohort import SCHEMES
 from lowpower.models._bundle_spec import BundleSpec, Metric
+from lowpower.models._decision import Selective
 
 __all__ = ["render_card"]
 
@@ -31,7 +32,8 @@ def render_card(spec: BundleSpec, notes: str = "") -> str:
         f"pooling {architecture.pooling}, head {architecture.head}, inputs {architecture.inputs} |",
         f"| normalisation | {spec.normalisation} |",
         f"| calibration | temperature {spec.temperature:.3g} |",
-        f"| abstention | {_abstention(spec)} |",
+        f"| conformal sets | {_abstention(spec)} |",
+        f"| answers | {_answers(spec)} |",
         f"| weights | {spec.weights_file}, {spec.weights_dtype}, SHA-256 {spec.weights_sha256} |",
         f"| cohort fingerprint | {spec.cohort_fingerprint} |",
         f"| seed | {spec.seed} |",
@@ -59,8 +61,35 @@ def _abstention(spec: BundleSpec) -> str:
     )
     note = f"; {rule.note}" if rule.note else ""
     return (
-        f"conformal, coverage {rule.coverage:.0%}: possible at p >= {limits}; not exactly one class -> refer "
-        f"(fitted on {sum(rule.n)} validation slides{note})"
+        f"coverage {rule.coverage:.0%}: possible at p >= {limits} (fitted on {sum(rule.n)} validation "
+        f"slides{note})"
+    )
+
+
+def _answers(spec: BundleSpec) -> str:
+    decision = spec.decision
+    if decision is None:
+        return "no rule for issued scores; a conformal set of one class is issued"
+    voices = [("network alone", decision.network)]
+    voices += [("network and measurement", decision.joint.voice)] if decision.joint is not None else []
+    cutoffs = SCHEMES[spec.scheme].cutoffs
+    told = []
+    for name, voice in voices:
+        rules = [("score", voice.issue)]
+        rules += [
+            (cutoff.name.replace("|", "\\|"), one.rule)
+            for cutoff, one in zip(cutoffs, voice.cutoffs, strict=True)
+        ]
+        told.append(f"{name}: {'; '.join(f'{what} {_rule(rule)}' for what, rule in rules)}")
+    return ". ".join((*told, *decision.notes))
+
+
+def _rule(rule: Selective) -> str:
+    if rule.threshold is None:
+        return f"never (at an error of {rule.error:.0%})"
+    return (
+        f"above {rule.threshold:.3f}: at most {rule.error:.0%} wrong with {rule.confidence:.0%} confidence "
+        f"({rule.wrong} of {rule.issued} answered, of {rule.n} validation patients)"
     )
 
 

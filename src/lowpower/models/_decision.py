@@ -71,7 +71,7 @@ class Selective(_Part):
 
 
 class CutoffRule(_Part):
-    """When the question `class >= at` is answered by itself; an issued score answers it too, at its own rate."""
+    """When `class >= at` is answered by itself; an issued score answers it too, at the score's own rate."""
 
     at: int = Field(ge=1)
     rule: Selective
@@ -137,7 +137,8 @@ class Decision(_Part):
 def joint_inputs(network: ArrayLike, shares: ArrayLike, h_score: ArrayLike) -> NDArray[np.float64]:
     """(N, K + 4) what the combination sees: centred log-probabilities, logits of shares of cells, H-score.
 
-    Shares are of cells of at least each grade; logits, because scores change where shares cross 1 and 10 %, not where they go from 50 to 60 %.
+    Shares are of cells of at least each grade; logits, because scores change where shares cross 1 and 10 %,
+    not where they go from 50 to 60 %.
     """
     logs = np.log(np.maximum(np.asarray(network, np.float64), _LEAST_P))
     grades = np.asarray(shares, np.float64)

@@ -52,6 +52,6 @@ class Answer(Record):
         if self.error is None or self.confidence is None:
             return "This model makes no promise about its issued scores."
         return (
-            f"Of scores issued, at most {self.error:.0%} are wrong on patients like those it was validated on "
+            f"Of scores issued, at most {self.error:.0%} are wrong on patients like those of its validation "
             f"(with {self.confidence:.0%} confidence)."
         )

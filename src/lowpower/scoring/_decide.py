@@ -1,4 +1,4 @@
-"""What may be said: the likeliest class always, issued where the bundle's rule for issued answers allows it."""
+"""What may be said: the likeliest class always, issued where the bundle's rule for issued scores allows."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from lowpower.models import Abstention, Bundle, Voice
 from lowpower.scoring._answer import Answer, CutoffAnswer
 from lowpower.scoring._measured import Measured
 
-__all__ = ["REFER", "answer_of", "prediction_set"]
+__all__ = ["answer_of", "prediction_set"]
 
-REFER: Final = "refer"
 _EVEN: Final = 0.5
 _NULL: Final = "null | ultralow"
 
@@ -87,8 +86,8 @@ def _below(voice: Voice, classes: Sequence[str], probabilities: NDArray[np.float
         return None
     first, second = sorted(np.argsort(-probabilities, kind="stable")[:2].tolist())
     return (
-        f"{classes[first]} and {classes[second]} cannot be told apart surely enough; of issued scores at most "
-        f"{rule.error:.0%} may be wrong."
+        f"{classes[first]} and {classes[second]} cannot be told apart surely enough; of issued scores at "
+        f"most {rule.error:.0%} may be wrong."
     )
 
 

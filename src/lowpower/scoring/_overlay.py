@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,8 @@ _PANEL_PIXELS = 1200
 _MARGIN = 16
 INK = (32, 32, 40)
 _CONTOUR = (20, 20, 20)
+_DOUBTFUL = (0, 114, 178)
+_MAY_BE_CONTROL = "control?"
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,9 @@ class Explanation:
     classes: tuple[str, ...]
 
 
-def draw_overlay(slide: Slide, explanation: Explanation, title: str, footer: str) -> Image.Image:
+def draw_overlay(
+    slide: Slide, explanation: Explanation, title: str, footer: str, marked: Sequence[Box] = ()
+) -> Image.Image:
     """Draw the slide (left) and the slide under the explanation map (right), to the same scale.
 
     Args:
@@ -48,6 +53,7 @@ def draw_overlay(slide: Slide, explanation: Explanation, title: str, footer: str
         explanation: The network's map.
         title: What was decided.
         footer: Model, um/px and the notice.
+        marked: Boxes around tissue that may be control, drawn and named.
 
     Returns:
         An RGB picture at most about 2,450 px wide, with a scale bar and a colour key.
@@ -62,7 +68,24 @@ def draw_overlay(slide: Slide, explanation: Explanation, title: str, footer: str
         )
         mpp /= factor
     tinted = _tint(plain, explanation, slide.mpp / mpp)
+    plain, tinted = (_mark(panel, marked, slide.mpp / mpp) for panel in (plain, tinted))
     return _compose(plain, tinted, explanation.classes, mpp, title, footer)
+
+
+def _mark(panel: NDArray[np.uint8], marked: Sequence[Box], scale: float) -> NDArray[np.uint8]:
+    """Draw and name the boxes; `scale` is panel pixels per base pixel."""
+    if not marked:
+        return panel
+    picture = Image.fromarray(panel)
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(18)
+    for box in marked:
+        left, top, right, bottom = (round(v * scale) for v in (box.x, box.y, box.right, box.bottom))
+        draw.rectangle((left - 4, top - 4, right + 4, bottom + 4), outline=_DOUBTFUL, width=4)
+        width = draw.textlength(_MAY_BE_CONTROL, font=font)
+        at = (max(2.0, min(left, picture.width - width - 8)), max(2, top - 30))
+        draw.rectangle((at[0] - 2, at[1] - 2, at[0] + width + 4, at[1] + 22), fill=_DOUBTFUL)
+        draw.text(at, _MAY_BE_CONTROL, fill="white", font=font)
+    return np.asarray(picture)
 
 
 def network_annotations(explanation: Explanation) -> list[dict[str, Any]]:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import polars as pl
 from PIL import Image
 from pydantic import Field, PrivateAttr
 
 from lowpower.scoring._agreement import Agreement
+from lowpower.scoring._answer import Answer
 from lowpower.scoring._attachments import Attachments
+from lowpower.scoring._both_ways import ControlDoubt
 from lowpower.scoring._measured import Measured
 from lowpower.scoring._record import NOTICE, ModelIdentity, QualityRecord, Record
 
-__all__ = ["Result"]
+__all__ = ["REFER", "Result"]
+
+REFER: Final = "refer"
 
 
 class Result(Record):
     """One slide's result. `print(result)` gives the sentence, `result.overlay()` the picture."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
     file: str
     state: Literal["ok", "refused", "failed"]
     reason: str | None = Field(None, description="Why refused, failed or referred; else warnings, if any.")
@@ -29,14 +33,21 @@ class Result(Record):
     scheme: str | None = None
     decision: str | None = Field(None, description="A class of the scheme, or 'refer': a human must decide.")
     reasons: tuple[str, ...] = Field((), description="Every reason for a referral and every warning.")
-    probabilities: dict[str, float] | None = None
-    expected_score: float | None = Field(None, description="Sum of class index x probability.")
+    answer: Answer | None = Field(
+        None,
+        description="The likeliest class and each cut-off, whether issued or referred; none in version 1.",
+    )
+    probabilities: dict[str, float] | None = Field(None, description="The network's, without measurement.")
+    expected_score: float | None = Field(None, description="The network's: sum of class index x probability.")
     prediction_set: tuple[str, ...] | None = Field(
-        None, description="Conformal set: the classes not excluded at the bundle's error rate."
+        None, description="The network's conformal set: classes not excluded at the bundle's error rate."
     )
     qc: QualityRecord | None = None
     measured: Measured | None = Field(None, description="The stain as measured, beside the network's answer.")
     agreement: Agreement | None = Field(None, description="Whether the two say the same.")
+    control_doubt: ControlDoubt | None = Field(
+        None, description="Tissue that may be control: the answers with and without it."
+    )
     model: ModelIdentity | None = None
     mpp: float | None = None
     mpp_source: str | None = None
@@ -56,6 +67,27 @@ class Result(Record):
     def was_measured(self) -> bool:
         """Whether the stain was looked at beside the network; `measured` says what came of it."""
         return self.measured is not None
+
+    @property
+    def headline(self) -> str:
+        """The answer in a line: issued, or likeliest and referred; the reasons stand apart."""
+        if self.state != "ok":
+            return self.state
+        if self.answer is None:
+            return f"{self.marker} {self.decision}"
+        likely = f"{self.answer.likeliest} ({self.answer.probability:.2f})"
+        beside = f", {self.measured_as}" if self.measured_as else ""
+        if self.decision == REFER:
+            return f"{self.marker} likely {likely}{beside}; refer"
+        return f"{self.marker} {likely}{beside}"
+
+    @property
+    def measured_as(self) -> str:
+        """What was measured, in two words; empty where nothing was."""
+        told = self.measured
+        if told is None or (told.score is None and told.percent is None):
+            return ""
+        return f"measured {told.score}" if told.score is not None else f"measured {told.percent:.1f} %"
 
     def overlay(self) -> Image.Image:
         """The slide beside the network's explanation, at slide scale.
@@ -106,11 +138,19 @@ class Result(Record):
         name = Path(self.file).name
         if self.state != "ok":
             return f"{name}: {self.state}: {self.reason}"
-        shares = ", ".join(f"{key} {value:.2f}" for key, value in (self.probabilities or {}).items())
-        why = f" ({self.reason})" if self.reason else ""
+        why = (
+            f", because {self.reason}"
+            if self.decision == REFER
+            else f". {self.reason}"
+            if self.reason
+            else ""
+        )
+        answers = self.answer.cutoffs if self.answer else ()
+        cutoffs = "; ".join(cutoff.sentence for cutoff in answers)
         beside = f" {self.measured.sentence[0].upper()}{self.measured.sentence[1:]}" if self.measured else ""
-        beside += f" Agreement: {self.agreement.level}." if self.agreement else ""
-        return f"{name}: {self.marker} {self.decision}{why}; probabilities {shares}.{beside} {self.notice}"
+        agreement = f" Network and measurement: {self.agreement.level}." if self.agreement else ""
+        stated = f" {cutoffs[0].upper()}{cutoffs[1:]}." if cutoffs else ""
+        return f"{name}: {self.headline}{why.rstrip('.')}.{stated}{beside}{agreement} {self.notice}"
 
     def summary_row(self) -> dict[str, Any]:
         """One flat row for a table over many slides."""
@@ -118,6 +158,14 @@ class Result(Record):
             key: getattr(self, key)
             for key in ("file", "state", "reason_code", "reason", "marker", "scheme", "decision")
         }
+        answer = self.answer
+        row["likeliest"] = answer.likeliest if answer else None
+        row["probability"] = answer.probability if answer else None
+        row["issued"] = self.decision != REFER if answer else None
+        for cutoff in answer.cutoffs if answer else ():
+            row[cutoff.question] = cutoff.answer
+        for key, value in (answer.probabilities if answer else {}).items():
+            row[f"joint_{key}"] = value if answer and answer.by != "network" else None
         row["expected_score"] = self.expected_score
         for key, value in (self.probabilities or {}).items():
             row[f"p_{key}"] = value

@@ -15,15 +15,17 @@ import lowpower
 from lowpower.errors import MppOutOfRangeError
 from lowpower.models import Bundle, Prediction, predict
 from lowpower.scoring._agreement import Agreement, agreement_of, not_asked
+from lowpower.scoring._answer import Answer
 from lowpower.scoring._attachments import Attachments
-from lowpower.scoring._decide import REFER, decide, prediction_set
+from lowpower.scoring._both_ways import ControlDoubt, doubt_of, settled
+from lowpower.scoring._decide import answer_of, prediction_set
 from lowpower.scoring._measure_slide import FieldProgress, measure_slide
 from lowpower.scoring._measured import Measured
 from lowpower.scoring._overlay import Explanation, draw_overlay, network_annotations
 from lowpower.scoring._quality import draw_quality, flag_records, refuse_on
 from lowpower.scoring._record import NOTICE, ModelIdentity, QualityRecord
 from lowpower.scoring._request import Model, ScoreOptions, ScoreRequest, asked
-from lowpower.scoring._result import Result
+from lowpower.scoring._result import REFER, Result
 from lowpower.slides import Slide, open_slide
 from lowpower.stain import Marker, StainLook, clipping, looks_like, stain_quality
 from lowpower.tissue import QCFlag, Tissue, control_name, find_tissue, quality_features, read_tissue_mask
@@ -103,13 +105,13 @@ class _Seen:
 
 @dataclass(frozen=True)
 class _Said:
-    """What may be said of it: the network's decision and, beside it, the measurement."""
+    """What may be said of it: the answer and, apart, what network and measurement say each for itself."""
 
-    decision: str
-    referrals: tuple[str, ...]
+    answer: Answer
     kept: tuple[str, ...] | None
     measured: Measured | None
     agreement: Agreement
+    doubt: ControlDoubt | None
     made: Attachments
 
 
@@ -156,31 +158,32 @@ def _see(slide: Slide, bundle: Bundle, clock: _Clock, request: ScoreRequest) -> 
 def _say(
     slide: Slide, bundle: Bundle, seen: _Seen, request: ScoreRequest, progress: FieldProgress | None
 ) -> _Said:
-    """The decision, the measurement where it is asked for, and whether the two agree."""
-    probabilities = seen.prediction.probabilities
-    decision, reason = decide(bundle, seen.prediction)
-    kept = prediction_set(bundle, probabilities)
+    """The answer, the measurement where it is asked for, and whether network and measurement agree."""
+    probabilities, classes = seen.prediction.probabilities, bundle.scheme.classes
+    kept = prediction_set(bundle.abstention, classes, probabilities)
     measured, made, agreement = None, Attachments(), not_asked()
     marker = bundle.scheme.marker
     if request.measure and marker in get_args(Marker):
         measured, made = measure_slide(slide, seen.tissue, request, cast(Marker, marker), progress)
-        likeliest = bundle.scheme.classes[int(np.argmax(probabilities))]
-        agreement = agreement_of(bundle.scheme, likeliest, kept, measured)
-    referrals = (reason,) if reason else ()
+        agreement = agreement_of(bundle.scheme, classes[int(np.argmax(probabilities))], kept, measured)
+    answer = answer_of(bundle, probabilities, measured)
+    doubt = doubt_of(slide, bundle, seen.tissue, request, answer, measured)
+    answer = settled(answer, doubt)
     if agreement.refers:
-        why = f"Refer to a pathologist: the network excludes what the stain shows. {agreement.sentence}"
-        decision, referrals = REFER, (*referrals, why)
-    return _Said(decision, referrals, kept, measured, agreement, made)
+        why = f"the network excludes what the stain shows. {agreement.sentence}"
+        answer = answer.model_copy(update={"issued": False, "why": answer.why or why})
+    return _Said(answer, kept, measured, agreement, doubt, made)
 
 
 def _draw(slide: Slide, bundle: Bundle, seen: _Seen, said: _Said) -> Attachments:
     """The pictures, beside those that the measurement made."""
     view, tissue = seen.view, seen.tissue
     explanation = Explanation(seen.prediction.local_scores, view.mask, view.box, bundle.scheme.classes)
-    titles = _titles(slide, bundle, view, seen.prediction, said.decision)
+    titles = _titles(slide, bundle, view, said)
+    marked = () if said.doubt is None else tuple(group.box for group in tissue.doubtful)
     return replace(
         said.made,
-        overlay=draw_overlay(slide, explanation, *titles),
+        overlay=draw_overlay(slide, explanation, *titles, marked=marked),
         network=network_annotations(explanation),
         quality=draw_quality(slide, tissue),
         defects=quality_features(tissue, slide.size),
@@ -192,25 +195,25 @@ def _result(
 ) -> Result:
     classes, probabilities = bundle.scheme.classes, seen.prediction.probabilities
     quality = _quality(seen.tissue, seen.look, seen.flags)
-    doubts = [flag.message for flag in quality.flags if flag.effect != "note"]
-    doubts += said.measured.notes if said.measured is not None else ()
-    # The measurement warns of the same flags where it was asked for.
-    reasons = tuple(dict.fromkeys((*said.referrals, *doubts)))
+    reasons = _reasons(said, quality)
+    answer = said.answer
     return Result(
         file=str(slide.path),
         state="ok",
         reason=" ".join(reasons) or None,
-        reason_code="refer" if said.referrals else ("warning" if doubts else None),
+        reason_code="refer" if not answer.issued else ("warning" if reasons else None),
         reasons=reasons,
         marker=bundle.scheme.marker,
         scheme=bundle.scheme.name,
-        decision=said.decision,
+        decision=answer.likeliest if answer.issued else REFER,
+        answer=answer,
         probabilities={name: float(p) for name, p in zip(classes, probabilities, strict=True)},
         expected_score=float(probabilities @ np.arange(len(classes))),
         prediction_set=said.kept,
         qc=quality,
         measured=said.measured,
         agreement=said.agreement,
+        control_doubt=said.doubt,
         model=model_identity(bundle),
         mpp=float(slide.mpp),
         mpp_source=slide.mpp_source,
@@ -223,6 +226,16 @@ def _result(
         control=control_name(request.control),
         software_version=lowpower.__version__,
     )
+
+
+def _reasons(said: _Said, quality: QualityRecord) -> tuple[str, ...]:
+    """Why it is referred, then what should be doubted; the measurement warns of the same flags."""
+    doubts = [flag.message for flag in quality.flags if flag.effect != "note"]
+    doubts += said.measured.notes if said.measured is not None else ()
+    if said.doubt is not None:  # what was tried both ways is said once, with what came of it
+        tried = {flag.message for flag in quality.flags if flag.code == "control_doubtful"}
+        doubts = [said.doubt.sentence, *(doubt for doubt in doubts if doubt not in tried)]
+    return tuple(dict.fromkeys((*([said.answer.why] if said.answer.why else []), *doubts)))
 
 
 def model_identity(bundle: Bundle) -> ModelIdentity:
@@ -255,13 +268,12 @@ def _quality(tissue: Tissue, look: StainLook, flags: Sequence[QCFlag]) -> Qualit
     )
 
 
-def _titles(
-    slide: Slide, bundle: Bundle, view: View, prediction: Prediction, decision: str
-) -> tuple[str, str]:
+def _titles(slide: Slide, bundle: Bundle, view: View, said: _Said) -> tuple[str, str]:
     """Title and footer of the picture."""
-    classes = bundle.scheme.classes
-    shares = "  ".join(f"{name}: {p:.2f}" for name, p in zip(classes, prediction.probabilities, strict=True))
-    title = f"{bundle.scheme.marker} {decision}   ({shares})   {slide.path.name}"
+    answer = said.answer
+    shares = "  ".join(f"{name}: {p:.2f}" for name, p in answer.probabilities.items())
+    head = f"{answer.likeliest}" if answer.issued else f"likely {answer.likeliest}; refer"
+    title = f"{bundle.scheme.marker} {head}   ({shares})   {slide.path.name}"
     footer = (
         f"{NOTICE} Model {bundle.name} {bundle.spec.version}, seen at {view.mpp:.3g} um/px; "
         f"slide {slide.mpp:.4g} um/px ({slide.mpp_source}). {bundle.spec.trained_on}"

@@ -10,15 +10,16 @@ from pathlib import Path
 from lowpower.cohort import Cohort, Folds, load_folds, make_folds, read_cohort, scheme_of
 from lowpower.engine import default_workers
 from lowpower.errors import CohortError, ConfigError
-from lowpower.evaluation import Calibration, fit_calibration
+from lowpower.evaluation import Calibration, DecisionOptions, fit_calibration, fit_decision
 from lowpower.files import write_json
-from lowpower.models import Abstention, Bundle, BundleSpec, save_bundle, software_versions
+from lowpower.models import Abstention, Bundle, BundleSpec, Decision, save_bundle, software_versions
+from lowpower.study._measured_rows import with_measured
 from lowpower.training import TrainConfig, TrainingRun, read_config, train
 from lowpower.views import PreparedView, prepare_views
 
 __all__ = ["FinishedRun", "prepare_run", "train_run"]
 
-FOLDS, CALIBRATION, BUNDLE = "folds.json", "calibration.json", "bundle"
+FOLDS, CALIBRATION, BUNDLE, MEASURED = "folds.json", "calibration.json", "bundle", "measured"
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +100,34 @@ def train_run(
     folds.save(training.folder / FOLDS)
     calibration = fit_calibration(training.validation, config.scheme, coverage=config.bundle.coverage)
     write_json(training.folder / CALIBRATION, calibration.model_dump(mode="json"))
-    bundle = _write_bundle(config, cohort, training, calibration)
+    workers = workers or default_workers()
+    decision = _decision(config, cohort, training, calibration, workers, progress)
+    bundle = _write_bundle(config, cohort, training, calibration, decision)
     return FinishedRun(training.folder, bundle.folder, training, calibration)
+
+
+def _decision(
+    config: TrainConfig,
+    cohort: Cohort,
+    training: TrainingRun,
+    calibration: Calibration,
+    workers: int,
+    progress: Callable[[str, int, int], None] | None,
+) -> Decision:
+    """When the model's answers are issued, from its validation slides and what was measured on them."""
+    table, options = training.validation, config.bundle
+    if options.measured:
+        report = None if progress is None else (lambda done, total: progress("measuring", done, total))
+        cache = training.folder / MEASURED
+        table = with_measured(
+            table, cohort, scheme_of(config.scheme), cache, workers=workers, progress=report
+        )
+    return fit_decision(
+        table,
+        config.scheme,
+        temperature=calibration.temperature,
+        options=DecisionOptions(options.error, options.cutoff_error, options.confidence, options.coverage),
+    )
 
 
 def folds_of(config: TrainConfig, cohort: Cohort) -> Folds:
@@ -144,7 +171,11 @@ def _forget(folder: Path) -> None:
 
 
 def _write_bundle(
-    config: TrainConfig, cohort: Cohort, training: TrainingRun, calibration: Calibration
+    config: TrainConfig,
+    cohort: Cohort,
+    training: TrainingRun,
+    calibration: Calibration,
+    decision: Decision,
 ) -> Bundle:
     scheme, options, rule = scheme_of(config.scheme), config.bundle, calibration.conformal
     trained_on = (
@@ -164,6 +195,7 @@ def _write_bundle(
         slide_mpp_range=options.slide_mpp_range,
         temperature=calibration.temperature,
         abstention=Abstention.model_validate(rule.model_dump()),
+        decision=decision,
         cohort_fingerprint=cohort.fingerprint,
         seed=config.seed,
         software=software_versions(),

@@ -19,6 +19,7 @@ from lowpower.tissue._outlines import fill_polygons, outlines
 from lowpower.tissue._types import (
     Control,
     Effect,
+    Group,
     MaskNumbers,
     MaskResult,
     Piece,
@@ -35,6 +36,7 @@ __all__ = [
     "Control",
     "ControlHabit",
     "Effect",
+    "Group",
     "Layer",
     "MaskNumbers",
     "MaskResult",

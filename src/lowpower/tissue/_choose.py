@@ -30,6 +30,7 @@ class Choice:
         given: Whether the user said where it is.
         doubtful: (H, W) bool, tissue that may be control tissue and was left in; None where there is none.
         end: The end of the slide at which what was searched for lies, a key of `ENDS`.
+        ways: Masks (H, W) of what may be control, each to be left out in turn, and the end that names it.
     """
 
     mask: Flags
@@ -38,6 +39,7 @@ class Choice:
     given: bool = False
     doubtful: Flags | None = None
     end: str | None = None
+    ways: tuple[tuple[Flags, str | None], ...] = ()
 
 
 def choose_control(tissue: Flags, off: Plane, mpp: float, control: Control, size: tuple[int, int]) -> Choice:
@@ -66,7 +68,10 @@ def choose_control(tissue: Flags, off: Plane, mpp: float, control: Control, size
         return Choice(tissue & _belonging(layout, search.control, tissue.shape), mpp, reason, end=search.end)
     if search.doubtful:
         doubtful = tissue & _belonging(layout, search.doubtful, tissue.shape)
-        return Choice(nothing, mpp, reason, doubtful=doubtful, end=search.end)
+        ways = tuple(
+            (tissue & _belonging(layout, members, tissue.shape), end) for members, end in search.ways
+        )
+        return Choice(nothing, mpp, reason, doubtful=doubtful, end=search.end, ways=ways)
     if said is not None:
         return Choice(nothing, mpp, f"no piece stands apart at the {said}", given=True)
     return Choice(nothing, mpp)

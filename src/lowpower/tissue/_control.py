@@ -39,12 +39,15 @@ class ControlSearch:
         end: The end of the slide where they, or the doubtful ones, lie.
         reasons: Why they are control tissue, or why that stays open; empty where nothing looks like one.
         doubtful: Indices of clusters that may be control tissue; never together with `control`.
+        ways: What to leave out in turn where it is doubtful: more than one group where either may be the
+            control. Each with its end of the slide, where saying that end would be enough.
     """
 
     control: tuple[int, ...] = ()
     end: str | None = None
     reasons: tuple[str, ...] = ()
     doubtful: tuple[int, ...] = ()
+    ways: tuple[tuple[tuple[int, ...], str | None], ...] = ()
 
 
 def search_control(layout: Layout, end: str | None = None) -> ControlSearch:
@@ -66,16 +69,25 @@ def search_control(layout: Layout, end: str | None = None) -> ControlSearch:
     sure = first.chance >= (_SURE_NAMED if first.named else _SURE) and not first.twin
     if rival is not None and sure and rival.chance >= _RIVAL:
         why = (f"tissue towards {group.end} and towards {rival.group.end} looks like control tissue",)
-        return ControlSearch((), None, why, tuple(sorted({*group.members, *rival.group.members})))
+        both = tuple(sorted({*group.members, *rival.group.members}))
+        ways = _ways(first)[:1] + _ways(rival)[:1]
+        return ControlSearch((), None, why, both, ways)
     if sure:
         return ControlSearch(group.members, group.end, first.facts)
     if first.chance >= _DOUBTFUL or end is not None:
-        return ControlSearch((), group.end, first.facts + first.doubts, group.members)
+        return ControlSearch((), group.end, first.facts + first.doubts, group.members, _ways(first))
     # Of two pieces alike but for a stain of its own on one, either may be the control: never in silence.
     pair = next((w for w in likely if w.twin and w.named and len(layout.clusters) == 2), None)
     if pair is not None:
-        return ControlSearch((), pair.group.end, pair.facts + pair.doubts, pair.group.members)
+        return ControlSearch((), pair.group.end, pair.facts + pair.doubts, pair.group.members, _ways(pair))
     return ControlSearch()
+
+
+def _ways(weighed: Weighed) -> tuple[tuple[tuple[int, ...], str | None], ...]:
+    """The group; and where the rest might as well be the control, the rest."""
+    group = weighed.group
+    end = group.end if weighed.chance >= _SAID else None
+    return ((group.members, end), *(((group.others, None),) if weighed.twin else ()))
 
 
 def _possible(layout: Layout, weighed: Weighed) -> bool:

@@ -13,7 +13,7 @@ from lowpower.tissue._layers import label_layers
 from lowpower.tissue._mask import look_at, working_mpp
 from lowpower.tissue._pieces import around, pieces_of
 from lowpower.tissue._qc import control_flags, flags_of
-from lowpower.tissue._types import Control, MaskResult, QCFlag, Tissue, TissueQC
+from lowpower.tissue._types import Control, Group, MaskResult, QCFlag, Tissue, TissueQC
 
 if TYPE_CHECKING:
     from lowpower.slides import Slide
@@ -69,7 +69,13 @@ def find_tissue(slide: Slide, *, mask: NDArray[np.bool_] | None = None, control:
         qc=TissueQC(found.numbers, flags),
         box=around(pieces),
         labels=label_layers(look, sample, choice),
+        doubtful=tuple(_group(where, end, slide.size, found.mpp) for where, end in choice.ways),
     )
+
+
+def _group(where: NDArray[np.bool_], end: str | None, size: tuple[int, int], mpp: float) -> Group:
+    pieces = pieces_of(where, size, mpp)
+    return Group(where, around(pieces), sum(piece.area_mm2 for piece in pieces), end)
 
 
 def _nothing(found: MaskResult, *, drawn: bool) -> str:

@@ -14,6 +14,7 @@ from lowpower.units import Box, Mpp
 __all__ = [
     "Control",
     "Effect",
+    "Group",
     "MaskNumbers",
     "MaskResult",
     "Piece",
@@ -125,6 +126,23 @@ class Piece:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Pieces that stand apart and may be control tissue.
+
+    Attributes:
+        mask: (H, W) bool over the whole slide, on the tissue's grid.
+        box: Around them, base pixels.
+        area_mm2: Their area.
+        end: The end of the slide at which they lie, where saying it is enough to have them left out.
+    """
+
+    mask: NDArray[np.bool_]
+    box: Box
+    area_mm2: float
+    end: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class TissueQC:
     """Quality of a slide's tissue: the numbers of the mask and the flags raised from them."""
@@ -148,6 +166,7 @@ class Tissue:
         box: Bounding box of the sample, base pixels.
         control: (H, W) bool, on-slide control tissue.
         labels: (H, W) uint8, what lies where: indices into `LAYERS`; `quality_map` gives the legend.
+        doubtful: Groups of the sample that may be control tissue, each to be tried in turn.
     """
 
     mask: NDArray[np.bool_]
@@ -160,3 +179,4 @@ class Tissue:
     box: Box
     control: NDArray[np.bool_]
     labels: NDArray[np.uint8]
+    doubtful: tuple[Group, ...] = ()

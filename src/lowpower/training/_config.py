@@ -120,8 +120,12 @@ class BundleOptions(_Section):
     slide_mpp_range: tuple[float, float] = Field(
         (0.1, 1.1), description="um/px of slides that the model may be used on; others are refused."
     )
-    coverage: float = Field(
-        0.9, gt=0, lt=1, description="Conformal abstention: share of sets that hold the truth."
+    coverage: float = Field(0.9, gt=0, lt=1, description="Share of conformal sets that hold the truth.")
+    error: float = Field(0.1, gt=0, lt=1, description="Share of issued scores that may be wrong.")
+    cutoff_error: float = Field(0.05, gt=0, lt=1, description="Share of yes and no at a cut-off, likewise.")
+    confidence: float = Field(0.9, gt=0, lt=1, description="Probability with which these rates hold.")
+    measured: bool = Field(
+        True, description="Measure the validation slides and let the measurement take part in the answer."
     )
 
 

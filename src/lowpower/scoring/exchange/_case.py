@@ -14,7 +14,7 @@ from lowpower.errors import ConfigError
 from lowpower.scoring._measured import Measured, MeasuredSlide
 from lowpower.scoring._result import Result
 
-__all__ = ["Case", "cells_by", "find_records", "read_case"]
+__all__ = ["Case", "cells_by", "find_records", "read_case", "said_of"]
 
 _NAMES = ("result.json", "measurement.json")
 
@@ -72,6 +72,15 @@ def cells_by(measured: Measured) -> tuple[str, ...]:
     if network is None:
         return ()
     return (f"Cells found by {network.name}, weights SHA-256 {network.sha256} ({network.recipe}).",)
+
+
+def said_of(scored: Result) -> list[str]:
+    """The answer and all that is to be read with it, one sentence each: what every form says."""
+    said = [f"{scored.headline}.", *scored.reasons]
+    if scored.answer is not None:
+        said += [f"{cutoff.sentence[0].upper()}{cutoff.sentence[1:]}." for cutoff in scored.answer.cutoffs]
+        said.append(scored.answer.promise)
+    return said
 
 
 def find_records(given: Path) -> list[Path]:

@@ -11,6 +11,7 @@ __all__ = [
     "DECISION",
     "H_SCORE",
     "LEVELS",
+    "LIKELIEST",
     "MEASURED",
     "MICROSCOPY",
     "PATHOLOGY",
@@ -19,11 +20,14 @@ __all__ = [
     "PRESENCE",
     "PRIVATE",
     "PRIVATE_URI",
+    "P_LIKELIEST",
     "SHARES",
     "STAINING",
     "TUMOUR_CELLS",
+    "YES_NO",
     "Term",
     "probability_term",
+    "question_term",
     "terms",
     "value_term",
 ]
@@ -127,7 +131,14 @@ PATHOLOGY: Final = Term("LP7839-6", "LN", "Pathology", "US Core DiagnosticReport
 MICROSCOPY: Final = Term("104157003", "SCT", "Light microscopy", _DICOM)
 STAINING: Final = Term("117617002", "SCT", "Immunohistochemistry procedure", _DICOM)
 
-DECISION: Final = Term("decision", PRIVATE, "Class decided by the network, or referral")
+DECISION: Final = Term("decision", PRIVATE, "Class issued, or referral")
+LIKELIEST: Final = Term("likeliest", PRIVATE, "Likeliest class, issued or not")
+P_LIKELIEST: Final = Term("p-likeliest", PRIVATE, "Probability of the likeliest class")
+YES_NO: Final = {
+    "yes": Term("373066001", "SCT", "Yes", _DICOM),
+    "no": Term("373067005", "SCT", "No", _DICOM),
+    "undetermined": Term("undetermined", PRIVATE, "Undetermined at the stated error rate"),
+}
 MEASURED: Final = Term("measured-score", PRIVATE, "Score measured from stained cells by rule")
 AGREEMENT: Final = Term("agreement", PRIVATE, "Agreement of network and measurement")
 LEVELS: Final = {
@@ -147,6 +158,24 @@ SHARES: Final = {
 }
 
 
+_QUESTIONS: Final = {
+    question: Term(f"q-{code}", PRIVATE, f"Cut-off: {question}?")
+    for question, code in (
+        ("at least 1+", "1+"),
+        ("at least 2+", "2+"),
+        ("3+", "3+"),
+        ("at least Low", "her2-low"),
+        ("High", "her2-high"),
+        ("positive", "positive"),
+        ("at least low positive", "low-positive"),
+        ("high", "ki67-high"),
+        ("at least intermediate", "ki67-between"),
+        ("ultralow, not null", "ultralow"),
+    )
+}
+"""By the question of a scheme's cut-off."""
+
+
 def value_term(marker: str, value: str) -> Term:
     """The code of a score, class or status; private where no standard one was found."""
     if marker == "HER2" and value in SCORE_ANSWERS:
@@ -159,12 +188,17 @@ def probability_term(name: str) -> Term:
     return Term(f"p-{name.replace(' ', '-')}", PRIVATE, f"Probability of {name} according to the network")
 
 
+def question_term(question: str) -> Term:
+    """The code of a treatment cut-off as a yes or no."""
+    return _QUESTIONS[question]
+
+
 def terms() -> tuple[Term, ...]:
     """Every code, for the page that documents them."""
-    tables = (PRESENCE, PERCENT, SCORE_ANSWERS, STATUS, LEVELS, SHARES)
+    tables = (PRESENCE, PERCENT, SCORE_ANSWERS, STATUS, YES_NO, LEVELS, SHARES, _QUESTIONS)
     single = (
-        PATHOLOGY_STUDY, PATHOLOGY, MICROSCOPY, STAINING, DECISION, MEASURED, AGREEMENT,
-        H_SCORE, TUMOUR_CELLS,
+        PATHOLOGY_STUDY, PATHOLOGY, MICROSCOPY, STAINING, DECISION, LIKELIEST, P_LIKELIEST, MEASURED,
+        AGREEMENT, H_SCORE, TUMOUR_CELLS,
     )  # fmt: skip
     named = (term for table in tables for term in table.values())
     classes = [*SCORE_ANSWERS, *(name for name in STATUS if name != "refer")]

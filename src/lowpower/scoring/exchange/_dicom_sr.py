@@ -10,21 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lowpower.files import write_bytes
-from lowpower.scoring.exchange._case import Case, cells_by
+from lowpower.scoring.exchange._case import Case, cells_by, said_of
 from lowpower.scoring.exchange._codes import (
     AGREEMENT,
     DECISION,
     H_SCORE,
     LEVELS,
+    LIKELIEST,
     MEASURED,
     MICROSCOPY,
+    P_LIKELIEST,
     PERCENT,
     PRESENCE,
     SHARES,
     STAINING,
     TUMOUR_CELLS,
+    YES_NO,
     Term,
     probability_term,
+    question_term,
     value_term,
 )
 from lowpower.scoring.exchange._identity import Identity
@@ -106,6 +110,7 @@ def _groups(case: Case, sources: list[Dataset]) -> list[Any]:
     """The network's group and the measurement's, each with who made it."""
     groups = []
     scored, measured = case.scored, case.measured
+    answer = scored.answer if scored is not None else None
     if scored is not None and scored.model is not None:
         groups.append(
             _group(
@@ -116,10 +121,13 @@ def _groups(case: Case, sources: list[Dataset]) -> list[Any]:
                 [
                     _measurement(probability_term(name), share, "no_units")
                     for name, share in (scored.probabilities or {}).items()
-                ],
+                ]
+                + ([_measurement(P_LIKELIEST, answer.probability, "no_units")] if answer else []),
                 [(DECISION, value_term(case.marker, scored.decision or "refer"))]
+                + ([(LIKELIEST, value_term(case.marker, answer.likeliest))] if answer else [])
+                + [(question_term(c.question), YES_NO[c.answer]) for c in (answer.cutoffs if answer else ())]
                 + ([(AGREEMENT, LEVELS[scored.agreement.level])] if scored.agreement else []),
-                [*scored.reasons, *([scored.agreement.sentence] if scored.agreement else [])],
+                [*said_of(scored), *([scored.agreement.sentence] if scored.agreement else [])],
             )
         )
     if measured is not None:

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from lowpower.files import write_text
-from lowpower.scoring.exchange._case import Case, cells_by
+from lowpower.scoring.exchange._case import Case, cells_by, said_of
 from lowpower.scoring.exchange._codes import (
     AGREEMENT,
     DECISION,
     H_SCORE,
     LEVELS,
+    LIKELIEST,
+    P_LIKELIEST,
     PATHOLOGY,
     PATHOLOGY_STUDY,
     PERCENT,
@@ -20,8 +22,10 @@ from lowpower.scoring.exchange._codes import (
     SHARES,
     STAINING,
     TUMOUR_CELLS,
+    YES_NO,
     Term,
     probability_term,
+    question_term,
     value_term,
 )
 from lowpower.scoring.exchange._identity import Identity
@@ -57,7 +61,7 @@ def _report(case: Case, identity: Identity, observations: list[dict[str, Any]]) 
     scored = case.scored
     said = [case.record.notice]
     if scored is not None:
-        said += [f"{case.marker} {scored.decision}.", *scored.reasons]
+        said += said_of(scored)
         said += [scored.agreement.sentence] if scored.agreement else []
     if case.measured is not None:
         said.append(case.measured.sentence)
@@ -87,6 +91,20 @@ def _network(case: Case, identity: Identity) -> dict[str, Any] | None:
         }
         for name, share in (scored.probabilities or {}).items()
     ]
+    if scored.answer is not None:
+        likely = scored.answer
+        value = _concept(value_term(case.marker, likely.likeliest), text=likely.likeliest)
+        components.append({"code": _concept(LIKELIEST), "valueCodeableConcept": value})
+        components.append(
+            {"code": _concept(P_LIKELIEST), "valueQuantity": _quantity(likely.probability, "1")}
+        )
+        components += [
+            {
+                "code": _concept(question_term(cutoff.question), text=cutoff.cutoff),
+                "valueCodeableConcept": _concept(YES_NO[cutoff.answer], text=cutoff.sentence),
+            }
+            for cutoff in likely.cutoffs
+        ]
     if scored.agreement is not None:
         level = _concept(LEVELS[scored.agreement.level], text=scored.agreement.sentence)
         components.append({"code": _concept(AGREEMENT), "valueCodeableConcept": level})
@@ -96,7 +114,7 @@ def _network(case: Case, identity: Identity) -> dict[str, Any] | None:
         **_observation(case, identity, "network", [DECISION, answers]),
         "valueCodeableConcept": _concept(value_term(case.marker, scored.decision), text=scored.decision),
         **({"interpretation": [_indeterminate()]} if refers else {}),
-        "note": [{"text": text} for text in (scored.notice, model, *scored.reasons)],
+        "note": [{"text": text} for text in (scored.notice, model, *said_of(scored))],
         "component": components,
     }  # fmt: skip
 

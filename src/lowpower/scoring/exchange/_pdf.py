@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from lowpower.files import write_bytes
-from lowpower.scoring.exchange._case import Case, cells_by
+from lowpower.scoring.exchange._case import Case, cells_by, said_of
 from lowpower.scoring.exchange._identity import Identity
 
 if TYPE_CHECKING:
@@ -67,12 +67,14 @@ def _heading(canvas: Canvas, case: Case, identity: Identity) -> float:
         _WIDTH / 2, _HEIGHT - 17, f"{case.record.notice} Preliminary; not signed by a human."
     )
     scored, told = case.scored, case.measured
-    answer = scored.decision if scored is not None else (told.score if told is not None else None)
-    if answer is None:
-        answer = f"{told.percent:.1f} %" if told is not None and told.percent is not None else "not measured"
-    answer = "refer to a pathologist" if answer == "refer" else answer
-    canvas.setFont("Helvetica-Bold", 18)
-    canvas.drawString(_LEFT, _HEIGHT - 54, f"{case.marker}: {answer}")
+    if scored is not None:
+        answer = scored.headline.replace("; refer", "; refer to a pathologist")
+    elif told is not None and (told.score is not None or told.percent is not None):
+        answer = f"{case.marker} measured {told.score or f'{told.percent:.1f} %'}"
+    else:
+        answer = f"{case.marker} not measured"
+    canvas.setFont("Helvetica-Bold", 16)
+    canvas.drawString(_LEFT, _HEIGHT - 54, answer)
     canvas.setFont("Helvetica", 8.5)
     when = identity.when.strftime("%Y-%m-%d %H:%M")
     given = [f"patient {identity.patient_id}"] if identity.patient_id else []
@@ -96,7 +98,7 @@ def _fitted(canvas: Canvas, text: str, size: float = 8.5) -> str:
 
 def _said(case: Case) -> list[str]:
     scored, told = case.scored, case.measured
-    said = list(scored.reasons) if scored is not None else []
+    said = said_of(scored)[1:] if scored is not None else []
     if scored is not None and scored.agreement is not None:
         said.append(f"Network and measurement: {scored.agreement.level}. {scored.agreement.sentence}")
     if told is not None:
@@ -113,6 +115,9 @@ def _rows(case: Case) -> list[tuple[str, str]]:
     if scored is not None:
         shares = ", ".join(f"{name} {share:.2f}" for name, share in (scored.probabilities or {}).items())
         rows.append(("network, probabilities", shares))
+        if scored.answer is not None and scored.answer.by != "network":
+            both = ", ".join(f"{name} {share:.2f}" for name, share in scored.answer.probabilities.items())
+            rows.append(("with the measurement", both))
         if scored.prediction_set is not None:
             rows.append(("network, classes not excluded", ", ".join(scored.prediction_set) or "none"))
     if told is not None and told.shares is not None:
