@@ -111,6 +111,6 @@ def test_a_slide_whose_score_hangs_on_it_is_referred_with_both_answers(coarse, d
 
 @pytest.mark.parametrize("control", ["none", "250,250,325,325"])
 def test_the_option_it_names_ends_the_doubt(coarse, drawn, control):
-    result = score(drawn(BROWN, BLUE), coarse, mpp=4.0, measure=False, overlay=False, control=control)
+    result = score(drawn(BROWN, BLUE), coarse, mpp=4.0, measure=False, pictures=False, control=control)
     assert result.control_doubt is None
     assert not any("may be on-slide control" in reason for reason in result.reasons)
