@@ -19,10 +19,12 @@ from lowpower.simulate import (
     cohort_members,
     draw_nuclear_shares,
     draw_nuclear_slide,
+    is_nuclear_border,
     simulate_cohort,
     simulate_slide,
 )
 from lowpower.slides import open_slide
+from lowpower.stain import er_status
 from lowpower.units import Box
 
 from .conftest import LABORATORY, SCANNER, small_spec
@@ -48,7 +50,18 @@ def test_shares_mean_the_status(marker: str) -> None:
             shares = draw_nuclear_shares(np.random.default_rng(seed), marker, status)  # type: ignore[arg-type]
             assert sum(shares) == pytest.approx(1)
             assert min(shares) >= 0
-            assert low <= 100 * (1 - shares[0]) <= high
+            assert low <= round(100 * (1 - shares[0]), 6) <= high
+
+
+@pytest.mark.parametrize("marker", ["ER", "PR", "Ki-67"])
+@pytest.mark.parametrize("status", STATUSES)
+def test_border_cases_in_their_share(marker: str, status: str) -> None:
+    rng = np.random.default_rng(4)
+    for border in (0.0, 1.0):
+        for _ in range(60):
+            shares = draw_nuclear_shares(rng, marker, status, border)  # type: ignore[arg-type]
+            assert is_nuclear_border(marker, shares) == bool(border)  # type: ignore[arg-type]
+            assert er_status(round(100 * (1 - shares[0]), 6)) == status
 
 
 def test_most_er_positive_tumours_stain_in_most_nuclei() -> None:
@@ -108,7 +121,7 @@ def test_contradictions_are_refused() -> None:
     with pytest.raises(ValidationError, match="nuclear is given for"):
         _spec(nuclear=None)
     with pytest.raises(ValidationError, match="these shares mean score"):
-        small_spec(score=None)
+        SlideSpec.model_validate({**small_spec().model_dump(), "score": None})
     with pytest.raises(ValidationError, match="statuses belong to"):
         CohortSpec(statuses={"positive": 1.0})
     with pytest.raises(ValidationError, match="marker"):

@@ -29,7 +29,7 @@ def test_nothing_is_set_apart_unless_asked() -> None:
 
 
 def test_stained_carcinoma_in_situ_leaves_the_score_alone() -> None:
-    plain, beside = _cells(), _cells(in_situ=0.5, in_situ_stain=0.9)
+    plain, beside = _cells(), _cells(in_situ=0.9, in_situ_stain=0.9)
     in_situ = _grades(beside, "in-situ")
     assert len(in_situ) > 20
     assert (in_situ == 3).mean() > 0.8

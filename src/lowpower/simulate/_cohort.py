@@ -16,6 +16,7 @@ from lowpower.errors import ConfigError
 from lowpower.files import make_folder, write_json, write_text
 from lowpower.simulate._draw import draw_laboratory, draw_scanner, draw_slide
 from lowpower.simulate._draw_nuclear import USUAL_STATUSES, draw_nuclear_slide
+from lowpower.simulate._shares import BORDER
 from lowpower.simulate._slide import simulate_slide
 from lowpower.simulate._spec import CohortSpec, Ish, SlideSpec, Specimen
 from lowpower.simulate._truth import SlideTruth, truth_path
@@ -74,6 +75,7 @@ def cohort_members(spec: CohortSpec) -> list[Member]:
                 int(rng.integers(2**48)), score, laboratories[site], scanners[int(rng.choice(uses[site]))],
                 specimen=specimen, ish=ish, control=bool(rng.random() < spec.controls),
                 artefacts=bool(rng.random() < spec.artefacts), wide=spec.wide,
+                border=BORDER[spec.marker] if spec.border is None else spec.border,
             )  # fmt: skip
             members.append(Member(f"{name}-{'AB'[block]}.tif", name, "AB"[block], slide))
     return members

@@ -6,10 +6,11 @@ import numpy as np
 
 from lowpower.simulate._appearance import Laboratory, Rgb, Scanner
 from lowpower.simulate._draw_wide import MOST_BLUSH, WIDE, wide_laboratory, wide_scanner, wide_tissue
-from lowpower.simulate._score import PRESENT, Score
+from lowpower.simulate._score import Score
+from lowpower.simulate._shares import BORDER, draw_shares
 from lowpower.simulate._spec import Artefact, Ish, Pattern, SlideSpec, Specimen
 
-__all__ = ["draw_laboratory", "draw_scanner", "draw_shares", "draw_slide"]
+__all__ = ["draw_laboratory", "draw_scanner", "draw_slide"]
 
 _PATTERNS: tuple[Pattern, ...] = ("solid", "nests", "cords", "tubules", "glands", "ducts", "columnar")
 _ARTEFACTS: tuple[Artefact, ...] = ("pen", "fold", "bubble", "blur", "dust", "tear", "edge")
@@ -93,28 +94,6 @@ def draw_scanner(
     return wide_scanner(own, common) if own.random() < wide else common
 
 
-def draw_shares(rng: np.random.Generator, score: Score) -> tuple[float, float, float, float]:
-    """Shares of tumour cells of membrane class 0..3 that mean `score`, spread over the whole definition."""
-    null = faint = moderate = intense = 0.0
-    if score == "0":
-        faint = 0.0 if rng.random() < 0.5 else float(rng.uniform(0.005, 0.085))
-    elif score == "1+":
-        faint = float(rng.uniform(0.13, 0.95))
-        moderate = float(rng.uniform(0.0, min(0.08, 1 - faint)))
-    elif score == "2+":
-        intense = 0.0 if rng.random() < 0.5 else float(rng.uniform(2 * PRESENT, 0.09))
-        low = 0.02 if intense and rng.random() < 0.15 else 0.14
-        moderate = float(rng.uniform(low, 0.85))
-        faint = float(rng.uniform(0.2, 0.9)) * (1 - moderate - intense)
-    else:
-        intense = float(0.15 + 0.83 * rng.beta(2.0, 1.0))
-        moderate = float(rng.uniform(0.2, 0.9)) * (1 - intense)
-        faint = float(rng.uniform(0.2, 0.9)) * (1 - intense - moderate)
-    faint, moderate, intense = round(faint, 4), round(moderate, 4), round(intense, 4)
-    null = round(1 - faint - moderate - intense, 4)
-    return null, faint, moderate, intense
-
-
 def draw_slide(
     seed: int,
     score: Score,
@@ -126,6 +105,7 @@ def draw_slide(
     control: bool = False,
     artefacts: bool = False,
     wide: float = WIDE,
+    border: float = BORDER["HER2"],
 ) -> SlideSpec:
     """A slide of the given score, everything else drawn from `seed`.
 
@@ -139,6 +119,7 @@ def draw_slide(
         control: Whether control tissue lies on the slide.
         artefacts: Whether something went wrong.
         wide: Chance that its tissue is unusual.
+        border: Chance that its score is a matter of few cells (`is_border`).
     """
     rng = np.random.default_rng([seed, 0x511DE])
     patterns = tuple(rng.choice(_PATTERNS, size=1 if rng.random() < 0.6 else 2, replace=False).tolist())
@@ -149,7 +130,7 @@ def draw_slide(
         seed=seed,
         score=score,
         ish=ish,
-        shares=draw_shares(rng, score),
+        shares=draw_shares(rng, score, border),
         laboratory=laboratory,
         scanner=scanner,
         specimen=specimen,

@@ -83,9 +83,16 @@ def wide_laboratory(rng: np.random.Generator, usual: Laboratory) -> Laboratory:
         },
         0.6,
     )
-    if kind < 2 / 6 or rng.random() < 0.6:
+    if 2 / 6 <= kind < 2.8 / 6:
+        # Overstained: brown through and through, nuclei hardly blue.
+        changes |= {
+            "through": _between(rng, 0.5, 1.0), "dab_strength": _between(rng, 0.8, 2.0),
+            "dab_background": _between(rng, 0.02, 0.15),
+        }  # fmt: skip
+        amounts |= {"counterstain": _log_between(rng, 0.08, 0.2), "cytoplasm": 0.01, "matrix": 0.01}
+    if kind < 2.8 / 6 or rng.random() < 0.6:
         changes |= colours
-    if rng.random() < 0.6:
+    if 2 / 6 <= kind < 2.8 / 6 or rng.random() < 0.6:
         changes |= amounts
     return Laboratory.model_validate({**dict(usual), **changes})
 
@@ -140,7 +147,7 @@ def wide_scanner(rng: np.random.Generator, usual: Scanner) -> Scanner:
     if rng.random() < 0.7:
         changes["white"] = _glass(rng)
     if rng.random() < 0.15:
-        changes |= {"jpeg_quality": int(rng.integers(97, 101)), "subsampling": "444"}
+        changes |= {"jpeg_quality": int(rng.choice([97, 100, 100])), "subsampling": "444"}
     return Scanner.model_validate({**dict(usual), **changes})
 
 

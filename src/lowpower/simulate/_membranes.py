@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from itertools import permutations
+
 import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.simulate._architecture import Architecture
 from lowpower.simulate._cells import Cells, sample
 from lowpower.simulate._layout import PLAN_UM
-from lowpower.simulate._score import INTENSE, PERCEPTIBLE, WEAK
+from lowpower.simulate._score import INTENSE, PERCEPTIBLE, WEAK, score_from_shares
 from lowpower.simulate._spec import SlideSpec
 from lowpower.simulate._textures import Floats, smooth_field
 
@@ -30,11 +33,44 @@ def expression(rng: np.random.Generator, spec: SlideSpec, plan: Architecture, ce
     return np.asarray(level, np.float32)
 
 
-def by_rank(level: Floats, shares: tuple[float, float, float, float]) -> NDArray[np.uint8]:
-    """Class 0..3 by rank of expression, in exactly the given shares (rounded to whole cells)."""
-    rank = np.empty(len(level), np.float64)
-    rank[np.argsort(level, kind="stable")] = (np.arange(len(level)) + 0.5) / len(level)
-    return np.searchsorted(np.cumsum(shares)[:3], rank, side="right").astype(np.uint8)
+def by_rank(
+    level: Floats,
+    shares: tuple[float, float, float, float],
+    meaning: Callable[[Sequence[float]], str] | None = None,
+) -> NDArray[np.uint8]:
+    """Class 0..3 by rank of expression, in exactly the given shares (rounded to whole cells).
+
+    Args:
+        level: (N,) expression.
+        shares: Shares of the classes.
+        meaning: What shares mean. Where rounding alone would change it, a cell changes its class, or as few
+            as can be, so that it does not.
+    """
+    count = len(level)
+    order = (np.arange(count) + 0.5) / max(count, 1)
+    sorted_grade = np.searchsorted(np.cumsum(shares)[:3], order, side="right").astype(np.uint8)
+    if meaning is not None and count > 0:
+        wanted = meaning(shares)
+        counts = np.bincount(sorted_grade, minlength=4)
+        sorted_grade = np.repeat(np.arange(4, dtype=np.uint8), _meant(counts, wanted, meaning))
+    grade = np.empty(count, np.uint8)
+    grade[np.argsort(level, kind="stable")] = sorted_grade
+    return grade
+
+
+def _meant(
+    counts: NDArray[np.intp], wanted: str, meaning: Callable[[Sequence[float]], str]
+) -> NDArray[np.intp]:
+    """`counts`, or the nearest to it that mean what is wanted, or `counts` if none near does."""
+    total = int(counts.sum())
+    for moved in range(4):
+        for source, target in permutations(range(4), 2):
+            tried = counts.copy()
+            tried[source] -= moved
+            tried[target] += moved
+            if tried.min() >= 0 and meaning((tried / total).tolist()) == wanted:
+                return tried
+    return counts
 
 
 def stain_membranes(
@@ -55,7 +91,7 @@ def stain_membranes(
     """
     tumour = np.flatnonzero(cells.kind == 0)
     level = expression(rng, spec, plan, cells)[tumour]
-    grade = by_rank(level, shares)
+    grade = by_rank(level, shares, score_from_shares)
     count = len(tumour)
     # Within a class the staining still follows expression, so that clones shade into one another.
     within = np.zeros(count)

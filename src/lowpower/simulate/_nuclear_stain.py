@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, Literal, Self
 
@@ -77,6 +78,12 @@ def nuclear_class(amount: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.searchsorted(STRENGTHS, amount, side="right").astype(np.uint8)
 
 
+def _status(shares: Sequence[float]) -> str:
+    """On which side of 1, 10 and 20 % stained nuclei the shares lie."""
+    stained = round(100 * (1 - shares[0]), 9)
+    return er_status(stained) + (" high" if stained >= 20 else "")
+
+
 def stain_nuclei(
     rng: np.random.Generator,
     spec: SlideSpec,
@@ -102,7 +109,7 @@ def stain_nuclei(
     normal = (1 - stain.normal, 0.3 * stain.normal, 0.4 * stain.normal, 0.3 * stain.normal)
     for kind, wanted in (("tumour", shares), ("normal", normal), ("in-situ", shares), ("crushed", shares)):
         chosen = np.flatnonzero(cells.kind == KINDS.index(kind))
-        grade = by_rank(level[chosen], wanted)
+        grade = by_rank(level[chosen], wanted, _status if kind == "tumour" else None)
         within = rng.random(len(chosen)).astype(np.float32)
         cells.nuclear[chosen] = low[grade] + (high - low)[grade] * within
 

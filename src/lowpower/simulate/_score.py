@@ -1,5 +1,8 @@
 """The HER2 rule, applied to shares of cells and to per-cell tables.
 
+It has its own literals on purpose: the truth must not move when what is measured against it does. A property
+test holds it equal to `lowpower.stain.her2_score` on exact shares.
+
 Source: ASCO/CAP guideline 2018, affirmed 2023; only invasive tumour cells count.
 """
 
@@ -15,6 +18,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "COMPLETE",
+    "CUTOFF",
     "INTENSE",
     "PERCEPTIBLE",
     "PRESENT",
@@ -28,6 +32,8 @@ __all__ = [
 
 Score = Literal["0", "1+", "2+", "3+"]
 
+CUTOFF = 0.10
+"""Share of tumour cells that each score asks to be exceeded."""
 COMPLETE = 0.8
 """A membrane stained along at least this share of its length reads as complete."""
 PERCEPTIBLE = 0.04
@@ -83,11 +89,11 @@ def score_from_shares(shares: Sequence[float]) -> Score:
     complete in 10 % or fewer (from `PRESENT` on): 2+. More than 10 % stained at all: 1+. Otherwise 0.
     """
     _, faint, moderate, intense = shares
-    if intense > 0.10:
+    if intense > CUTOFF:
         return "3+"
-    if moderate + intense > 0.10 or intense >= PRESENT:
+    if moderate + intense > CUTOFF or intense >= PRESENT:
         return "2+"
-    if faint + moderate + intense > 0.10:
+    if faint + moderate + intense > CUTOFF:
         return "1+"
     return "0"
 

@@ -143,6 +143,9 @@ class CohortSpec(SpecModel):
         controls: Share of slides with on-slide control tissue.
         artefacts: Share of slides with at least one artefact.
         ish_positive: Share of 2+ patients whose in-situ hybridisation is positive.
+        border: Share of patients whose score or status is a matter of few cells: deciding share within two
+            points of a 10 % (Ki-67: also 20 %) cut-off, or about 1 %; the others lie farther away. None: as
+            usual (HER2, Ki-67 0.15; ER 0.05; PR 0.08).
         wide: Share of laboratories, of scanners and of slides that are drawn from everything seen on real
             glass, rather than from what is usual.
     """
@@ -164,6 +167,7 @@ class CohortSpec(SpecModel):
     controls: Unit = 0.1
     artefacts: Unit = 0.3
     ish_positive: Unit = 0.25
+    border: Unit | None = None
     wide: Unit = 0.4
 
     @model_validator(mode="after")
