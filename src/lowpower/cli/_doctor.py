@@ -7,9 +7,12 @@ import shutil
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from lowpower.slides import Slide
 
 __all__ = ["command"]
 
@@ -50,8 +53,23 @@ def _slide_facts(file: Path, mpp: float | None) -> list[tuple[str, str]]:
         ]
         rows.append(("other images", ", ".join(sorted(slide.associated)) or "none"))
         rows.append(("colour profile", "applied" if slide.icc_applied else "none"))
+        rows.append(("pixels", _pixels(slide)))
         rows.append(("SHA-256", slide.content_hash()))
     return rows
+
+
+def _pixels(slide: Slide) -> str:
+    """Whether every tile decodes."""
+    from lowpower.cli._progress import progress_bar
+
+    with progress_bar() as bar:
+        task = bar.add_task("decoding", total=None)
+        slide.verify(lambda done, total: bar.update(task, completed=done, total=total))
+    damaged = slide.damage()
+    if not damaged:
+        return "all decode"
+    more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+    return f"DAMAGED and read as glass: {damaged[0].name} ({damaged[0].reason}){more}"
 
 
 def _installation_facts() -> list[tuple[str, str]]:

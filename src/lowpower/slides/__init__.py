@@ -1,5 +1,6 @@
 """Opening any slide and reading it at any microns per pixel."""
 
+from lowpower.slides._damage import DamagedTile
 from lowpower.slides._folder import BOOKS, find_slides
 from lowpower.slides._name import PICTURE_ENDINGS, SLIDE_ENDINGS, slide_name
 from lowpower.slides._open import open_slide
@@ -9,6 +10,7 @@ __all__ = [
     "BOOKS",
     "PICTURE_ENDINGS",
     "SLIDE_ENDINGS",
+    "DamagedTile",
     "Level",
     "Slide",
     "find_slides",

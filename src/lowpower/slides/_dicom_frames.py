@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import threading
+import functools
 from pathlib import Path
 from typing import Any
 
-import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.errors import DamagedSlideError, NotASlideError, SlideError
-from lowpower.slides._codec import JPEG, broken_stream
+from lowpower.slides._cache import TileCache
+from lowpower.slides._codec import JPEG, UndecodableError, broken_stream, decode_jpeg, decode_jpeg2000
+from lowpower.slides._damage import DamagedTile, DamageLog, tile_box
 from lowpower.slides._dicom_series import KEYS, Instance
 from lowpower.slides._dicom_stream import Frames
+from lowpower.slides._padding import GLASS
 from lowpower.slides._reader import Pixels, Stored
 from lowpower.units import Box
 
@@ -22,6 +24,7 @@ __all__ = ["FrameReader", "describe"]
 _JPEG = {"1.2.840.10008.1.2.4.50"}
 _JPEG_2000 = {"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"}
 _PLAIN = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}
+_JPEG_2000_TAG = 34712
 _CURE = "copy or export it again."
 
 
@@ -58,9 +61,11 @@ class FrameReader:
         self._path = path
         volumes = [instance for instance in instances if instance.role == "volume"]
         self._levels: list[_Level] = []
+        self.damage = DamageLog()
         try:
-            for instance in volumes:
-                self._levels.append(_Level(instance))
+            for number, instance in enumerate(volumes):
+                base = (volumes[0].width, volumes[0].height)
+                self._levels.append(_Level(instance, number, base, self.damage))
         except SlideError:
             self.close()
             raise
@@ -73,17 +78,12 @@ class FrameReader:
 
     def associated(self, name: str) -> Pixels:
         """One associated image."""
-        level = _Level(self._extra[name])
+        instance = self._extra[name]
+        level = _Level(instance, 0, (instance.width, instance.height), DamageLog())
         try:
             return level.read(0, 0, level.width, level.height)
         finally:
             level.frames.close()
-
-    def check(self, size: tuple[int, int], x: int, y: int, width: int, height: int) -> None:
-        """See that the frames of a rectangle begin and end as they should (fastslide turns others white)."""
-        level = next((level for level in self._levels if (level.width, level.height) == size), None)
-        if level is not None:
-            level.check(x, y, width, height)
 
     def close(self) -> None:
         """Release the files."""
@@ -92,7 +92,8 @@ class FrameReader:
 
 
 class _Level:
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, number: int, base: tuple[int, int], damage: DamageLog) -> None:
+        self._number, self._base, self._damage = number, base, damage
         header = instance.header
         self._path = instance.path
         self.width, self.height = instance.width, instance.height
@@ -115,9 +116,7 @@ class _Level:
         except ValueError as error:
             self.frames.close()
             raise DamagedSlideError(instance.path, f"{error}; {_CURE}") from None
-        self._lock = threading.Lock()
-        self._last: tuple[int, Pixels] | None = None
-        self._seen: set[int] = set()
+        self._cache = TileCache()
 
     def read(self, x: int, y: int, width: int, height: int) -> Pixels:
         tile_width, tile_height = self._tile
@@ -129,55 +128,43 @@ class _Level:
                 if frame < 0:
                     continue  # sparse tiling: the scanner saw no tissue there
                 left, right = max(x, column * tile_width), min(x + width, (column + 1) * tile_width)
-                out[top - y : bottom - y, left - x : right - x] = self._frame(frame)[
+                tile = row * self._grid.shape[1] + column
+                part = right - left < tile_width or bottom - top < tile_height
+                pixels = self._cache.get(frame, functools.partial(self._decode, frame, tile), keep=part)
+                out[top - y : bottom - y, left - x : right - x] = pixels[
                     top - row * tile_height : bottom - row * tile_height,
                     left - column * tile_width : right - column * tile_width,
                 ]
         return out
 
-    def check(self, x: int, y: int, width: int, height: int) -> None:
-        tile_width, tile_height = self._tile
-        wanted = self._grid[
-            y // tile_height : (y + height - 1) // tile_height + 1,
-            x // tile_width : (x + width - 1) // tile_width + 1,
-        ]
-        for index in {int(frame) for frame in wanted.flat if frame >= 0} - self._seen:
-            self._refuse_broken(index, *self.frames.ends(index))
-            self._seen.add(index)
-
-    def _refuse_broken(self, index: int, head: bytes, tail: bytes) -> None:
-        compression = JPEG if self._syntax in _JPEG else 34712 if self._syntax in _JPEG_2000 else 1
-        broken = broken_stream(compression, head, tail)
-        if broken:
-            raise DamagedSlideError(self._path, f"frame {index + 1} cannot be decoded ({broken}); {_CURE}")
-
-    def _frame(self, index: int) -> Pixels:
-        with self._lock:
-            if self._last is not None and self._last[0] == index:
-                return self._last[1]
-        pixels = self._decode(index)
-        with self._lock:
-            self._last = (index, pixels)
-        return pixels
-
-    def _decode(self, index: int) -> Pixels:
-        data = self.frames.read(index)
-        self._refuse_broken(index, data[:2], data[-64:])
-        shape = (self._tile[1], self._tile[0], 3)
+    def _decode(self, frame: int, tile: int) -> Pixels:
+        data = self.frames.read(frame)
+        width, height = self._tile
         try:
             if self._syntax in _PLAIN:
-                pixels = np.frombuffer(data, np.uint8, shape[0] * shape[1] * 3).reshape(shape)
-            elif self._syntax in _JPEG:
+                return np.frombuffer(data, np.uint8, height * width * 3).reshape(height, width, 3)
+            compression = JPEG if self._syntax in _JPEG else _JPEG_2000_TAG
+            broken = broken_stream(compression, data[:2], data[-64:])
+            if broken:
+                raise UndecodableError(broken)
+            if self._syntax in _JPEG:
                 marked = b"JFIF" in data[:32] or b"Adobe" in data[:1024]
-                stored = "RGB" if self._photometric == "RGB" and not marked else None
-                pixels = imagecodecs.jpeg8_decode(data, colorspace=stored, outcolorspace="RGB")
+                stored = self._photometric == "RGB" and not marked
+                pixels, warning = decode_jpeg(data, self._tile, stored_as_rgb=stored)
             else:
-                pixels = imagecodecs.jpeg2k_decode(data)
-            return np.asarray(pixels, np.uint8).reshape(shape)
-        except (ValueError, imagecodecs.Jpeg8Error, imagecodecs.Jpeg2kError) as error:
+                pixels, warning = decode_jpeg2000(data, self._tile)
+            if pixels.shape != (height, width, 3):
+                raise UndecodableError(f"it holds {pixels.shape[1]} x {pixels.shape[0]} px")
+        except ValueError as error:
             raise DamagedSlideError(
-                self._path, f"frame {index + 1} cannot be decoded ({error}); {_CURE}"
+                self._path, f"frame {frame + 1} cannot be decoded ({error}); {_CURE}"
             ) from error
+        if warning is None:
+            return pixels
+        name = f"frame {frame + 1} of its {self.width} x {self.height} image"
+        box = tile_box(tile, self._grid.shape[1], self._tile, (self.width, self.height), self._base)
+        self._damage.add(DamagedTile(self._number, tile, name, warning, box))
+        return np.full((height, width, 3), GLASS, np.uint8)
 
 
 def _grid(header: Any, tile: tuple[int, int], size: tuple[int, int], count: int) -> NDArray[np.int64]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import fastslide
 import numpy as np
 
 from lowpower.errors import DamagedSlideError, NotASlideError
-from lowpower.slides._codec import TileGuard
+from lowpower.slides._damage import DamageLog
+from lowpower.slides._guard import TileGuard
 from lowpower.slides._quiet import quiet_stderr
-from lowpower.slides._reader import Guard, MppClaim, Pixels, Stored, inside_canvas, mirax_files
+from lowpower.slides._reader import MppClaim, Pixels, Stored, inside_canvas, mirax_files
 from lowpower.slides._tiff import TiffLayout
 
 __all__ = ["FastSlideReader"]
@@ -26,8 +26,6 @@ class FastSlideReader:
     Args:
         path: The slide.
         layout: Its TIFF directories, where it is a TIFF: they name tiles to check before decoding.
-        about: What is known of the file already; it goes before what fastslide says.
-        guard: Looks at pixels before fastslide does; made from `layout` if there is one.
 
     Raises:
         NotASlideError: if fastslide does not open it, or cannot decode a pixel of it.
@@ -36,20 +34,14 @@ class FastSlideReader:
 
     backend = "fastslide"
 
-    def __init__(
-        self,
-        path: Path,
-        layout: TiffLayout | None = None,
-        about: Stored | None = None,
-        guard: Guard | None = None,
-    ) -> None:
+    def __init__(self, path: Path, layout: TiffLayout | None = None) -> None:
         self._path = path
-        self._guard = guard if layout is None else TileGuard(path, layout)
+        self._guard = None if layout is None else TileGuard(path, layout)
+        self.damage = DamageLog() if self._guard is None else self._guard.damage
         try:
             with quiet_stderr():
                 self._slide = fastslide.FastSlide.from_file_path(path, cache=_CACHE_BYTES)
-                stored = self._describe(layout)
-            self.stored = stored if about is None else replace(about, sizes=stored.sizes, rows=stored.rows)
+                self.stored = self._describe(layout)
         except (RuntimeError, ValueError) as error:
             raise NotASlideError(path, f"is not opened by fastslide ({_first_line(error)}).") from error
         try:
@@ -92,8 +84,8 @@ class FastSlideReader:
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
         """Stored pixels, (height, width, 3)."""
-        if self._guard is not None:
-            self._guard.check(self.stored.sizes[level], x, y, width, height)
+        size = self.stored.sizes[level]
+        damaged = [] if self._guard is None else self._guard.check(size, x, y, width, height)
         try:
             image = self._slide.read_region((x, y), level, (width, height))
         except (RuntimeError, ValueError) as error:
@@ -103,7 +95,7 @@ class FastSlideReader:
         if pixels.shape != (height, width, 3):
             problem = f"level {level} gave {pixels.shape[1]} x {pixels.shape[0]} of {width} x {height} pixels"
             raise DamagedSlideError(self._path, f"{problem}; copy or export it again.")
-        return pixels
+        return pixels if self._guard is None else self._guard.blank(size, damaged, x, y, pixels)
 
     def associated(self, name: str) -> Pixels:
         """One associated image."""
@@ -116,8 +108,6 @@ class FastSlideReader:
     def close(self) -> None:
         """Release the file."""
         self._slide.close()
-        if self._guard is not None:
-            self._guard.close()
 
 
 def _first_line(error: BaseException) -> str:

@@ -6,11 +6,12 @@ import io
 import warnings
 from pathlib import Path
 
-import imagecodecs
 import numpy as np
+import simplejpeg
 from PIL import Image
 
 from lowpower.errors import DamagedSlideError, NotASlideError
+from lowpower.slides._damage import DamageLog
 from lowpower.slides._reader import Pixels, Stored, on_white
 from lowpower.units import Box
 
@@ -31,6 +32,7 @@ class ImageReader:
     backend = "image"
 
     def __init__(self, path: Path) -> None:
+        self.damage = DamageLog()  # a picture is one tile: a warning refuses it
         data = path.read_bytes()
         try:
             with warnings.catch_warnings():
@@ -73,9 +75,10 @@ def _decode(path: Path, data: bytes, image: Image.Image) -> Pixels:
         if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
             raise DamagedSlideError(path, "its JPEG data are cut short; copy or save it again.")
         try:
-            return np.asarray(imagecodecs.jpeg8_decode(data, outcolorspace="RGB"), np.uint8)
-        except imagecodecs.Jpeg8Error as error:
-            raise DamagedSlideError(path, f"cannot be decoded ({error}); copy or save it again.") from error
+            pixels = simplejpeg.decode_jpeg(data, "RGB", strict=True)
+        except ValueError as error:
+            raise DamagedSlideError(path, f"is damaged ({error}); copy or save it again.") from error
+        return np.asarray(pixels, np.uint8)
     try:
         # PIL knows palettes and transparency.
         converted = image.convert("RGBA" if "A" in image.mode or "transparency" in image.info else "RGB")

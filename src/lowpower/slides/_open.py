@@ -68,15 +68,12 @@ def _open_tiff(path: Path) -> Reader:
 
     layout = read_layout(path)
     own: Opener = lambda: TiffReader(path, layout)  # noqa: E731
-    openers: list[Opener] = [lambda: FastSlideReader(path, layout), lambda: OpenSlideReader(path, layout)]
-    if layout.kind in ("generic", "ome"):
+    openslide: Opener = lambda: OpenSlideReader(path, layout)  # noqa: E731
+    if layout.kind == "vendor":
+        openers: list[Opener] = [lambda: FastSlideReader(path, layout), openslide]
+    else:
         # No vendor's secrets here, and fastslide falls short: see docs/adr/0001-slide-readers.md.
-        openers = [own]
-    elif layout.kind == "aperio":
-        if any(level.sparse for level in layout.levels):
-            openers = [openers[1]]  # OpenSlide fills tiles that Aperio left out; the others cannot
-        else:
-            openers.append(own)
+        openers = [own, openslide] if layout.kind == "aperio" else [own]
     try:
         reader = _first(path, openers)
     except SlideError:
@@ -90,24 +87,17 @@ def _open_tiff(path: Path) -> Reader:
 def _open_dicom(path: Path) -> Reader:
     from lowpower.slides._dicom_frames import FrameReader, describe
     from lowpower.slides._dicom_series import read_series
-    from lowpower.slides._fastslide import FastSlideReader
     from lowpower.slides._wsidicom import WsiDicomReader
 
     instances = read_series(path)
     base = instances[0]
     about = describe(instances, ((base.width, base.height),))
-    openers: list[Opener] = [_openslide(base.path, about), lambda: WsiDicomReader(path, instances)]
-    try:
-        frames = FrameReader(path, instances)  # indexes the frames: a cut file is found here
-    except NotASlideError:
-        return _first(path, openers)
-    # fastslide gives white for frames that are missing or broken, so it reads only what was looked at.
-    openers.insert(0, lambda: FastSlideReader(base.path, about=about, guard=frames))
-    openers.append(lambda: frames)
-    reader = _first(path, openers)
-    if reader.backend not in ("fastslide", "pydicom"):
-        frames.close()
-    return reader
+    openers: list[Opener] = [
+        lambda: FrameReader(path, instances),
+        _openslide(base.path, about),
+        lambda: WsiDicomReader(path, instances),
+    ]
+    return _first(path, openers)
 
 
 def _fastslide(path: Path) -> Opener:

@@ -9,6 +9,8 @@ import numpy as np
 import openslide
 
 from lowpower.errors import DamagedSlideError, NotASlideError
+from lowpower.slides._damage import DamageLog
+from lowpower.slides._guard import TileGuard
 from lowpower.slides._reader import MppClaim, Pixels, Stored, inside_canvas, mirax_files, on_white
 from lowpower.slides._tiff import TiffLayout
 
@@ -34,6 +36,8 @@ class OpenSlideReader:
 
     def __init__(self, path: Path, layout: TiffLayout | None = None, about: Stored | None = None) -> None:
         self._path = path
+        self._guard = None if layout is None else TileGuard(path, layout)
+        self.damage = DamageLog() if self._guard is None else self._guard.damage
         try:
             self._slide = openslide.OpenSlide(path)
         except openslide.OpenSlideUnsupportedFormatError as error:
@@ -72,14 +76,16 @@ class OpenSlideReader:
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
         """Stored pixels, (height, width, 3)."""
-        factor = self._slide.level_downsamples[level]
+        factor, size = self._slide.level_downsamples[level], self.stored.sizes[level]
+        damaged = [] if self._guard is None else self._guard.check(size, x, y, width, height)
         try:
             region = self._slide.read_region((round(x * factor), round(y * factor)), level, (width, height))
         except openslide.OpenSlideError as error:
             problem = f"pixels of level {level} cannot be decoded ({error})"
             raise DamagedSlideError(self._path, f"{problem}; copy or export it again.") from error
         pixels = np.asarray(region)
-        return on_white(pixels) if pixels[..., 3].min() < 255 else pixels[..., :3]
+        pixels = on_white(pixels) if pixels[..., 3].min() < 255 else pixels[..., :3]
+        return pixels if self._guard is None else self._guard.blank(size, damaged, x, y, pixels)
 
     def associated(self, name: str) -> Pixels:
         """One associated image."""

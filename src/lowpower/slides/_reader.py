@@ -9,9 +9,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.slides._damage import DamageLog
 from lowpower.units import Box
 
-__all__ = ["Guard", "MppClaim", "Pixels", "Reader", "Stored", "inside_canvas", "mirax_files", "on_white"]
+__all__ = ["MppClaim", "Pixels", "Reader", "Stored", "inside_canvas", "mirax_files", "on_white"]
 
 Pixels = NDArray[np.uint8]
 """RGB pixels, (H, W, 3) uint8."""
@@ -55,25 +56,15 @@ class Stored:
     files: tuple[Path, ...] = ()
 
 
-class Guard(Protocol):
-    """Looks at compressed pixels before a library that is careless with broken ones decodes them."""
-
-    def check(self, size: tuple[int, int], x: int, y: int, width: int, height: int) -> None:
-        """Check what a rectangle of the level of this size needs.
-
-        Raises:
-            DamagedSlideError: naming the first piece that cannot be decoded.
-        """
-
-    def close(self) -> None:
-        """Release the file."""
-
-
 class Reader(Protocol):
-    """One open file. `read` and `associated` may be called from several threads at once."""
+    """One open file. `read` and `associated` may be called from several threads at once.
+
+    What a decoder could only read with a warning is glass, and in `damage`.
+    """
 
     backend: str
     stored: Stored
+    damage: DamageLog
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
         """Stored pixels of a rectangle that lies inside the level, (height, width, 3).

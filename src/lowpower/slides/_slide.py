@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from lowpower.files import sha256_of
 from lowpower.slides._axis import Axis
+from lowpower.slides._damage import DamagedTile
 from lowpower.slides._icc import colour_transform
 from lowpower.slides._padding import GLASS, PADDING_BLOCK, fill_padding
 from lowpower.slides._reader import Reader
@@ -27,6 +28,7 @@ __all__ = ["Level", "Slide"]
 
 _SAME = 1e-5  # relative; a scanner's calibration is no better, and whole factors average much faster
 _COARSER_ALLOWED = 1e-3
+_VERIFIED, _VERIFIED_ACROSS = 1 << 22, 4096  # pixels of one piece, and its width
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,40 @@ class Slide:
             joined = hashlib.sha256("".join(hashes).encode()).hexdigest()
             self._hash = hashes[0] if len(hashes) == 1 else joined
         return self._hash
+
+    def verify(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Decode every stored pixel of every level once; `damage` then names all that warned.
+
+        Args:
+            progress: Called with pixels done and pixels in all.
+
+        Raises:
+            DamagedSlideError: naming the first tile that cannot be decoded.
+        """
+        boxes: list[tuple[int, int, int, int, int]] = []
+        for level, (width, height) in enumerate(self._reader.stored.sizes):
+            rows = self._reader.stored.rows[level]
+            tall = max(rows, _VERIFIED // (_VERIFIED_ACROSS * rows) * rows)
+            boxes += [
+                (level, x, y, min(_VERIFIED_ACROSS, width - x), min(tall, height - y))
+                for y in range(0, height, tall)
+                for x in range(0, width, _VERIFIED_ACROSS)
+            ]
+
+        def read(box: tuple[int, int, int, int, int]) -> int:
+            self._reader.read(*box)
+            return box[3] * box[4]
+
+        pool = self._pool()
+        total, done = sum(box[3] * box[4] for box in boxes), 0
+        for pixels in map(read, boxes) if pool is None else pool.map(read, boxes):
+            done += pixels
+            if progress is not None:
+                progress(done, total)
+
+    def damage(self) -> tuple[DamagedTile, ...]:
+        """Tiles whose decoder warned, of those read so far: they are read as glass."""
+        return self._reader.damage.tiles()
 
     def close(self) -> None:
         """Release the file and the threads; calling it twice does no harm."""

@@ -129,11 +129,14 @@ def _layout(path: Path, file: Any) -> TiffLayout:
     chosen = {id(level.page) for level in levels}
     others = [page for page in pages if id(page) not in chosen and id(page) in segments]
     claims, tried = _claims(kind, base, first.description, properties)
+    associated = _named(others)
+    if kind == "aperio" and len(pages) > 1 and not pages[1].is_tiled:
+        associated.setdefault("thumbnail", pages[1])
     return TiffLayout(
         file=file,
         kind=kind,
         levels=levels,
-        associated=_named(others),
+        associated=associated,
         claims=claims,
         keys_tried=tried,
         properties={key: value for key, value in properties.items() if value},

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import cv2
 import numpy as np
 
 from lowpower.errors import DamagedSlideError, NotASlideError
-from lowpower.slides._codec import JPEG, JPEG_2000, broken_stream
+from lowpower.slides._cache import TileCache
+from lowpower.slides._codec import JPEG, JPEG_2000, UndecodableError, decode_segment
+from lowpower.slides._damage import DamagedTile, DamageLog, tile_box
+from lowpower.slides._padding import GLASS
 from lowpower.slides._reader import Pixels, Stored, on_white
 from lowpower.slides._tiff import Segments, TiffLayout
 from lowpower.units import Box
 
 __all__ = ["TiffReader"]
 
-_CACHE_BYTES = 64 << 20
 _SEGMENT_BYTES = 256 << 20
 _ONLY_SEGMENT_BYTES = 900 << 20
 _UNCOMPRESSED, _OLD_JPEG = 1, 6
@@ -48,15 +50,15 @@ class TiffReader:
             claims=layout.claims,
             keys_tried=layout.keys_tried,
             associated=tuple(sorted(layout.associated)),
-            vendor=layout.properties.get("Make"),
-            scanner=layout.properties.get("Model"),
+            vendor="aperio" if layout.kind == "aperio" else layout.properties.get("Make"),
+            scanner=layout.properties.get("ScanScope ID" if layout.kind == "aperio" else "Model"),
             icc=layout.icc,
         )
+        self.damage = DamageLog()
         self._local = threading.local()
         self._lock = threading.Lock()
         self._streams: list[BinaryIO] = []
-        self._cache: OrderedDict[tuple[int, int], Pixels] = OrderedDict()
-        self._cached_bytes = 0
+        self._cache = TileCache()
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
         """Stored pixels, (height, width, 3)."""
@@ -92,38 +94,61 @@ class TiffReader:
             for stream in self._streams:
                 stream.close()
             self._streams.clear()
-            self._cache.clear()
+        self._cache.clear()
         self._layout.file.close()
 
     def _segment(self, level: int, index: int, *, keep: bool) -> Pixels:
-        key = (level, index)
-        with self._lock:
-            if key in self._cache:
-                self._cache.move_to_end(key)
-                return self._cache[key]
-        pixels = self._decode(self._layout.levels[level], index)
-        if keep:
-            with self._lock:
-                if key not in self._cache:
-                    self._cache[key] = pixels
-                    self._cached_bytes += pixels.nbytes
-                while self._cached_bytes > _CACHE_BYTES and len(self._cache) > 1:
-                    self._cached_bytes -= self._cache.popitem(last=False)[1].nbytes
-        return pixels
+        return self._cache.get((level, index), lambda: self._decode(level, index), keep=keep)
 
-    def _decode(self, segments: Segments, index: int) -> Pixels:
-        page = segments.page
-        data = self._bytes(int(segments.offsets[index]), int(segments.counts[index]))
-        broken = broken_stream(int(page.compression), data[:2], data[-64:])
-        if broken:
-            raise self._damaged(segments, index, broken)
+    def _decode(self, level: int, index: int) -> Pixels:
+        segments = self._layout.levels[level]
+        page, (tile_width, tile_height) = segments.page, segments.tile
+        count = int(segments.counts[index])
+        if count == 0:
+            return self._unwritten(level, index)
         try:
-            pixels, _, shape = page.decode(data, index, jpegtables=page.jpegtables)
-        except Exception as error:  # each codec raises its own kind, and no base class joins them
+            pixels, warning = decode_segment(
+                page, self._bytes(int(segments.offsets[index]), count), index, segments.tile
+            )
+        except UndecodableError as error:
             raise self._damaged(segments, index, str(error)) from error
-        if pixels is None:
-            raise self._damaged(segments, index, "it holds no data")
-        return _rgb(np.asarray(pixels).reshape(shape[-3:]), page)
+        row, column = divmod(index, segments.across)
+        needed = (
+            min(tile_height, segments.height - row * tile_height),
+            min(tile_width, segments.width - column * tile_width),
+            page.samplesperpixel,
+        )
+        if pixels.shape[2] != needed[2] or pixels.shape[0] < needed[0] or pixels.shape[1] < needed[1]:
+            raise self._damaged(
+                segments,
+                index,
+                f"it holds {pixels.shape[1]} x {pixels.shape[0]} px of {pixels.shape[2]} colours",
+            )
+        if warning is not None:
+            box = tile_box(
+                index, segments.across, segments.tile, (segments.width, segments.height), self.stored.sizes[0]
+            )
+            self.damage.add(DamagedTile(level, index, _name(segments, index), warning, box))
+            return np.full((*pixels.shape[:2], 3), GLASS, np.uint8)
+        return _rgb(pixels, page)
+
+    def _unwritten(self, level: int, index: int) -> Pixels:
+        """Glass: exports leave it out. Aperio left out more: there the coarser level shows it."""
+        segments = self._layout.levels[level]
+        width, height = segments.tile
+        if self._layout.kind != "aperio" or level + 1 == len(self._layout.levels):
+            return np.full((height, width, 3), GLASS, np.uint8)
+        coarser = self._layout.levels[level + 1]
+        row, column = divmod(index, segments.across)
+        left, top = (
+            column * width * coarser.width // segments.width,
+            row * height * coarser.height // segments.height,
+        )
+        across = max(1, min(coarser.width - left, round(width * coarser.width / segments.width)))
+        down = max(1, min(coarser.height - top, round(height * coarser.height / segments.height)))
+        small = self.read(level + 1, left, top, across, down)
+        whole = (min(width, segments.width - column * width), min(height, segments.height - row * height))
+        return np.asarray(cv2.resize(small, whole, interpolation=cv2.INTER_LINEAR), np.uint8)
 
     def _read_raw(self, segments: Segments, x: int, y: int, width: int, height: int) -> Pixels:
         """Rows of an uncompressed image, straight from the file: one strip may be the whole slide."""
@@ -133,6 +158,9 @@ class TiffReader:
         for row in range(height):
             strip, inside = divmod(y + row, segments.tile[1])
             at = int(segments.offsets[strip]) + inside * stride + x * samples
+            if int(segments.counts[strip]) == 0:
+                out[row] = GLASS
+                continue
             data = self._bytes(at, width * samples)
             if len(data) < width * samples:
                 raise self._damaged(segments, strip, "it ends too early")
@@ -150,11 +178,15 @@ class TiffReader:
         return stream.read(count)
 
     def _damaged(self, segments: Segments, index: int, reason: str) -> DamagedSlideError:
-        unit = "tile" if segments.page.is_tiled else "strip"
-        where = f"{unit} {index} of its {segments.width} x {segments.height} image"
+        where = _name(segments, index)
         return DamagedSlideError(
             self._path, f"{where} cannot be decoded ({reason}); copy or export it again."
         )
+
+
+def _name(segments: Segments, index: int) -> str:
+    unit = "tile" if segments.page.is_tiled else "strip"
+    return f"{unit} {index} of its {segments.width} x {segments.height} image"
 
 
 def _raw(segments: Segments) -> bool:
@@ -179,9 +211,6 @@ def _refuse_foreign_pixels(path: Path, level: Segments) -> None:
         )
     if page.planarconfig != 1:
         raise NotASlideError(path, "stores its colours in separate planes; save it again with them together.")
-    if level.sparse:
-        empty, every = int((level.counts == 0).sum()), level.counts.size
-        raise DamagedSlideError(path, f"{empty} of {every} tiles were never written; export it again.")
     if not _raw(level):
         size = level.tile[0] * level.tile[1] * page.samplesperpixel
         limit = _ONLY_SEGMENT_BYTES if level.offsets.size == 1 else _SEGMENT_BYTES

@@ -12,6 +12,7 @@ import wsidicom
 from PIL import Image
 
 from lowpower.errors import DamagedSlideError, NotASlideError
+from lowpower.slides._damage import DamageLog
 from lowpower.slides._dicom_frames import describe
 from lowpower.slides._dicom_series import Instance
 from lowpower.slides._reader import Pixels
@@ -32,6 +33,7 @@ class WsiDicomReader:
 
     def __init__(self, path: Path, instances: list[Instance]) -> None:
         self._path = path
+        self.damage = DamageLog()
         try:
             with pydicom.config.disable_value_validation(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
