@@ -48,7 +48,13 @@ __all__ = [
     "SlideError",
     "UnexpectedStainError",
     "WeightsError",
+    "one_line",
 ]
+
+
+def one_line(text: object) -> str:
+    """A name or path on one line: a line break in it becomes a space."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(text))
 
 
 class LowpowerError(Exception):
@@ -70,7 +76,7 @@ class SlideError(LowpowerError):
 
     def __init__(self, path: str | Path, problem: str) -> None:
         self.path = Path(path)
-        super().__init__(f"{self.path}: {problem}")
+        super().__init__(f"{one_line(self.path)}: {problem}")
 
 
 class NotASlideError(SlideError):

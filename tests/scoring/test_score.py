@@ -98,12 +98,6 @@ class TestBatch:
         score_files([disc], model=bundle, mpp=0.4, out=tmp_path)
         assert (tmp_path / "disc" / "result.json").stat().st_mtime_ns != before
 
-    def test_files_of_one_name_do_not_overwrite_each_other(self, bundle, disc, tmp_path):
-        results = score_files([disc, disc], model=bundle, mpp=0.5, out=tmp_path)
-        assert len(results) == 2
-        assert (tmp_path / "disc" / "result.json").exists()
-        assert (tmp_path / "disc-2" / "result.json").exists()
-
     def test_a_surprise_in_one_slide_is_recorded_with_its_traceback(
         self, bundle, disc, tmp_path, monkeypatch
     ):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 import lowpower
 from lowpower.cli import (
@@ -27,6 +30,49 @@ from lowpower.cli import (
 from lowpower.errors import LowpowerError
 
 __all__ = ["main"]
+
+
+def interruptible(command: Callable[..., None]) -> Callable[..., None]:
+    """A verb that says how to go on when it is interrupted; typer itself would end without a word."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except KeyboardInterrupt as stop:
+            said = str(stop) or "interrupted; the same command goes on where it stopped."
+            typer.echo(f"lowpower: {said}", err=True)
+            raise typer.Exit(130) from None
+
+    return run
+
+
+class _Verb(TyperCommand):
+    """A verb whose help speaks of a NUMBER or a PATH, not of Python's types."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        for parameter in self.params:
+            _speak_plainly(parameter)
+
+    def get_help_option(self, ctx: Any) -> Any:
+        return _speak_plainly(super().get_help_option(ctx))
+
+
+def _speak_plainly(parameter: Any) -> Any:
+    shown = getattr(parameter, "display_type_rich", None)
+    if shown is not None and not isinstance(shown, functools.partial):
+        vars(parameter)["display_type_rich"] = functools.partial(_in_words, shown)
+    return parameter
+
+
+def _in_words(shown: Callable[..., str | None], ctx: Any) -> str | None:
+    """What typer shows of a value's kind, in words; None for a switch."""
+    kind = (shown(ctx) or "").strip("<>").removeprefix("list[").rstrip("]").removesuffix(" range")
+    return {"": None, "bool": None, "str": "TEXT", "float": "NUMBER", "int": "NUMBER"}.get(
+        kind, "PATH" if kind.lower() in ("path", "file", "directory") else kind
+    )
+
 
 app = typer.Typer(
     name="lowpower",
@@ -52,7 +98,7 @@ for verb in (
     _export,
     _subtype,
 ):
-    app.command(name=verb.__name__.rsplit("_", 1)[-1])(verb.command)
+    app.command(name=verb.__name__.rsplit("_", 1)[-1], cls=_Verb)(interruptible(verb.command))
 
 
 def _show_version(wanted: bool) -> None:
@@ -80,6 +126,3 @@ def main() -> None:
     except LowpowerError as error:
         typer.echo(f"lowpower: {error}", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("lowpower: interrupted; the same command goes on where it stopped.", err=True)
-        sys.exit(130)

@@ -7,13 +7,25 @@ from typing import Annotated
 
 import typer
 
-from lowpower.cli._options import Control, Files, JsonLines, LaboratoryFile, MarkerName, MppOverride
+from lowpower.cli._options import (
+    Control,
+    Files,
+    Fresh,
+    JsonLines,
+    LaboratoryFile,
+    MarkerName,
+    MppOverride,
+    OneFile,
+    Pattern,
+    Quiet,
+)
 
 __all__ = ["command"]
 
 
 def command(
     files: Files,
+    pattern: Pattern = None,
     marker: Annotated[
         MarkerName, typer.Option(help="What the slides are stained for.", case_sensitive=False)
     ] = MarkerName.HER2,
@@ -28,41 +40,36 @@ def command(
     ] = None,
     control: Control = "auto",
     laboratory: LaboratoryFile = None,
-    out: Annotated[Path, typer.Option(help="Folder for pictures and records.")] = Path("lowpower-measured"),
+    out: Annotated[Path, typer.Option(help="Folder for pictures and records; they add up.")] = Path(
+        "lowpower-measured"
+    ),
     json_lines: JsonLines = False,
+    fresh: Fresh = False,
+    one_file: OneFile = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure the stain cell by cell, without labels, by the guideline's own words.
 
-    Exit code 1 if any slide was refused or failed; the others are measured all the same.
+    Slides that OUT already holds are not measured again, unless slide, options or version differ. Exit code
+    1 if any slide was refused or failed; the others are measured all the same.
     """
-    from rich.console import Console
-
-    from lowpower.cli._progress import progress_bar, stderr
-    from lowpower.cli._tables import print_measurements
-    from lowpower.scoring import MeasuredSlide, ScoreRequest, measure_files
+    from lowpower.cli._batch import finish
+    from lowpower.cli._progress import SlideProgress
+    from lowpower.cohort import slide_inputs
+    from lowpower.scoring import ScoreRequest, measure_files
 
     request = ScoreRequest(
         marker=marker.value, mpp=mpp, regions=regions, mask=mask, control=control, laboratory=laboratory
     )
-    with progress_bar() as bar:
-        slides = bar.add_task("slides", total=len(files))
-        fields = bar.add_task("fields", total=None)
-
-        def next_slide(record: MeasuredSlide) -> None:
-            bar.advance(slides)
-            bar.reset(fields)
-
-        records = measure_files(
-            files,
+    slides = slide_inputs(files, pattern)
+    with SlideProgress("measuring", len(slides), quiet=quiet) as shown:
+        batch = measure_files(
+            slides,
             request,
             out=out,
-            on_result=next_slide,
-            progress=lambda done, total: bar.update(fields, completed=done, total=total),
+            fresh=fresh,
+            one_file=one_file,
+            on_result=shown.slide_done,
+            progress=shown.field_done,
         )
-    if json_lines:
-        for record in records:
-            typer.echo(record.model_dump_json())
-    print_measurements(stderr if json_lines else Console(highlight=False), records)
-    stderr.print(f"report: {out / 'report.html'}", soft_wrap=True)
-    if any(record.state != "ok" for record in records):
-        raise typer.Exit(1)
+    finish(batch, json_lines=json_lines, quiet=quiet)

@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Control", "Files", "JsonLines", "LaboratoryFile", "MarkerName", "MppOverride"]
+__all__ = [
+    "Control",
+    "Files",
+    "Fresh",
+    "JsonLines",
+    "LaboratoryFile",
+    "MarkerName",
+    "MppOverride",
+    "OneFile",
+    "Pattern",
+    "Quiet",
+]
 
 
 class MarkerName(StrEnum):
@@ -20,9 +31,23 @@ class MarkerName(StrEnum):
     KI67 = "Ki-67"
 
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Slides or fields of view.")]
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SLIDE",
+        help="Slides or fields of view; folders, searched to their depths; patterns such as 'slides/*.svs'; "
+        "or a manifest (cohort.csv) whose mpp, control, mask and score are used.",
+        show_default=False,
+    ),
+]
+Pattern = Annotated[
+    str | None, typer.Option(metavar="GLOB", help="Only such files of folders, for instance '*.svs'.")
+]
 MppOverride = Annotated[
-    float | None, typer.Option("--mpp", help="Microns per pixel of every file; overrides what the files say.")
+    float | None,
+    typer.Option(
+        "--mpp", help="Microns per pixel, over what the files say; a manifest's row goes before this."
+    ),
 ]
 Control = Annotated[
     str,
@@ -36,5 +61,12 @@ Control = Annotated[
 LaboratoryFile = Annotated[
     Path | None,
     typer.Option("--laboratory", help="Your own cut-offs: a file that `lowpower calibrate` wrote."),
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start anew: what OUT holds is set aside in it.")]
+OneFile = Annotated[
+    bool, typer.Option("--one-file", help="Embed the pictures in report.html, so that it can be mailed.")
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress, no table: only what was refused or failed.")
 ]
 JsonLines = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]

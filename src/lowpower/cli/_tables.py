@@ -12,33 +12,63 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from lowpower.evaluation import ComparisonSet, Evaluation
-    from lowpower.scoring import MeasuredSlide, Result
+    from lowpower.scoring import Batch, MeasuredSlide, ReaderAgreement, Result
     from lowpower.tissue import ControlHabit
 
 __all__ = [
     "comparison_table",
     "metrics_table",
+    "print_agreement",
+    "print_batch",
     "print_case",
     "print_habit",
-    "print_measurements",
-    "print_results",
+    "print_reasons",
 ]
 
 
-def print_results(console: Console, results: Sequence[Result]) -> None:
+def print_batch(console: Console, batch: Batch[Result] | Batch[MeasuredSlide]) -> None:
     """One row a slide, then what is to be said of single slides, one line each, then the counts.
 
     A single scored slide gets a screen of its own instead of a row.
     """
-    if len(results) == 1 and results[0].state == "ok":
+    from lowpower.scoring import Result, habit_of
+
+    results = [record for record in batch if isinstance(record, Result)]
+    measured = [record for record in batch if not isinstance(record, Result)]
+    alone = len(results) == 1 and results[0].state == "ok"
+    if alone:
         print_case(console, results[0])
-        return
-    console.print(_results_table(results))
-    _print_reasons(console, results)
+    elif results:
+        console.print(_results_table(results, batch.names))
+    if measured:
+        console.print(_measurements_table(measured, batch.names))
+    if not alone:
+        print_reasons(console, list(batch))
+    if len(batch) > 1:
+        habit, doubtful = habit_of(list(batch))
+        if doubtful:
+            print_habit(console, habit, [Path(file).name for file in doubtful])
+    for note in batch.notes:
+        console.print(note, soft_wrap=True, markup=False)
+    if not alone or batch.reused:
+        console.print(batch.closing, soft_wrap=True, markup=False)
+    if batch.agreement is not None:
+        print_agreement(console, batch.agreement)
 
 
-def print_measurements(console: Console, records: Sequence[MeasuredSlide]) -> None:
-    """The same for slides measured by rule."""
+def print_agreement(console: Console, agreement: ReaderAgreement) -> None:
+    """Confusion of the manifest's scores and what was said, and kappa."""
+    classes = agreement.scheme.classes
+    table = Table("score of the manifest", *(f"said {name}" for name in classes))
+    for name, row in zip(classes, agreement.confusion.tolist(), strict=True):
+        table.add_row(name, *(str(count) if count else "" for count in row))
+    console.print(table)
+    console.print(agreement.sentence(), soft_wrap=True, markup=False)
+    for sentence in agreement.unusable:
+        console.print(f"label not used: {sentence}", soft_wrap=True, markup=False)
+
+
+def _measurements_table(records: Sequence[MeasuredSlide], names: Sequence[str]) -> Table:
     markers = " ".join(sorted({record.marker for record in records}))
     title = f"{markers} measured. Research use only: not a medical device."
     table = Table(title=title, title_justify="left")
@@ -46,13 +76,13 @@ def print_measurements(console: Console, records: Sequence[MeasuredSlide]) -> No
     for name in ("state", "score", "stained", "H", "cells"):
         table.add_column(name, no_wrap=True)
     table.add_column("nearest", overflow="fold")
-    for record in records:
+    for record, name in zip(records, names, strict=True):
         told = record.measured
         deciding = told.deciding if told is not None else None
         percent = told.percent if told is not None else None
         h_score = told.h_score if told is not None else None
         table.add_row(
-            Path(record.file).name,
+            escape(name),
             record.state,
             (told.score if told is not None else None) or "",
             "" if percent is None else f"{percent:.1f}%",
@@ -60,8 +90,7 @@ def print_measurements(console: Console, records: Sequence[MeasuredSlide]) -> No
             str(told.tumour_cells) if told is not None else "",
             "" if deciding is None else f"{deciding.nearest} at {deciding.distance:.1%}",
         )
-    console.print(table)
-    _print_reasons(console, records)
+    return table
 
 
 def print_habit(console: Console, habit: ControlHabit | None, doubtful: Sequence[str]) -> None:
@@ -75,27 +104,18 @@ def print_habit(console: Console, habit: ControlHabit | None, doubtful: Sequence
         console.print(f"doubtful: {', '.join(escape(name) for name in doubtful)}", soft_wrap=True)
 
 
-def _print_reasons(console: Console, results: Sequence[Result | MeasuredSlide]) -> None:
-    from lowpower.scoring import habit_of
+def print_reasons(console: Console, records: Sequence[Result | MeasuredSlide]) -> None:
+    """One line for each record with a reason, naming its file."""
+    from lowpower.errors import one_line
 
-    for result in results:
-        if result.reason:
-            known = result.file in result.reason
-            console.print(
-                result.reason if known else f"{result.file}: {result.reason}", soft_wrap=True, markup=False
-            )
-    if len(results) > 1:
-        habit, doubtful = habit_of(results)
-        if doubtful:
-            print_habit(console, habit, [Path(file).name for file in doubtful])
-    states = [result.state for result in results]
-    counts = ", ".join(
-        f"{states.count(state)} {state}" for state in ("ok", "refused", "failed") if state in states
-    )
-    console.print(f"{len(results)} slide{'' if len(results) == 1 else 's'}: {counts}")
+    for record in records:
+        if record.reason:
+            file = one_line(record.file)
+            line = record.reason if file in record.reason else f"{file}: {record.reason}"
+            console.print(line, soft_wrap=True, markup=False)
 
 
-def _results_table(results: Sequence[Result]) -> Table:
+def _results_table(results: Sequence[Result], names: Sequence[str]) -> Table:
     table = Table(title="Research use only: not a medical device.", title_justify="left")
     table.add_column("slide", overflow="fold", min_width=16)
     for name in ("", "likeliest", "measured", "network"):
@@ -103,9 +123,9 @@ def _results_table(results: Sequence[Result]) -> Table:
     questions = _questions(results)
     for question in questions:
         table.add_column(f"{question}?", min_width=8)
-    for result in results:
+    for result, name in zip(results, names, strict=True):
         table.add_row(
-            Path(result.file).name,
+            escape(name),
             _outcome(result),
             (result.decision or "") if result.answer is None else _likeliest(result.answer.probabilities),
             "" if result.measured is None else result.measured.score or "none",
@@ -144,7 +164,7 @@ def print_case(console: Console, result: Result) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     told, agreement = result.measured, result.agreement
-    table.add_row("slide", Path(result.file).name)
+    table.add_row("slide", escape(Path(result.file).name))
     table.add_row("answer", f"[bold]{escape(result.headline)}[/bold]")
     for number, reason in enumerate(result.reasons):
         table.add_row("" if number else "because", escape(reason))

@@ -42,7 +42,7 @@ class SlideInput:
     ish: str | None = None
 
 
-def slide_inputs(given: Sequence[str | Path], pattern: str | None = None) -> list[SlideInput]:
+def slide_inputs(given: Sequence[str | Path | SlideInput], pattern: str | None = None) -> list[SlideInput]:
     """Every slide that was named, each once, in the order given and by path within a folder.
 
     Args:
@@ -65,7 +65,10 @@ def slide_inputs(given: Sequence[str | Path], pattern: str | None = None) -> lis
     return list(found.values())
 
 
-def _expand(given: str | Path, pattern: str | None) -> Iterator[SlideInput]:
+def _expand(given: str | Path | SlideInput, pattern: str | None) -> Iterator[SlideInput]:
+    if isinstance(given, SlideInput):
+        yield given
+        return
     path, text = Path(given), str(given)
     if path.is_dir():
         slides = find_slides(path, pattern)

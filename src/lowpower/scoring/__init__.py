@@ -1,17 +1,19 @@
 """Scoring: one slide in, one result out, or many slides with a state each."""
 
 from lowpower.scoring._agreement import Agreement
-from lowpower.scoring._batch import score_files
+from lowpower.scoring._batch import Batch
 from lowpower.scoring._calibrate import Calibration, SlideAgreement, calibrate
 from lowpower.scoring._measure_files import measure_files
 from lowpower.scoring._measured import Measured, MeasuredSlide
 from lowpower.scoring._overlay import Explanation, draw_overlay
 from lowpower.scoring._page import page_environment
 from lowpower.scoring._quality import habit_of
-from lowpower.scoring._record import NOTICE, ModelIdentity, QualityFlag, QualityRecord
+from lowpower.scoring._reader_agreement import ReaderAgreement
+from lowpower.scoring._record import NOTICE, Asked, ModelIdentity, QualityFlag, QualityRecord
 from lowpower.scoring._request import ScoreRequest
 from lowpower.scoring._result import Result
 from lowpower.scoring._score import score
+from lowpower.scoring._score_files import score_files
 from lowpower.scoring._subtypes import (
     NOT_DETERMINED,
     PatientSubtype,
@@ -24,6 +26,8 @@ __all__ = [
     "NOTICE",
     "NOT_DETERMINED",
     "Agreement",
+    "Asked",
+    "Batch",
     "Calibration",
     "Explanation",
     "Measured",
@@ -32,6 +36,7 @@ __all__ = [
     "PatientSubtype",
     "QualityFlag",
     "QualityRecord",
+    "ReaderAgreement",
     "Result",
     "ScoreRequest",
     "SlideAgreement",

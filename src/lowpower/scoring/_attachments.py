@@ -16,10 +16,10 @@ from lowpower.scoring._cell_look import OTHER, class_names
 from lowpower.scoring._geojson import write_cells_geojson, write_collection
 from lowpower.stain import Cells
 
-__all__ = ["Attachments", "CellTable", "remove_attachments", "write_attachments"]
+__all__ = ["ATTACHMENTS", "Attachments", "CellTable", "write_attachments"]
 
 _PICTURES = {"overlay": "overlay.png", "cells_overlay": "cells.png", "quality": "quality.png"}
-_NAMES = (
+ATTACHMENTS = (
     "overlay.png",
     "network.geojson",
     "cells.png",
@@ -97,18 +97,13 @@ class Attachments:
         return pl.read_parquet(file) if file is not None and file.exists() else None
 
 
-def remove_attachments(folder: Path) -> None:
-    """Take away what an earlier run left in a slide's folder, so that nothing old stands beside the new."""
-    for name in _NAMES:
-        (folder / name).unlink(missing_ok=True)
-
-
 def write_attachments(folder: Path, made: Attachments) -> None:
-    """Write what there is: PNG, GeoJSON and Parquet.
+    """Write what there is (PNG, GeoJSON and Parquet); what an earlier run left beside it goes.
 
     Raises:
         OutputError: if something cannot be written.
     """
+    written = []
     for picture, name in (
         (made.overlay, "overlay"),
         (made.cells_overlay, "cells_overlay"),
@@ -117,6 +112,7 @@ def write_attachments(folder: Path, made: Attachments) -> None:
         if picture is not None:
             with atomic_path(folder / _PICTURES[name]) as temporary:
                 picture.save(temporary)
+            written.append(_PICTURES[name])
     for name, features in (
         ("tissue.geojson", made.tissue),
         ("network.geojson", made.network),
@@ -124,9 +120,13 @@ def write_attachments(folder: Path, made: Attachments) -> None:
     ):
         if features:
             write_collection(folder / name, features)
+            written.append(name)
     if made.cells is not None:
         with atomic_path(folder / "cells.parquet") as temporary:
             made.cells.table().write_parquet(temporary)
         write_cells_geojson(
             folder / "cells.geojson", made.cells.cells, made.cells.classes, made.cells.marker, made.cells.mpp
         )
+        written += ["cells.parquet", "cells.geojson"]
+    for name in set(ATTACHMENTS) - set(written):
+        (folder / name).unlink(missing_ok=True)

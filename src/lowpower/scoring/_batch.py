@@ -1,153 +1,224 @@
-"""Many slides: each one's failure becomes its recorded state, and the rest go on."""
+"""Many slides: each one's failure becomes its recorded state, the rest go on; results add up in a folder."""
 
 from __future__ import annotations
 
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
-from pydantic import ValidationError
+import polars as pl
 
 import lowpower
-from lowpower.errors import LowpowerError, OutputError
-from lowpower.files import atomic_path, make_folder, sha256_of, write_text
-from lowpower.models import Bundle
-from lowpower.scoring._attachments import Attachments, remove_attachments, write_attachments
-from lowpower.scoring._folders import folders_of, write_table
-from lowpower.scoring._measure_slide import FieldProgress
-from lowpower.scoring._measured import cell_network
-from lowpower.scoring._page import render_results
-from lowpower.scoring._request import Model, ScoreOptions, ScoreRequest, asked
-from lowpower.scoring._result import Result
-from lowpower.scoring._score import model_identity, score
-from lowpower.tissue import control_name
+from lowpower.cohort import SlideInput
+from lowpower.errors import LowpowerError, OutputError, one_line
+from lowpower.files import make_folder, write_text
+from lowpower.scoring._attachments import Attachments, write_attachments
+from lowpower.scoring._folders import write_table
+from lowpower.scoring._page import render_page, short_names
+from lowpower.scoring._results_folder import ResultsFolder, content_hash
+from lowpower.scoring._slide_record import SlideRecord
 
-__all__ = ["score_files"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lowpower.scoring._reader_agreement import ReaderAgreement
+
+__all__ = ["Batch", "Work", "run_batch"]
+
+R = TypeVar("R", bound=SlideRecord)
 
 
-def score_files(
-    files: Sequence[str | Path],
+@dataclass(frozen=True)
+class Batch(Sequence[R]):
+    """What a run gave: a sequence of records, one a slide in the order given, and a table of them.
+
+    Attributes:
+        records: The records; refused and failed ones say why.
+        out: Folder with everything; its table and page hold earlier runs' slides too.
+        reused: How many records were already there.
+        set_aside: Where `fresh` put what was there before; None if nothing was.
+        notes: What a user should know of the run as a whole, one sentence each.
+        agreement: With the labels of a manifest, where it has any.
+    """
+
+    records: tuple[R, ...]
+    out: Path
+    reused: int = 0
+    set_aside: Path | None = None
+    notes: tuple[str, ...] = ()
+    agreement: ReaderAgreement | None = field(default=None)
+
+    @overload
+    def __getitem__(self, index: int) -> R: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[R, ...]: ...
+    def __getitem__(self, index: int | slice) -> R | tuple[R, ...]:
+        return self.records[index]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row a slide, as in the folder's CSV."""
+        return pl.DataFrame([table_row(record) for record in self.records], infer_schema_length=None)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The same as a pandas DataFrame.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.to_polars().to_dicts())
+
+    def __str__(self) -> str:
+        return "\n".join([*(str(record) for record in self.records), self.closing])
+
+    def __repr__(self) -> str:
+        return f"<{self.closing.rstrip('.')}; in {self.out}>"
+
+    def _repr_html_(self) -> str:
+        return f"{self.to_polars()._repr_html_()}<p>{self.closing}</p>"
+
+    @property
+    def names(self) -> list[str]:
+        """Each slide as a person reads it: its file's name, or its path where names repeat."""
+        return short_names([record.file for record in self.records])
+
+    @property
+    def closing(self) -> str:
+        """The counts in one line."""
+        states = [record.state for record in self.records]
+        counts = [f"{states.count(s)} {s}" for s in ("ok", "refused", "failed") if s in states]
+        total = f"{len(states)} slide{'' if len(states) == 1 else 's'}"
+        there = f"; {self.reused} of {len(states)} were already there" if self.reused else ""
+        return f"{total}: {', '.join(counts)}{there}."
+
+
+class Work(Protocol[R]):
+    """What a verb does with each slide of a batch."""
+
+    def reusable(self, held: R, slide: SlideInput) -> bool:
+        """Whether an earlier record of the slide's very bytes answers what is asked now."""
+
+    def make(self, slide: SlideInput) -> R:
+        """The slide's record, with its attachments; may raise."""
+
+    def stopped(self, slide: SlideInput, **about: Any) -> R:
+        """The record of a slide that ended in an error."""
+
+
+def run_batch(
+    slides: Sequence[SlideInput],
+    folder: ResultsFolder[R],
+    work: Work[R],
     *,
-    model: Model | None = None,
-    request: ScoreRequest | None = None,
-    out: str | Path = "lowpower-results",
     fresh: bool = False,
-    progress: FieldProgress | None = None,
-    on_result: Callable[[Result], None] | None = None,
-    **options: Unpack[ScoreOptions],
-) -> list[Result]:
-    """Score slides one after another, writing `<out>/<slide>/result.json` and pictures as each is done.
-
-    A killed run loses the slide in hand; the same command skips slides whose result was made from the same
-    bytes by the same model, um/px and software version, unless `fresh`.
+    one_file: bool = False,
+    on_result: Callable[[R, int, int], None] | None = None,
+) -> Batch[R]:
+    """Work on slides one after another; table and page are made from all records that the folder then holds.
 
     Args:
-        files: Slides or fields of view.
-        model: A bundle, or what `load_bundle` takes; before what `request` says.
-        request: What is asked of every slide; her2-sim and the usual options if None.
-        out: Folder for results; also gets `results.csv` and `report.html`.
-        fresh: Score again what `out` already holds.
-        progress: Called with measured fields done and fields in all of the slide in hand.
-        on_result: Called after each slide.
-        **options: Attributes of `ScoreRequest`, before what `request` says.
-
-    Returns:
-        One result a file, in order; refused and failed ones say why.
+        slides: What to work on.
+        folder: Where to.
+        work: What to do.
+        fresh: Set aside what the folder holds, and start anew.
+        one_file: Embed the pictures in the page.
+        on_result: Called after each slide, with how many are done and how many there are.
 
     Raises:
-        BundleError: the model cannot be loaded.
-        ConfigError: the laboratory is of another marker than the model.
-        OutputError: results cannot be written; nothing more is tried then.
+        OutputError: something cannot be written; nothing more is tried then.
+        KeyboardInterrupt: with a sentence that says what is done and how to go on.
     """
-    request = asked(request, model, **options)
-    bundle = request.bundle
-    request = replace(request, model=bundle)  # loaded once
-    request = request.with_laboratory(bundle.scheme.marker)
-    out = make_folder(out)
-    with atomic_path(out / "report.html") as probe:  # a folder that cannot be written is told before any work
-        probe.write_text("in progress")
-    results = []
-    for file, folder in zip(files, folders_of(files, out), strict=True):
-        this = request.for_slide(file)
-        result = None if fresh else _finished(Path(file), folder, this)
-        if result is None:
-            result = _score_one(Path(file), folder, this, progress)
-        results.append(result)
-        if on_result is not None:
-            on_result(result)
-    write_table(out / "results.csv", [result.summary_row() for result in results])
-    write_text(out / "report.html", render_results(results, folders_of(files, out), out, bundle))
-    return results
-
-
-def _finished(file: Path, folder: Path, request: ScoreRequest) -> Result | None:
-    """The result that `folder` holds, if this slide's bytes, the model and the options are the same."""
+    aside = folder.set_aside() if fresh else None
+    done: list[R] = []
     try:
-        result = Result.model_validate_json((folder / "result.json").read_bytes())
-    except (OSError, ValidationError):
-        return None
-    mpp = request.mpp
-    same_request = (
-        result.state == "ok"
-        and result.model == model_identity(request.bundle)
-        and result.software_version == lowpower.__version__
-        and result.forced == request.force
-        and result.was_measured == request.measure
-        and _same_cells(result, request)
-        and result.control == control_name(request.control)
-        and (result.mpp == mpp if mpp is not None else result.mpp_source != "option")
-        and (folder / "overlay.png").exists()
-    )
-    if not same_request or not file.is_file() or sha256_of(file) != result.slide_sha256:
-        return None
-    return result.attach(Attachments(folder))
+        for slide in slides:
+            record = _one(slide, folder, work)
+            done.append(record)
+            if on_result is not None:
+                on_result(record, len(done), len(slides))
+    except KeyboardInterrupt:
+        publish(folder, one_file=one_file)
+        left = len(slides) - len(done)
+        raise KeyboardInterrupt(
+            f"stopped; {len(done)} of {len(slides)} slides are done and in {folder.out}. The same command "
+            f"{'without --fresh ' if fresh else ''}goes on with the other {left}."
+        ) from None
+    publish(folder, one_file=one_file)
+    return Batch(tuple(done), folder.out, sum(record.reused for record in done), aside)
 
 
-def _same_cells(result: Result, request: ScoreRequest) -> bool:
-    """Whether what was measured, if anything, was measured with this cell network and this intense OD."""
-    told = result.measured
-    if told is None or told.mpp is None:
-        return True
-    return told.cell_network == cell_network() and told.laboratory == request.laboratory_name
+def publish(folder: ResultsFolder[R], *, one_file: bool = False) -> None:
+    """Make table and page from the records on disk."""
+    with folder.locked():
+        found = folder.records()
+        if not found:
+            return
+        rows = [{"folder": place.name} | table_row(record) for place, record in found]
+        write_table(folder.table, rows)
+        write_text(folder.page, render_page(found, folder.out, one_file=one_file))
 
 
-def _score_one(file: Path, folder: Path, request: ScoreRequest, progress: FieldProgress | None) -> Result:
+def table_row(record: SlideRecord) -> dict[str, Any]:
+    """One flat row, with what tells one slide and one run from another."""
+    row = dict(record.summary_row())
+    row["slide_sha256"], row["software_version"] = record.slide_sha256, record.software_version
+    return row
+
+
+def _one(slide: SlideInput, folder: ResultsFolder[R], work: Work[R]) -> R:
+    with folder.claimed(slide.path) as (place, held):
+        if held is not None and work.reusable(held, slide):
+            return _kept(held, slide, place, folder)
+        record, trace = _made(slide, place, work)
+        make_folder(place)
+        write_attachments(place, record.attached())
+        if trace is not None:
+            write_text(place / "error.txt", trace)
+        folder.write(place, record)
+    # Pictures and cells of ten thousand slides would not fit in memory: from here on they are read back.
+    return record.attach(Attachments(place))
+
+
+def _kept(held: R, slide: SlideInput, place: Path, folder: ResultsFolder[R]) -> R:
+    """An earlier record; it follows its slide to a new place, unless that is a second copy."""
+    if not Path(held.file).exists() and slide.path.exists():
+        held = held.model_copy(update={"file": str(slide.path)})
+        folder.write(place, held)
+    return held.attach(Attachments(place), reused=True)
+
+
+def _made(slide: SlideInput, place: Path, work: Work[R]) -> tuple[R, str | None]:
+    """The slide's record, and the traceback where an unforeseen error ended it."""
     started = time.perf_counter()
-    bundle = request.bundle
-    make_folder(folder)
-    remove_attachments(folder)
+    trace = None
     try:
-        result = score(file, request=request, progress=progress)
+        return work.make(slide), None
     except OutputError:
         raise
     except LowpowerError as error:
-        result = _stopped(file, bundle, error.state, str(error), error.code, started)
+        state, sentence, code = error.state, str(error), error.code
     except Exception as error:  # the batch boundary: one slide's surprise must not end the others
-        write_text(folder / "error.txt", traceback.format_exc())
+        trace = traceback.format_exc()
+        state, code = "failed", "unforeseen"
         sentence = (
-            f"{file}: stopped by an unforeseen {type(error).__name__}; please report {folder / 'error.txt'}."
+            f"{one_line(slide.path)}: stopped by an unforeseen {type(error).__name__}; please report "
+            f"{place / 'error.txt'}."
         )
-        result = _stopped(file, bundle, "failed", sentence, "unforeseen", started)
-    write_attachments(folder, result.attached())
-    write_text(folder / "result.json", result.model_dump_json(indent=2) + "\n")
-    # Pictures and cells of ten thousand slides would not fit in memory: from here on they are read back.
-    return result.attach(Attachments(folder))
-
-
-def _stopped(file: Path, bundle: Bundle, state: str, sentence: str, code: str, started: float) -> Result:
-    return Result.model_validate(
-        {
-            "file": str(file),
-            "state": state,
-            "reason": sentence,
-            "reason_code": code,
-            "marker": bundle.scheme.marker,
-            "scheme": bundle.scheme.name,
-            "model": model_identity(bundle),
-            "seconds": time.perf_counter() - started,
-            "software_version": lowpower.__version__,
-        }
+    record = work.stopped(
+        slide,
+        file=str(slide.path),
+        state=state,
+        reason=sentence,
+        reason_code=code,
+        slide_sha256=content_hash(slide.path),
+        seconds=round(time.perf_counter() - started, 3),
+        software_version=lowpower.__version__,
     )
+    return record, trace

@@ -1,4 +1,4 @@
-"""Where a batch puts what it makes."""
+"""Which of a folder's files belongs to a slide, and tables."""
 
 from __future__ import annotations
 
@@ -9,27 +9,17 @@ from typing import Any
 import polars as pl
 
 from lowpower.files import atomic_path
+from lowpower.slides import slide_name
 from lowpower.tissue import is_control_word
 
-__all__ = ["control_for", "file_for", "folders_of", "write_table"]
-
-
-def folders_of(files: Sequence[str | Path], out: Path) -> list[Path]:
-    """A folder a file, named by its stem; a stem that comes again gets a number."""
-    taken: dict[str, int] = {}
-    folders = []
-    for file in files:
-        stem = Path(file).stem or "slide"
-        taken[stem] = taken.get(stem, 0) + 1
-        folders.append(out / (stem if taken[stem] == 1 else f"{stem}-{taken[stem]}"))
-    return folders
+__all__ = ["control_for", "file_for", "write_table"]
 
 
 def file_for(given: Path | None, slide: Path) -> Path | None:
     """The file that belongs to a slide: `given` itself, or in that folder the one of the slide's name."""
     if given is None or not given.is_dir():
         return given
-    names = [given / f"{slide.stem}{suffix}" for suffix in (".geojson", ".json", ".png")]
+    names = [given / f"{slide_name(slide)}{suffix}" for suffix in (".geojson", ".json", ".png")]
     return next((name for name in names if name.exists()), names[0])
 
 

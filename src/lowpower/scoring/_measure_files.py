@@ -1,133 +1,138 @@
-"""Many slides measured by rule: each one's failure becomes its recorded state, the rest go on."""
+"""Many slides measured by rule."""
 
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
 import lowpower
-from lowpower.errors import LowpowerError, OutputError
-from lowpower.files import atomic_path, make_folder, write_text
-from lowpower.scoring._attachments import remove_attachments, write_attachments
-from lowpower.scoring._folders import folders_of, write_table
+from lowpower.cohort import SlideInput, scheme_of, slide_inputs
+from lowpower.errors import one_line
+from lowpower.scoring._batch import Batch, run_batch
 from lowpower.scoring._measure_slide import FieldProgress, measure_slide
-from lowpower.scoring._measured import Measured, MeasuredSlide, state_of
-from lowpower.scoring._page import render_measurements
+from lowpower.scoring._measured import Measured, MeasuredSlide, cell_network, state_of
 from lowpower.scoring._quality import flag_records
+from lowpower.scoring._reader_agreement import agreement_with_readers, of_marker
 from lowpower.scoring._record import QualityRecord
 from lowpower.scoring._request import ScoreOptions, ScoreRequest, asked
-from lowpower.slides import Slide, open_slide
+from lowpower.scoring._results_folder import ResultsFolder
+from lowpower.slides import open_slide
 from lowpower.stain import read_regions
-from lowpower.tissue import Tissue, control_name, find_tissue
-from lowpower.views import read_tissue_mask
+from lowpower.tissue import Tissue, control_name, find_tissue, read_tissue_mask
 
 __all__ = ["measure_files"]
 
+_SCHEMES = {"HER2": "her2_four", "ER": "er_status", "PR": "pr_status"}
+
 
 def measure_files(
-    files: Sequence[str | Path],
+    files: Sequence[str | Path | SlideInput],
     request: ScoreRequest | None = None,
     *,
     out: str | Path = "lowpower-measured",
-    on_result: Callable[[MeasuredSlide], None] | None = None,
+    fresh: bool = False,
+    one_file: bool = False,
+    pattern: str | None = None,
+    on_result: Callable[[MeasuredSlide, int, int], None] | None = None,
     progress: FieldProgress | None = None,
     **options: Unpack[ScoreOptions],
-) -> list[MeasuredSlide]:
+) -> Batch[MeasuredSlide]:
     """Measure slides one after another into `<out>/<slide>/`; see docs/measurement.md for the files.
 
+    Goes on where it stopped and adds up as `score_files` does.
+
     Args:
-        files: Slides or fields of view.
-        request: What is asked of every slide: marker, um/px, regions, ...
-        out: Folder for results; also gets `measurements.csv` and `report.html`.
-        on_result: Called after each slide.
+        files: Slides, folders, patterns and manifests, as `slide_inputs` takes them.
+        request: What is asked of every slide: marker, um/px, regions, ... What a manifest says of a slide
+            goes before it.
+        out: Folder for results; also gets `measurements.csv` and `report.html` over all slides it holds.
+        fresh: Set aside what `out` already holds and start anew.
+        one_file: Embed the pictures in `report.html`.
+        pattern: Which files of folders, for instance `*.svs`.
+        on_result: Called after each slide, with how many are done and how many there are.
         progress: Called with fields done and fields in all of the slide in hand.
         **options: Attributes of `ScoreRequest`, before what `request` says.
 
     Returns:
-        One record a file, in order; refused and failed ones say why.
+        One record a slide, in order; refused and failed ones say why.
 
     Raises:
-        ConfigError: the laboratory is of another marker, or the regions are one file for all slides and no
-            valid GeoJSON.
+        CohortError: a manifest cannot be used.
+        ConfigError: the laboratory is of another marker, the regions are one file for all slides and no
+            valid GeoJSON, no slide matches a pattern, or `out` holds scores.
         OutputError: results cannot be written; nothing more is tried then.
     """
     request = asked(request, None, **options)
     request = request.with_laboratory(request.marker)
     if request.regions is not None and not Path(request.regions).is_dir():
         read_regions(request.regions)  # told before any work
-    out = make_folder(out)
-    with atomic_path(out / "report.html") as probe:
-        probe.write_text("in progress")
-    folders = folders_of(files, out)
-    records = []
-    for file, folder in zip(files, folders, strict=True):
-        record = _measure_one(Path(file), folder, request.for_slide(file), progress)
-        records.append(record)
-        if on_result is not None:
-            on_result(record)
-    write_table(out / "measurements.csv", [record.summary_row() for record in records])
-    write_text(out / "report.html", render_measurements(records, folders, out))
-    return records
+    slides, notes = of_marker(slide_inputs(files, pattern), request.marker, "the marker")
+    folder = ResultsFolder(out, MeasuredSlide)
+    work = _Measuring(request, progress)
+    batch = run_batch(slides, folder, work, fresh=fresh, one_file=one_file, on_result=on_result)
+    agreement = None
+    if request.marker in _SCHEMES:
+        said = [record.measured.score if record.measured else None for record in batch]
+        agreement = agreement_with_readers(scheme_of(_SCHEMES[request.marker]), slides, said)
+    return replace(batch, notes=notes, agreement=agreement)
 
 
-def _measure_one(
-    file: Path, folder: Path, request: ScoreRequest, progress: FieldProgress | None
-) -> MeasuredSlide:
-    started = time.perf_counter()
-    about: dict[str, Any] = {
-        "file": str(file),
-        "marker": request.marker,
-        "software_version": lowpower.__version__,
-        "regions": _text(request.regions),
-        "mask": _text(request.mask),
-    }
-    make_folder(folder)
-    remove_attachments(folder)
-    try:
-        with open_slide(file, mpp=request.mpp) as slide:
-            about |= _measured_slide(slide, folder, request, progress)
-    except OutputError:
-        raise
-    except LowpowerError as error:
-        about |= {"state": error.state, "reason": str(error), "reason_code": error.code}
-    except Exception as error:  # the batch boundary: one slide's surprise must not end the others
-        write_text(folder / "error.txt", traceback.format_exc())
-        sentence = (
-            f"{file}: stopped by an unforeseen {type(error).__name__}; please report {folder / 'error.txt'}."
+@dataclass(frozen=True)
+class _Measuring:
+    """Measuring as the batch does it."""
+
+    request: ScoreRequest
+    progress: FieldProgress | None
+
+    def reusable(self, held: MeasuredSlide, slide: SlideInput) -> bool:
+        told = held.measured
+        return (
+            held.state != "failed"
+            and held.slide_sha256 is not None
+            and held.marker == self.request.marker
+            and held.asked == self.request.for_slide(slide).record()
+            and held.software_version == lowpower.__version__
+            and (told is None or told.mpp is None or told.cell_network == cell_network())
         )
-        about |= {"state": "failed", "reason": sentence, "reason_code": "unforeseen"}
-    record = MeasuredSlide(**about, seconds=round(time.perf_counter() - started, 3))
-    write_text(folder / "measurement.json", record.model_dump_json(indent=2) + "\n")
-    return record
 
+    def make(self, slide: SlideInput) -> MeasuredSlide:
+        started = time.perf_counter()
+        request = self.request.for_slide(slide)
+        with open_slide(slide.path, mpp=request.mpp) as opened:
+            drawn = None if request.mask is None else read_tissue_mask(request.mask, opened.size)
+            tissue = find_tissue(opened, mask=drawn, control=request.control)
+            measured, made = measure_slide(opened, tissue, request, request.marker, self.progress)
+            state, code = state_of(measured)
+            return MeasuredSlide(
+                **self._about(request),
+                file=str(slide.path),
+                state=state,
+                reason=f"{one_line(slide.path)}: {' '.join(measured.notes)}" if measured.notes else None,
+                reason_code=code,
+                measured=measured,
+                qc=_quality(tissue, measured),
+                control=control_name(request.control),
+                mpp=float(opened.mpp),
+                mpp_source=opened.mpp_source,
+                backend=opened.backend,
+                slide_sha256=opened.content_hash(),
+                seconds=round(time.perf_counter() - started, 3),
+                software_version=lowpower.__version__,
+            ).attach(made)
 
-def _text(path: str | Path | None) -> str | None:
-    return None if path is None else str(path)
+    def stopped(self, slide: SlideInput, **about: Any) -> MeasuredSlide:
+        return MeasuredSlide(**self._about(self.request.for_slide(slide)), **about)
 
-
-def _measured_slide(
-    slide: Slide, folder: Path, request: ScoreRequest, progress: FieldProgress | None
-) -> dict[str, Any]:
-    drawn = None if request.mask is None else read_tissue_mask(request.mask, slide.size)
-    tissue = find_tissue(slide, mask=drawn, control=request.control)
-    record, made = measure_slide(slide, tissue, request, request.marker, progress)
-    write_attachments(folder, made)
-    state, code = state_of(record)
-    return {
-        "state": state,
-        "reason": f"{slide.path}: {' '.join(record.notes)}" if record.notes else None,
-        "reason_code": code,
-        "measured": record,
-        "qc": _quality(tissue, record),
-        "control": control_name(request.control),
-        "mpp": float(slide.mpp),
-        "mpp_source": slide.mpp_source,
-        "backend": slide.backend,
-        "slide_sha256": slide.content_hash(),
-    }
+    def _about(self, request: ScoreRequest) -> dict[str, Any]:
+        return {
+            "marker": request.marker,
+            "regions": None if request.regions is None else str(request.regions),
+            "mask": None if request.mask is None else str(request.mask),
+            "asked": request.record(),
+        }
 
 
 def _quality(tissue: Tissue, record: Measured) -> QualityRecord:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from lowpower.scoring._record import NOTICE, QualityRecord, Record
+from lowpower.scoring._slide_record import SlideRecord
 from lowpower.stain import Cells, Measurement, NuclearScore, cell_network_identity
 
 __all__ = [
@@ -114,14 +115,10 @@ class Measured(Record):
     notes: tuple[str, ...] = Field((), description="What could not be measured or should be doubted.")
 
 
-class MeasuredSlide(Record):
+class MeasuredSlide(SlideRecord):
     """One slide's measurement.json. `refused`: no score; what was measured all the same is there."""
 
     schema_version: Literal[1] = 1
-    file: str
-    state: Literal["ok", "refused", "failed"]
-    reason: str | None = Field(None, description="Why refused or failed; else what should be doubted.")
-    reason_code: str | None = None
     marker: str
     measured: Measured | None = None
     regions: str | None = Field(None, description="GeoJSON of the tumour regions, where they were given.")
@@ -131,16 +128,12 @@ class MeasuredSlide(Record):
     mpp: float | None = None
     mpp_source: str | None = None
     backend: str | None = None
-    slide_sha256: str | None = None
     seconds: float = 0.0
-    software_version: str
     notice: str = NOTICE
 
-    def summary_row(self) -> dict[str, object]:
+    def summary_row(self) -> dict[str, Any]:
         """One flat row for a table over many slides."""
-        row: dict[str, object] = {
-            key: getattr(self, key) for key in ("file", "state", "reason_code", "reason", "marker")
-        }
+        row = super().summary_row() | {"marker": self.marker}
         told = self.measured
         for key in ("score", "group", "percent", "h_score", "tumour_cells"):
             row[key] = getattr(told, key) if told is not None else None

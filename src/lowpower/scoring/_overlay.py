@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from lowpower.errors import one_line
 from lowpower.scoring._geojson import annotation
 from lowpower.slides import Slide
 from lowpower.tissue import outlines
@@ -156,7 +157,8 @@ def _compose(
 
 
 def draw_text(draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, size: int, room: int) -> None:
-    """Write one line, smaller if it would not fit, down to 9 px."""
+    """Write one line, smaller if it would not fit, down to 9 px; a line break in a name becomes a space."""
+    text = one_line(text)
     font = ImageFont.load_default(size)
     while size > 9 and draw.textlength(text, font=font) > room:
         size -= 1

@@ -1,20 +1,30 @@
-"""report.html of a batch: one card a slide, pictures beside it."""
+"""report.html of a folder of results: one card a slide, pictures beside it."""
 
 from __future__ import annotations
 
+import base64
+import io
 import os
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote, unquote
 
 import jinja2
+from PIL import Image
 
-from lowpower.models import Bundle
-from lowpower.scoring._measured import MeasuredSlide
+from lowpower.errors import one_line
 from lowpower.scoring._record import NOTICE
 from lowpower.scoring._result import Result
+from lowpower.scoring._slide_record import SlideRecord
 
-__all__ = ["page_environment", "render_measurements", "render_results"]
+__all__ = ["page_environment", "render_page", "short_names"]
+
+_WIDEST: Final = 1600
+_SOURCE: Final = re.compile(r'src="([^"]+\.png)"')
+_LINK: Final = re.compile(r'<a href="[^"#:]+">(.*?)</a>', re.DOTALL)
 
 
 def page_environment(package: str) -> jinja2.Environment:
@@ -28,33 +38,58 @@ def page_environment(package: str) -> jinja2.Environment:
     )
 
 
-def render_results(results: Sequence[Result], folders: Sequence[Path], out: Path, bundle: Bundle) -> str:
-    """HTML of a batch; pictures are linked relative to `out`: ten thousand slides stay a small page."""
-    template = page_environment("lowpower.scoring").get_template("results.html")
-    return template.render(
-        cards=_cards(results, folders, out), counts=_counts(results), bundle=bundle, notice=NOTICE
+def render_page(found: Sequence[tuple[Path, SlideRecord]], out: Path, *, one_file: bool = False) -> str:
+    """HTML of a folder of results.
+
+    Args:
+        found: Folders and records, all of one kind, at least one.
+        out: The folder. Pictures are linked relative to it: ten thousand slides stay a small page.
+        one_file: Embed the pictures as JPEG instead, and link no file, so that the page can be mailed.
+    """
+    records = [record for _, record in found]
+    names = short_names([record.file for record in records])
+    template = "results.html" if isinstance(records[0], Result) else "measurements.html"
+    page = (
+        page_environment("lowpower.scoring")
+        .get_template(template)
+        .render(
+            cards=[
+                _card(folder, record, out, name) for (folder, record), name in zip(found, names, strict=True)
+            ],
+            counts={state: sum(r.state == state for r in records) for state in ("ok", "refused", "failed")},
+            models=list({r.model: None for r in records if isinstance(r, Result) and r.model is not None}),
+            classes=list({c: None for r in records if isinstance(r, Result) for c in r.probabilities or ()}),
+            notice=NOTICE,
+        )
     )
+    return _embed(page, out) if one_file else page
 
 
-def render_measurements(records: Sequence[MeasuredSlide], folders: Sequence[Path], out: Path) -> str:
-    """HTML of a measured batch, pictures linked relative to `out`."""
-    template = page_environment("lowpower.scoring").get_template("measurements.html")
-    return template.render(cards=_cards(records, folders, out), counts=_counts(records))
+def short_names(files: Sequence[str]) -> list[str]:
+    """Slides as a person reads them: the file's name, or its whole path where others have that name too."""
+    names = Counter(Path(file).name for file in files)
+    return [one_line(Path(file).name if names[Path(file).name] == 1 else file) for file in files]
 
 
-def _cards(
-    results: Sequence[Result | MeasuredSlide], folders: Sequence[Path], out: Path
-) -> list[dict[str, Any]]:
-    return [
-        {
-            "result": result,
-            "folder": Path(os.path.relpath(folder, out)).as_posix(),
-            "name": Path(result.file).name,
-            "has_cells": (folder / "cells.png").exists(),
-        }
-        for result, folder in zip(results, folders, strict=True)
-    ]
+def _card(folder: Path, record: SlideRecord, out: Path, name: str) -> dict[str, Any]:
+    return {
+        "result": record,
+        "folder": quote(Path(os.path.relpath(folder, out)).as_posix()),
+        "name": name,
+        "has": {name: (folder / name).exists() for name in ("overlay.png", "cells.png", "quality.png")},
+        "has_cells": (folder / "cells.png").exists(),
+    }
 
 
-def _counts(results: Sequence[Result | MeasuredSlide]) -> dict[str, int]:
-    return {state: sum(r.state == state for r in results) for state in ("ok", "refused", "failed")}
+def _embed(page: str, out: Path) -> str:
+    """The page with its pictures inside and without links to files."""
+
+    def inside(source: re.Match[str]) -> str:
+        with Image.open(out / unquote(source.group(1))) as stored:
+            picture = stored.convert("RGB")
+        picture.thumbnail((_WIDEST, 4 * _WIDEST), Image.Resampling.LANCZOS)
+        data = io.BytesIO()
+        picture.save(data, "JPEG", quality=85)
+        return f'src="data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"'
+
+    return _SOURCE.sub(inside, _LINK.sub(r"\1", page))

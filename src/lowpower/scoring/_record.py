@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["NOTICE", "ModelIdentity", "QualityFlag", "QualityRecord", "Record"]
+__all__ = ["NOTICE", "Asked", "ModelIdentity", "QualityFlag", "QualityRecord", "Record"]
 
 NOTICE = "Research use only: not a medical device."
 
@@ -48,3 +48,16 @@ class QualityRecord(Record):
     white_point_source: str
     stain: str = Field(description="What the slide is stained with, and the numbers that say so.")
     flags: tuple[QualityFlag, ...] = ()
+
+
+class Asked(Record):
+    """The options that a record was made with; a file by its name and SHA-256."""
+
+    mpp: float | None = Field(None, description="um/px that was given, over what the file says.")
+    control: str = "auto"
+    regions: str | None = None
+    mask: str | None = None
+    laboratory: str | None = Field(None, description="Whose cut-offs counted; none: the usual.")
+    force: bool = False
+    measure: bool = True
+    pictures: bool = True

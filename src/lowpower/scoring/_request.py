@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias, TypedDict, Unpack
 
+from lowpower.cohort import SlideInput
 from lowpower.engine import default_workers
 from lowpower.errors import ConfigError
 from lowpower.models import Bundle, load_bundle
 from lowpower.scoring._folders import control_for, file_for
+from lowpower.scoring._record import Asked
 from lowpower.stain import (
     DEFAULT_CUTOFFS,
     Cutoffs,
@@ -18,7 +20,7 @@ from lowpower.stain import (
     cell_network_identity,
     read_laboratory,
 )
-from lowpower.tissue import Control, is_control_word
+from lowpower.tissue import Control, control_name, is_control_word
 
 __all__ = ["ScoreOptions", "ScoreRequest", "asked"]
 
@@ -72,15 +74,34 @@ class ScoreRequest:
         """
         return self.model if isinstance(self.model, Bundle) else load_bundle(self.model)
 
-    def for_slide(self, slide: str | Path) -> ScoreRequest:
-        """The same for one slide: in place of a folder, the file in it that has the slide's name."""
-        slide = Path(slide)
-        control = self.control
+    def for_slide(self, slide: str | Path | SlideInput) -> ScoreRequest:
+        """The same for one slide: what a manifest says of it, and in place of a folder its own file there."""
+        told = slide if isinstance(slide, SlideInput) else SlideInput(Path(slide))
+        control = self.control if told.control is None else told.control
         if isinstance(control, str | Path) and not is_control_word(str(control)):
-            control = control_for(control, slide)
-        regions = None if self.regions is None else file_for(Path(self.regions), slide)
-        mask = None if self.mask is None else file_for(Path(self.mask), slide)
-        return replace(self, control=control, regions=regions, mask=mask)
+            control = control_for(control, told.path)
+        regions = None if self.regions is None else file_for(Path(self.regions), told.path)
+        mask = told.mask if told.mask is not None else self.mask
+        return replace(
+            self,
+            mpp=self.mpp if told.mpp is None else told.mpp,
+            control=control,
+            regions=regions,
+            mask=None if mask is None else file_for(Path(mask), told.path),
+        )
+
+    def record(self) -> Asked:
+        """The options as a record keeps them, files by name and SHA-256."""
+        return Asked(
+            mpp=self.mpp,
+            control=control_name(self.control),
+            regions=None if self.regions is None else control_name(self.regions),
+            mask=None if self.mask is None else control_name(self.mask),
+            laboratory=self.laboratory_name,
+            force=self.force,
+            measure=self.measure,
+            pictures=self.pictures,
+        )
 
     def with_laboratory(self, marker: str) -> ScoreRequest:
         """The same with the laboratory's file read, and held against the marker, before any work.

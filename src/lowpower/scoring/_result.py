@@ -7,28 +7,24 @@ from typing import Any, Final, Literal
 
 import polars as pl
 from PIL import Image
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from lowpower.scoring._agreement import Agreement
 from lowpower.scoring._answer import Answer
-from lowpower.scoring._attachments import Attachments
 from lowpower.scoring._both_ways import ControlDoubt
 from lowpower.scoring._measured import Measured
-from lowpower.scoring._record import NOTICE, ModelIdentity, QualityRecord, Record
+from lowpower.scoring._record import NOTICE, ModelIdentity, QualityRecord
+from lowpower.scoring._slide_record import SlideRecord
 
 __all__ = ["REFER", "Result"]
 
 REFER: Final = "refer"
 
 
-class Result(Record):
+class Result(SlideRecord):
     """One slide's result. `print(result)` gives the sentence, `result.overlay()` the picture."""
 
     schema_version: Literal[1, 2] = 2
-    file: str
-    state: Literal["ok", "refused", "failed"]
-    reason: str | None = Field(None, description="Why refused, failed or referred; else warnings, if any.")
-    reason_code: str | None = None
     marker: str | None = None
     scheme: str | None = None
     decision: str | None = Field(None, description="A class of the scheme, or 'refer': a human must decide.")
@@ -53,15 +49,11 @@ class Result(Record):
     mpp_source: str | None = None
     view_mpp: float | None = Field(None, description="um/px at which the network saw the slide.")
     backend: str | None = None
-    slide_sha256: str | None = None
     seconds: float = 0.0
     timings: dict[str, float] = Field(default_factory=dict, description="Seconds per step.")
     forced: bool = False
     control: str = Field("auto", description="Said of control tissue: auto, none, an end, a box or a file.")
-    software_version: str
     notice: str = NOTICE
-
-    _made: Attachments = PrivateAttr(default_factory=Attachments)
 
     @property
     def was_measured(self) -> bool:
@@ -124,16 +116,6 @@ class Result(Record):
             raise ValueError(f"{self.file}: there are no cells; score the slide with measure=True.")
         return table
 
-    def attached(self) -> Attachments:
-        """Everything that goes with the result."""
-        return self._made
-
-    def attach(self, made: Attachments) -> Result:
-        """The same result carrying its pictures and cells."""
-        copy = self.model_copy()
-        copy._made = made
-        return copy
-
     def __str__(self) -> str:
         name = Path(self.file).name
         if self.state != "ok":
@@ -154,10 +136,8 @@ class Result(Record):
 
     def summary_row(self) -> dict[str, Any]:
         """One flat row for a table over many slides."""
-        row = {
-            key: getattr(self, key)
-            for key in ("file", "state", "reason_code", "reason", "marker", "scheme", "decision")
-        }
+        row = super().summary_row()
+        row |= {key: getattr(self, key) for key in ("marker", "scheme", "decision")}
         answer = self.answer
         row["likeliest"] = answer.likeliest if answer else None
         row["probability"] = answer.probability if answer else None

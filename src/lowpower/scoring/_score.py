@@ -222,6 +222,7 @@ def _result(
         slide_sha256=seen.slide_sha256,
         seconds=clock.total,
         timings=clock.steps,
+        asked=request.record(),
         forced=request.force,
         control=control_name(request.control),
         software_version=lowpower.__version__,

@@ -16,8 +16,9 @@ from lowpower.slides._name import PICTURE_ENDINGS, SLIDE_ENDINGS, slide_name
 __all__ = ["BOOKS", "find_slides"]
 
 BOOKS: Final = ".lowpower"
-"""Folder with which this software marks its results; it holds a lock for each slide's folder."""
+"""Folder with which this software marks a folder of results."""
 _RECORDS: Final = ("result.json", "measurement.json")
+_HALF_DONE: Final = {"overlay.png", "cells.png", "quality.png", "error.txt"}
 _WITH_DATA_FOLDER: Final = (".mrxs", ".vsi")
 
 
@@ -49,12 +50,11 @@ def _below(folder: Path) -> Iterator[Path]:
 
     for place, folders, names in os.walk(folder):
         here = Path(place)
-        if any(record in names for record in _RECORDS):
+        if _holds_results(here, names):
             folders.clear()
             continue
-        # Folders that are no place for slides: data of MRXS and VSI, results, what is hidden or set aside.
+        # Folders that are no place for slides: data of MRXS and VSI, what is hidden or set aside.
         apart = {slide_name(name) for name in names if name.lower().endswith(_WITH_DATA_FOLDER)}
-        apart |= {lock.stem for lock in (here / BOOKS).glob("*.lock")}
         folders[:] = [
             name for name in folders if name not in apart and not name.startswith((".", "set-aside-"))
         ]
@@ -64,6 +64,15 @@ def _below(folder: Path) -> Iterator[Path]:
         yield from [here] if len(firsts) == 1 and 2 * len(dicom) >= len(shown) else firsts
         slides = {slide_name(name) for name in shown if name.lower().endswith(SLIDE_ENDINGS)}
         yield from (here / name for name in shown if here / name not in dicom and _by_name(name, slides))
+
+
+def _holds_results(folder: Path, names: list[str]) -> bool:
+    """Whether this software's results of a slide lie here, whole or as a killed run left them."""
+    for record in set(_RECORDS) & set(names):
+        with (folder / record).open("rb") as stream:
+            if b'"schema_version"' in stream.read(100):
+                return True
+    return (folder.parent / BOOKS).is_dir() and not _HALF_DONE.isdisjoint(names)
 
 
 def _first_of_each_series(files: list[Path]) -> list[Path]:

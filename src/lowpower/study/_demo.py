@@ -81,7 +81,7 @@ def run_demo(
     bundle = load_bundle(run.bundle)
     chosen = _one_slide_per_class(outcome.predictions, read_cohort(manifest).table)
     with _timed(timings, "scoring example slides"):
-        results = score_files([path for path, _ in chosen], model=bundle, out=out / "scored", fresh=True)
+        results = score_files([path for path, _ in chosen], model=bundle, out=out / "scored")
     classes = scheme_of("her2_four").classes
     examples = [
         Example(result, classes[label])

@@ -1,0 +1,47 @@
+"""The base of what is recorded of one slide, whichever verb made it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, PrivateAttr
+
+from lowpower.scoring._attachments import Attachments
+from lowpower.scoring._record import Asked, Record
+
+__all__ = ["SlideRecord"]
+
+
+class SlideRecord(Record):
+    """A record with what goes beside it: pictures and cells, in memory or in its folder."""
+
+    schema_version: int = 1
+    file: str
+    state: Literal["ok", "refused", "failed"]
+    reason: str | None = Field(None, description="Why refused, failed or referred; else warnings, if any.")
+    reason_code: str | None = None
+    slide_sha256: str | None = None
+    asked: Asked | None = Field(None, description="The options it was made with; none in older records.")
+    software_version: str
+
+    _made: Attachments = PrivateAttr(default_factory=Attachments)
+    _reused: bool = PrivateAttr(False)
+
+    @property
+    def reused(self) -> bool:
+        """Whether a batch found it there instead of making it."""
+        return self._reused
+
+    def attached(self) -> Attachments:
+        """Everything that goes with the record."""
+        return self._made
+
+    def attach(self, made: Attachments, *, reused: bool = False) -> Self:
+        """The same record carrying its pictures and cells."""
+        copy = self.model_copy()
+        copy._made, copy._reused = made, reused
+        return copy
+
+    def summary_row(self) -> dict[str, Any]:
+        """One flat row for a table over many slides."""
+        return {key: getattr(self, key) for key in ("file", "state", "reason_code", "reason")}
