@@ -93,7 +93,7 @@ def _at_working_resolution(slide: SlideSpec, field: Field) -> TrainingField:
         np.asarray(slide.scanner.white, np.float32),
         np.array([slide.laboratory.hematoxylin, slide.laboratory.dab]),
         field.xy,
-        field.kind == "tumour",
+        field.tumour_like,
         (255 * nuclei).astype(np.uint8),
         cv2.resize(field.membrane, half, interpolation=cv2.INTER_AREA).astype(np.float16),
     )

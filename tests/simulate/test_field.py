@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from lowpower.simulate import draw_laboratory, draw_scanner, draw_slide, plan_slide, render_field
+from lowpower.simulate._appearance import Traits
 from lowpower.simulate._score import Score
+
+from .conftest import small_spec
 
 SIDE = 512
 
@@ -39,3 +42,11 @@ def test_glass_is_a_field_too() -> None:
     assert field.nuclei.max() == 0
     assert field.membrane.max() == 0
     assert len(field.xy) == 0
+
+
+def test_carcinoma_in_situ_looks_like_tumour_and_crushed_cells_do_not() -> None:
+    spec = small_spec(seed=4, patterns=("ducts",), tumour=0.6, traits=Traits(in_situ=0.9, crush=55.0))
+    plan = plan_slide(spec)
+    field = render_field(spec, plan, 0, 0, *plan.size)
+    assert set(field.kind[field.tumour_like]) == {"tumour", "in-situ"}
+    assert "crushed" in field.kind

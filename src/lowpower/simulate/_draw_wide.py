@@ -128,7 +128,7 @@ def wide_scanner(rng: np.random.Generator, usual: Scanner) -> Scanner:
     }
     soft = {
         "gamma": _between(rng, 0.7, 1.15),
-        "psf_um": _log_between(rng, 0.3, 1.3),
+        "psf_um": _log_between(rng, 0.3, 1.2),
         "flare": _between(rng, 0.0, 0.25),
         "halo": _between(rng, 0.0, 0.5),
         "halo_um": _between(rng, 1.0, 4.0),
@@ -159,9 +159,7 @@ def _wide_traits(rng: np.random.Generator, usual: SlideSpec) -> Traits:
         "gaps": _between(rng, 0.1, 0.9),
         "basolateral": _between(rng, 0.3, 1.0),
     }
-    # Strong but incomplete membranes on every third of these slides, stained stroma on every fourth.
     rare = {
-        "strong_partial": _between(rng, 0.1, 0.9),
         "stroma_stain": _log_between(rng, 0.02, 0.3),
         "necrosis_stain": _log_between(rng, 0.05, 0.6),
         "normal_stain": _between(rng, 0.1, 0.9),
@@ -169,6 +167,8 @@ def _wide_traits(rng: np.random.Generator, usual: SlideSpec) -> Traits:
         "crush": _between(rng, 10.0, 55.0),
     }
     chosen = _some(rng, common, 0.5) | _some(rng, rare, 0.25)
+    if rng.random() < 0.15:
+        chosen["strong_partial"] = _between(rng, 0.1, 0.8)
     strong = rng.uniform(0.5, 1.0) if positive or rng.random() < 0.3 else rng.uniform(0.0, 0.2)
     if "in_situ" in chosen:
         chosen["in_situ_stain"] = round(float(strong), 4)

@@ -44,6 +44,11 @@ class Field:
     intensity: Floats
     nuclear: Floats
 
+    @property
+    def tumour_like(self) -> NDArray[np.bool_]:
+        """(N,) whether a cell looks like tumour, whether it counts or not: carcinoma in situ does."""
+        return np.isin(self.kind, ("tumour", "in-situ"))
+
 
 def field_around(spec: SlideSpec, plan: Plan, piece: int, cell: int, side_um: float, unit: int) -> Field:
     """The square field with a cell in its middle, as far as the slide reaches.

@@ -113,6 +113,6 @@ def stain_membranes(
         own = rng.spawn(1)[0]
         strong = (grade == 1) & (own.random(count) < spec.traits.strong_partial)
         intensity[strong] = own.uniform(0.4, 1.0, int(strong.sum()))
-        completeness[strong] = own.uniform(0.3, 0.76, int(strong.sum()))
+        completeness[strong] = own.uniform(0.2, 0.62, int(strong.sum()))
     cells.intensity[tumour] = intensity
     cells.completeness[tumour] = completeness
