@@ -135,8 +135,13 @@ def _look(item: tuple[str, float | None, bool]) -> _Looked:
         with open_slide(path, mpp=mpp) as slide:
             image = slide.overview(slide.mpp * max(1.0, max(slide.size) / _OVERVIEW_SIDE))
             control = _control_of(slide) if find_control else None
+            damaged = slide.damage()
     except SlideError as error:
         return _Looked((error.code, _without_path(error)), None)
+    if damaged:
+        first = f"{damaged[0].name} is damaged ({damaged[0].reason}) and read as glass"
+        more = f", as are {len(damaged) - 1} others" if len(damaged) > 1 else ""
+        return _Looked(("damaged", f"{first}{more}; copy or export it again."), likeness(image), control)
     return _Looked(None, likeness(image), control)
 
 

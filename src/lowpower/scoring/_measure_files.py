@@ -21,7 +21,7 @@ from lowpower.scoring._request import ScoreOptions, ScoreRequest, asked
 from lowpower.scoring._results_folder import ResultsFolder
 from lowpower.slides import open_slide
 from lowpower.stain import read_regions
-from lowpower.tissue import Tissue, control_name, find_tissue, read_tissue_mask
+from lowpower.tissue import QCFlag, Tissue, control_name, damage_flags, find_tissue, read_tissue_mask
 
 __all__ = ["measure_files"]
 
@@ -135,7 +135,7 @@ class _Measuring:
         }
 
 
-def _quality(tissue: Tissue, record: Measured) -> QualityRecord:
+def _quality(tissue: Tissue, record: Measured, damaged: tuple[QCFlag, ...]) -> QualityRecord:
     red, green, blue = (round(float(value), 1) for value in tissue.white_point)
     vectors = "not measured" if record.stains is None else f"vectors: {record.stains.source}"
     return QualityRecord(
@@ -144,5 +144,5 @@ def _quality(tissue: Tissue, record: Measured) -> QualityRecord:
         white_point=(red, green, blue),
         white_point_source=tissue.white_point_source,
         stain=f"haematoxylin and DAB ({vectors})",
-        flags=flag_records(tissue.qc.flags),
+        flags=flag_records((*tissue.qc.flags, *damaged)),
     )

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from lowpower.errors import PoorQualityError, UnexpectedStainError
+from lowpower.errors import DamagedSlideError, PoorQualityError, UnexpectedStainError
 from lowpower.scoring._measured import MeasuredSlide
 from lowpower.scoring._record import QualityFlag
 from lowpower.scoring._result import Result
@@ -59,6 +59,7 @@ def refuse_on(slide: Slide, flags: Iterable[QCFlag], marker: str, *, force: bool
 
     Raises:
         UnexpectedStainError: it does not look like the marker's stain, and `force` is not set.
+        DamagedSlideError: too much of it is damaged, and `force` is not set.
         PoorQualityError: for any other flag that refuses, and `force` is not set.
     """
     for flag in flags:
@@ -70,6 +71,8 @@ def refuse_on(slide: Slide, flags: Iterable[QCFlag], marker: str, *, force: bool
                 f"does not look like {marker} immunohistochemistry: {flag.message.rstrip('.')}; "
                 "check the file, or go on with --force.",
             )
+        if flag.code == "damaged":
+            raise DamagedSlideError(slide.path, f"{flag.message.rstrip('.')}; copy or export it again.")
         raise PoorQualityError(slide.path, f"{flag.message.rstrip('.')}; scan again, or go on with --force.")
 
 

@@ -28,7 +28,15 @@ from lowpower.scoring._request import Model, ScoreOptions, ScoreRequest, asked
 from lowpower.scoring._result import REFER, Result
 from lowpower.slides import Slide, open_slide
 from lowpower.stain import Marker, StainLook, clipping, looks_like, stain_quality
-from lowpower.tissue import QCFlag, Tissue, control_name, find_tissue, quality_features, read_tissue_mask
+from lowpower.tissue import (
+    QCFlag,
+    Tissue,
+    control_name,
+    damage_flags,
+    find_tissue,
+    quality_features,
+    read_tissue_mask,
+)
 from lowpower.views import View, make_view
 
 __all__ = ["model_identity", "score"]
@@ -121,6 +129,9 @@ def _score_open(
     _check_mpp(slide, bundle)
     seen = _see(slide, bundle, clock, request)
     said = _say(slide, bundle, seen, request, progress)
+    damaged = damage_flags(slide, seen.tissue)  # now that every tile that counts was read
+    refuse_on(slide, damaged, bundle.scheme.marker, force=request.force)
+    seen = replace(seen, flags=(*seen.flags, *damaged))
     if said.measured is not None:
         clock.lap("measurement")
     made = said.made
@@ -138,7 +149,7 @@ def _see(slide: Slide, bundle: Bundle, clock: _Clock, request: ScoreRequest) -> 
     with ThreadPoolExecutor(1) as pool:
         digest = pool.submit(slide.content_hash)
         tissue = find_tissue(slide, mask=drawn, control=request.control)
-        refuse_on(slide, tissue.qc.flags, marker, force=force)
+        refuse_on(slide, (*tissue.qc.flags, *damage_flags(slide, tissue)), marker, force=force)
         clock.lap("tissue")
         view = make_view(slide, tissue, bundle.recipe)
         clock.lap("view")

@@ -29,7 +29,7 @@ from lowpower.stain._place import place_quality
 from lowpower.stain._quality import STAIN_CODES, stain_quality, vector_quality
 from lowpower.stain._rules import Her2Score, Her2Shares, her2_open_questions
 from lowpower.stain._vectors import StainVectors
-from lowpower.tissue import CHECKS, QCFlag, Tissue, find_tissue, measurable
+from lowpower.tissue import CHECKS, QCFlag, Tissue, damage_flags, find_tissue, measurable
 from lowpower.units import Mpp
 
 __all__ = ["DabAreas", "Heterogeneity", "Measurement", "measure"]
@@ -163,7 +163,7 @@ def measure(
     flags = (*tissue.qc.flags, *stain_quality(image, mask, tissue.white_point))
     if not any(flag.effect == "refuse" for flag in flags):
         flags = (*flags, *clipping(slide, tissue))
-    wrong = _refusal(flags, mask)
+    wrong = _refusal((*flags, *damage_flags(slide, tissue)), mask)
     if wrong is not None:
         return _nothing(marker, wrong)
     scale = scale_of(slide, tissue)
@@ -175,6 +175,11 @@ def measure(
         note = f"{slide.mpp:.2f} um/px is too coarse: {limit}; only areas were measured."
         return _nothing(marker, note, scale.vectors, areas)
     found, mpp = cells_of(slide, tissue, scale, marker, workers=workers, progress=progress)
+    damaged = damage_flags(slide, tissue)
+    wrong = _refusal(damaged, mask)
+    if wrong is not None:
+        return _nothing(marker, wrong)
+    notes += tuple(flag.message for flag in damaged)
     in_region = None
     if polygons is not None:
         in_region = inside_regions(polygons, *(found.xy / slide.mpp).T)

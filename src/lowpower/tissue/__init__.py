@@ -2,6 +2,7 @@
 
 from lowpower.tissue._checks import CHECKS, Check
 from lowpower.tissue._control_given import control_name, is_control_word
+from lowpower.tissue._damaged import damage_flags, refuse_damaged
 from lowpower.tissue._find import find_tissue
 from lowpower.tissue._habit import ControlHabit, control_habit
 from lowpower.tissue._layers import (
@@ -48,6 +49,7 @@ __all__ = [
     "WhitePointSource",
     "control_habit",
     "control_name",
+    "damage_flags",
     "fill_polygons",
     "find_tissue",
     "is_control_word",
@@ -56,6 +58,7 @@ __all__ = [
     "quality_features",
     "quality_map",
     "read_tissue_mask",
+    "refuse_damaged",
     "tissue_mask",
     "working_mpp",
     "write_quality_geojson",

@@ -60,6 +60,7 @@ _ALL = (
     Check("control", "on-slide control tissue left out", "found = 1", note=1),
     Check("control_doubtful", "tissue that may be control tissue, left in", "found = 1", warn=1),
     Check("control_empty", "control tissue given where there is no tissue", "yes = 1", warn=1),
+    Check("damaged", "tiles whose decoder warned, read as glass", "share of the tissue", warn=0, refuse=0.05),
     Check("greyscale", "colour (1st to 99th percentile of tissue)", "grey values", refuse=3, below=True,
           judged="stain"),
     Check("dark_field", "median brightness of tissue (fluorescence?)", "grey values", refuse=32, below=True,

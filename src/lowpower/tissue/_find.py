@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.errors import NoTissueError
+from lowpower.errors import DamagedSlideError, NoTissueError
 from lowpower.tissue._choose import choose_control, on_grid
 from lowpower.tissue._layers import label_layers
 from lowpower.tissue._mask import look_at, working_mpp
@@ -34,7 +34,7 @@ def find_tissue(slide: Slide, *, mask: NDArray[np.bool_] | None = None, control:
 
     Raises:
         NoTissueError: where nothing but glass is found, `mask` marks nothing, or `control` takes everything.
-        DamagedSlideError: if the file that `control` names cannot be used.
+        DamagedSlideError: if damage took all tissue, or the file that `control` names cannot be used.
         ValueError: if `mask` or a mask given as `control` is not two-dimensional bool.
     """
     image = slide.overview(working_mpp(*slide.size, slide.mpp))
@@ -48,6 +48,10 @@ def find_tissue(slide: Slide, *, mask: NDArray[np.bool_] | None = None, control:
         extra = (QCFlag("own_mask", "tissue is where the given mask says; it was not searched for.", "note"),)
         control = "none" if isinstance(control, str) and control == "auto" else control
     if not tissue.any():
+        damaged = slide.damage()
+        if damaged:
+            lost = f"no tissue is left where {damaged[0].name} and others are damaged ({damaged[0].reason})"
+            raise DamagedSlideError(slide.path, f"{lost}; copy or export it again.")
         raise NoTissueError(slide.path, _nothing(found, drawn=mask is not None))
     choice = choose_control(tissue, look.off, found.mpp, control, slide.size)
     sample = tissue & ~choice.mask

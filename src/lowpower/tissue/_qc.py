@@ -13,7 +13,7 @@ from lowpower.tissue._pieces import around, pieces_of
 from lowpower.tissue._types import Piece, QCFlag
 from lowpower.units import Box
 
-__all__ = ["control_flags", "flags_of"]
+__all__ = ["box_around", "control_flags", "flags_of"]
 
 
 def flags_of(look: Look, sample: Flags, size: tuple[int, int]) -> tuple[QCFlag, ...]:
@@ -54,7 +54,7 @@ def flags_of(look: Look, sample: Flags, size: tuple[int, int]) -> tuple[QCFlag, 
             flags.append(QCFlag(code, message, effect))
         else:
             covered = float(np.count_nonzero(where)) * mpp**2 / 1e6
-            flags.append(QCFlag(code, message, effect, covered, _box(where, size)))
+            flags.append(QCFlag(code, message, effect, covered, box_around(where, size)))
     return tuple(flags)
 
 
@@ -83,7 +83,7 @@ def _share(where: Flags, of: Flags) -> float:
     return float(np.count_nonzero(where)) / max(1, int(np.count_nonzero(of)))
 
 
-def _box(where: Flags, size: tuple[int, int]) -> Box | None:
+def box_around(where: Flags, size: tuple[int, int]) -> Box | None:
     """The box around what is marked, base pixels."""
     x, y, width, height = cv2.boundingRect(where.view(np.uint8))
     if width == 0 or height == 0:

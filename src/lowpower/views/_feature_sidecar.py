@@ -46,6 +46,8 @@ class FeatureSidecar(BaseModel):
     planned: int
     candidates: int
     reasons: dict[str, int]
+    damaged: tuple[str, ...] = ()
+    """Tiles whose decoder warned; they were read as glass."""
     h5_sha256: str
 
     def request(self) -> dict[str, object]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from lowpower.errors import NoTissueError
 from lowpower.files import atomic_path, output_errors, sha256_of, write_json
+from lowpower.tissue import refuse_damaged
 from lowpower.views._feature_sidecar import FEATURES_MAKER, FeatureSidecar, features_path, find_features
 from lowpower.views._patch_qc import PATCH_REASONS, PatchQC, inspect_patches, reason_counts
 from lowpower.views._patch_stream import read_patches
@@ -99,6 +100,7 @@ def make_features(
     Raises:
         MppOutOfRangeError: if the slide stores nothing that fine.
         NoTissueError: if no patch holds enough tissue, or none passes the inspection.
+        DamagedSlideError: if a tile cannot be decoded, or too many only with a warning.
         ValueError: if the encoder gives another number of rows, or values that float16 cannot hold.
         OutputError: if it cannot be written.
     """
@@ -110,6 +112,7 @@ def make_features(
     grid = plan_patches(slide, tissue, recipe)
     with atomic_path(path) as temporary:
         written, times = _write(slide, grid, encode, temporary, made_of["white_point"], qc, batch, progress)
+        refuse_damaged(slide, tissue)
         with output_errors(path):
             _describe(temporary, grid, recipe, encoder, slide)
     sidecar = FeatureSidecar(
@@ -123,6 +126,7 @@ def make_features(
         planned=len(grid),
         candidates=grid.candidates,
         reasons={str(reason): count for reason, count in reason_counts(written.reasons).items()},
+        damaged=tuple(tile.name for tile in slide.damage()),
         h5_sha256=sha256_of(path),
     )
     write_json(path.with_suffix(".json"), sidecar.model_dump(mode="json"))

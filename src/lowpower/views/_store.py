@@ -20,7 +20,7 @@ from lowpower import __version__
 from lowpower.errors import DamagedSlideError, OutputError
 from lowpower.files import make_folder, sha256_of, write_bytes, write_json
 from lowpower.slides import Slide, open_slide
-from lowpower.tissue import Tissue, control_name, find_tissue
+from lowpower.tissue import Tissue, control_name, find_tissue, refuse_damaged
 from lowpower.units import Box, Mpp
 from lowpower.views._make import make_view
 from lowpower.views._recipe import LowResRecipe, View
@@ -139,6 +139,7 @@ def keep_open_view(
         drawn = None if mask_path is None else _read_mask(mask_path)
         tissue = find_tissue(slide, mask=drawn, control=control)
     view = make_view(slide, tissue, recipe)
+    damaged = refuse_damaged(slide, tissue)
     data = _encode(view)
     sidecar = ViewSidecar(
         recipe=recipe,
@@ -156,7 +157,7 @@ def keep_open_view(
         white_point=tuple(float(value) for value in view.white_point),
         white_point_source=tissue.white_point_source,
         tissue_mm2=tissue.area_mm2,
-        qc_flags=tuple(flag.code for flag in tissue.qc.flags),
+        qc_flags=tuple(flag.code for flag in (*tissue.qc.flags, *damaged)),
         png_sha256=hashlib.sha256(data).hexdigest(),
     )
     make_folder(cache_folder)
