@@ -54,7 +54,7 @@ def test_one_tile_warns_with_its_name_area_and_place(
     result = score(path, bundle, measure=False, pictures=False)
     flag = next(flag for flag in result.qc.flags if flag.code == "damaged")
     assert flag.effect == "warn"
-    assert flag.message.startswith("damaged in the file and read as glass: tile 140 of its 1200 x 900 image (")
+    assert flag.message.startswith("damaged in the file and read as glass: tile 140 of its 1200 x 900 image")
     assert "Corrupt JPEG data" in flag.message
     assert flag.area_mm2 == pytest.approx((TILE * 0.0005) ** 2, rel=0.4)  # to whole pixels of the mask
     x, y, width, height = flag.box
@@ -96,7 +96,7 @@ def test_a_batch_goes_on(slide_with: Callable[..., Path], bundle: Bundle, tmp_pa
     data[at + 2 : at + 4] = b"\0\0"
     broken.write_bytes(data)
     request = ScoreRequest(model=bundle, measure=False, pictures=False)
-    results = score_files([broken, damaged, sound], request, out=tmp_path / "scored")
+    results = score_files([broken, damaged, sound], request=request, out=tmp_path / "scored")
     assert [result.state for result in results] == ["failed", "ok", "ok"]
     assert "tile 140 of its 1200 x 900 image cannot be decoded" in str(results[0].reason)
     records = measure_files([broken, damaged, sound], out=tmp_path / "measured")

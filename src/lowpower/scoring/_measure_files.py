@@ -113,7 +113,7 @@ class _Measuring:
                 reason=f"{one_line(slide.path)}: {' '.join(measured.notes)}" if measured.notes else None,
                 reason_code=code,
                 measured=measured,
-                qc=_quality(tissue, measured),
+                qc=_quality(tissue, measured, damage_flags(opened, tissue)),
                 control=control_name(request.control),
                 mpp=float(opened.mpp),
                 mpp_source=opened.mpp_source,
