@@ -48,7 +48,7 @@ def find_tissue(slide: Slide, *, mask: NDArray[np.bool_] | None = None, control:
         extra = (QCFlag("own_mask", "tissue is where the given mask says; it was not searched for.", "note"),)
         control = "none" if isinstance(control, str) and control == "auto" else control
     if not tissue.any():
-        damaged = slide.damage()
+        damaged = slide.damage() if mask is None else ()
         if damaged:
             lost = f"no tissue is left where {damaged[0].name} and others are damaged ({damaged[0].reason})"
             raise DamagedSlideError(slide.path, f"{lost}; copy or export it again.")
