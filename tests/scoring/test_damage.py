@@ -86,6 +86,12 @@ def test_the_share_is_of_tissue_and_damage_together(slide_with: Callable[..., Pa
         assert said < CHECKS["damaged"].refuse
 
 
+def test_damage_that_takes_all_tissue_is_no_glass(slide_with: Callable[..., Path]) -> None:
+    every = [(row, column) for row in range(15) for column in range(ACROSS)]
+    with open_slide(slide_with(every)) as slide, pytest.raises(DamagedSlideError, match="no tissue is left"):
+        find_tissue(slide)
+
+
 def test_a_batch_goes_on(slide_with: Callable[..., Path], bundle: Bundle, tmp_path: Path) -> None:
     sound, damaged = slide_with([], "sound.tif"), slide_with([(7, 7)], "damaged.tif")
     broken = slide_with([], "broken.tif")

@@ -25,6 +25,9 @@ class MadeSlide:
         assert mpp == pytest.approx(self.mpp)
         return self.image
 
+    def damage(self) -> tuple[()]:
+        return ()
+
 
 def made(boxes: list[tuple[int, int, int, int]], mpp: float = 4.0) -> MadeSlide:
     rng = np.random.default_rng(0)
