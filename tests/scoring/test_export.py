@@ -293,7 +293,12 @@ class TestExport:
             )
         case(name="second")
         made = export(tmp_path / "results", ["geojson", "csv"], out=tmp_path / "out")
-        assert [file.name for file in made.files] == ["objects.geojson", "objects.geojson", "cases.csv"]
+        first, second, table = (file.name for file in made.files)
+        assert (first, table) == ("case-17.objects.geojson", "cases.csv")
+        assert second.startswith("case-17-")  # another slide of that name keeps its own file
+        pattern = str(tmp_path / "results" / "s*")
+        assert len(export([pattern, folder], ["csv"], out=tmp_path / "two").files) == 1
+        assert len((tmp_path / "two" / "cases.csv").read_text().splitlines()) == 3
         assert len(json.loads(made.files[0].read_text())["features"]) == 2
         rows = list(csv.DictReader(made.files[2].read_text().splitlines()))
         assert [row["measured_score"] for row in rows] == ["2+", "2+"]

@@ -11,16 +11,20 @@ __all__ = ["command"]
 
 
 def command(
-    result: Annotated[
-        Path,
+    results: Annotated[
+        list[str],
         typer.Argument(
-            metavar="RESULT", help="A result.json or measurement.json, a slide's folder or a batch's."
+            metavar="RESULT",
+            help="A result.json or measurement.json, a slide's folder, a folder of results, or a pattern.",
         ),
     ],
     to: Annotated[
         str, typer.Option(help="Forms, comma-separated: dicom-sr, fhir, pdf, geojson, csv.")
     ] = "pdf",
-    out: Annotated[Path | None, typer.Option(help="Folder; beside the results if not given.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder; beside the results if not given. Files are named after the slide."),
+    ] = None,
     patient_id: Annotated[
         str | None, typer.Option(help="The patient's identifier; left empty if not given.")
     ] = None,
@@ -34,7 +38,7 @@ def command(
     from lowpower.scoring.exchange import export
 
     forms = [form.strip() for form in to.split(",") if form.strip()]
-    made = export(result, forms, out=out, patient_id=patient_id, accession=accession)
+    made = export(results, forms, out=out, patient_id=patient_id, accession=accession)
     for file in made.files:
         typer.echo(str(file))
     for sentence in made.skipped:

@@ -16,7 +16,6 @@ import jinja2
 from PIL import Image
 
 from lowpower.errors import one_line
-from lowpower.scoring._record import NOTICE
 from lowpower.scoring._result import Result
 from lowpower.scoring._slide_record import SlideRecord
 
@@ -24,6 +23,7 @@ __all__ = ["page_environment", "render_page", "short_names"]
 
 _WIDEST: Final = 1600
 _SOURCE: Final = re.compile(r'src="([^"]+\.png)"')
+_FILES: Final = re.compile(r'<p class="small files">.*?</p>', re.DOTALL)
 _LINK: Final = re.compile(r'<a href="[^"#:]+">(.*?)</a>', re.DOTALL)
 
 
@@ -58,8 +58,6 @@ def render_page(found: Sequence[tuple[Path, SlideRecord]], out: Path, *, one_fil
             ],
             counts={state: sum(r.state == state for r in records) for state in ("ok", "refused", "failed")},
             models=list({r.model: None for r in records if isinstance(r, Result) and r.model is not None}),
-            classes=list({c: None for r in records if isinstance(r, Result) for c in r.probabilities or ()}),
-            notice=NOTICE,
         )
     )
     return _embed(page, out) if one_file else page
@@ -72,12 +70,14 @@ def short_names(files: Sequence[str]) -> list[str]:
 
 
 def _card(folder: Path, record: SlideRecord, out: Path, name: str) -> dict[str, Any]:
+    """What the page says of one slide; `folder` is a URL, `has` tells which files there are."""
+    reason = record.reason or ""
     return {
         "result": record,
         "folder": quote(Path(os.path.relpath(folder, out)).as_posix()),
         "name": name,
-        "has": {name: (folder / name).exists() for name in ("overlay.png", "cells.png", "quality.png")},
-        "has_cells": (folder / "cells.png").exists(),
+        "note": reason.removeprefix(f"{one_line(record.file)}: "),
+        "has": {entry.name for entry in folder.iterdir()},
     }
 
 
@@ -92,4 +92,4 @@ def _embed(page: str, out: Path) -> str:
         picture.save(data, "JPEG", quality=85)
         return f'src="data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"'
 
-    return _SOURCE.sub(inside, _LINK.sub(r"\1", page))
+    return _SOURCE.sub(inside, _LINK.sub(r"\1", _FILES.sub("", page)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -83,25 +84,41 @@ def said_of(scored: Result) -> list[str]:
     return said
 
 
-def find_records(given: Path) -> list[Path]:
-    """The records of a JSON file, a slide's folder, or a batch's folder, in order of name.
+def find_records(given: str | Path) -> list[Path]:
+    """The records of a JSON file, a slide's folder, a folder above such ones, or a pattern, by path.
 
     Raises:
         ConfigError: if there is none.
     """
-    if given.is_file():
-        return [given]
-    for pattern in _NAMES:
-        here = given / pattern
-        if here.is_file():
-            return [here]
-    found = sorted(path for name in _NAMES for path in given.glob(f"*/{name}"))
+    path = Path(given)
+    if path.is_file():
+        return [path]
+    if not path.exists() and glob.has_magic(str(given)):
+        found = [
+            record
+            for match in sorted(glob.glob(str(given), recursive=True))
+            for record in _within(Path(match))
+        ]
+    else:
+        found = _within(path)
     if not found:
         raise ConfigError(
-            f"{given}: holds no result.json or measurement.json; give what `lowpower score` or "
-            "`lowpower measure` wrote."
+            f"{given}: {'holds' if path.is_dir() else 'is'} no result.json or measurement.json; give what "
+            "`lowpower score` or `lowpower measure` wrote."
         )
     return found
+
+
+def _within(path: Path) -> list[Path]:
+    """Records in a folder and below it, but for those that were set aside."""
+    if path.is_file():
+        return [path]
+    return sorted(
+        record
+        for name in _NAMES
+        for record in path.rglob(name)
+        if not any(part.startswith("set-aside-") for part in record.relative_to(path).parts)
+    )
 
 
 def read_case(path: Path) -> Case:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from lowpower.errors import ConfigError
+from lowpower.errors import ConfigError, one_line
 from lowpower.files import make_folder
 from lowpower.scoring._folders import write_table
 from lowpower.scoring._geojson import write_collection
@@ -17,6 +17,7 @@ from lowpower.scoring.exchange._dicom_sr import write_sr
 from lowpower.scoring.exchange._fhir import write_fhir
 from lowpower.scoring.exchange._identity import Identity
 from lowpower.scoring.exchange._pdf import write_pdf
+from lowpower.slides import slide_name
 
 __all__ = ["FORMS", "Exported", "export"]
 
@@ -39,7 +40,7 @@ class Exported:
 
 
 def export(
-    given: Path,
+    given: str | Path | Sequence[str | Path],
     forms: Sequence[str],
     *,
     out: Path | None = None,
@@ -50,9 +51,10 @@ def export(
     """Export one slide's record, or each of a batch's.
 
     Args:
-        given: A result.json or measurement.json, a slide's folder, or a batch's.
+        given: A result.json or measurement.json, a slide's folder, a folder above such ones, or a pattern; or
+            several of these.
         forms: Of `FORMS`.
-        out: Folder, one below it for each slide; beside the records where None.
+        out: Folder; beside the records where None. Files are named after the slide either way.
         patient_id: Goes into SR, FHIR and PDF as it stands; only for a single record.
         accession: Likewise.
         when: Time that SR, FHIR and PDF carry; now where None.
@@ -64,17 +66,18 @@ def export(
     unknown = [form for form in forms if form not in FORMS]
     if unknown or not forms:
         raise ConfigError(f"--to {', '.join(unknown) or '(nothing)'}: choose from {', '.join(FORMS)}.")
-    records = find_records(given)
+    places = [given] if isinstance(given, str | Path) else list(given)
+    records = list(dict.fromkeys(record for place in places for record in find_records(place)))
     if len(records) > 1 and (patient_id or accession):
         raise ConfigError(
-            f"{given}: holds {len(records)} slides, and one patient or accession was given for all; "
+            f"{', '.join(map(str, places))}: {len(records)} slides, and one patient or accession for all; "
             "export each slide's folder with its own."
         )
     identity = Identity(
         when or datetime.datetime.now(datetime.UTC).replace(microsecond=0), patient_id, accession
     )
     made = Exported()
-    rows = []
+    rows, names = [], set[str]()
     for path in records:
         case = read_case(path)
         rows.append(dict(case.row()))
@@ -84,14 +87,28 @@ def export(
         if case.scored is not None and case.record.state != "ok":
             made.skipped.append(f"{path}: {case.record.state}: {case.record.reason}")
             continue
-        folder = case.folder if out is None else make_folder(out / case.folder.name)
-        made.files += [_write(form, folder / _FILES[form], case, identity) for form in forms if form != "csv"]
+        name = _name_of(case, names)
+        names.add(name)
+        folder = case.folder if out is None else make_folder(out)
+        for form in forms:
+            if form != "csv":
+                made.files.append(_write(form, folder / f"{name}.{_FILES[form]}", case, identity))
     if "csv" in forms:
-        table = (out or (given if given.is_dir() else given.parent)) / "cases.csv"
+        first = Path(places[0])
+        table = (out or (first if first.is_dir() else records[0].parent)) / "cases.csv"
         make_folder(table.parent)
         write_table(table, rows)
         made.files.append(table)
     return made
+
+
+def _name_of(case: Case, taken: set[str]) -> str:
+    """What a slide's files are called once they leave its folder; no name is given twice."""
+    plain = slide_name(case.record.file)
+    # The folder has the slide's name, with its hash where another slide had that name first.
+    folder = case.folder.name
+    name = one_line(folder if folder.startswith(plain) else plain)
+    return name if name not in taken else f"{name}-{(case.record.slide_sha256 or str(len(taken)))[:8]}"
 
 
 def _write(form: str, path: Path, case: Case, identity: Identity) -> Path:
