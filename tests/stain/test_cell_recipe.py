@@ -16,12 +16,14 @@ RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 
 @pytest.fixture(scope="module")
 def recipe() -> ModuleType:
+    sys.path.insert(0, str(RECIPES))
     spec = importlib.util.spec_from_file_location("cell_fields", RECIPES / "cell_fields.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
+    sys.path.remove(str(RECIPES))
     return module
 
 
@@ -41,7 +43,7 @@ def test_what_training_sees(recipe: ModuleType, cohort: int) -> None:
     one, again = (recipe.draw_example(fields[0], np.random.default_rng(3)) for _ in range(2))
     assert np.array_equal(one.stains, again.stains)
     half = recipe.SIDE // 2
-    assert one.stains.shape == (2, recipe.SIDE, recipe.SIDE)
+    assert one.stains.shape == (3, recipe.SIDE, recipe.SIDE)
     assert one.maps.shape == (4, half, half)
     assert one.known.shape == (half, half)
     assert one.maps.min() >= 0

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lowpower.stain import RUIFROK_DAB, RUIFROK_H, StainVectors
 from lowpower.stain._cell_maps import GRID, STRIDE, CellMaps, cell_maps, network_input
-from lowpower.stain._cells import LYMPHOID, STROMAL, TUMOUR, kinds_of, shape_of
+from lowpower.stain._cells import LYMPHOID, STROMAL, TUMOUR, kinds_of, likeness_asked, shape_of
 from lowpower.stain._measure_field import StainScale, measure_field, stain_maps
 from lowpower.stain._membrane import MembraneRays, membrane_rays
 from lowpower.stain._nuclei import Nuclei, find_nuclei
@@ -65,9 +65,25 @@ def test_maps_do_not_depend_on_where_a_field_begins() -> None:
 
 
 def test_network_input_is_on_the_slides_own_scale() -> None:
-    hematoxylin, dab = np.full((4, 4), 0.3, np.float32), np.full((4, 4), 0.5, np.float32)
-    assert network_input(hematoxylin, dab, 0.1)[:, 0, 0].tolist() == pytest.approx([1.0, 1.0])
-    assert network_input(2 * hematoxylin, dab, 0.2)[:, 0, 0].tolist() == pytest.approx([1.0, 1.0])
+    hematoxylin, dab = np.full((64, 64), 0.3, np.float32), np.full((64, 64), 0.5, np.float32)
+    assert network_input(hematoxylin, dab, 0.1)[:, 0, 0].tolist() == pytest.approx([1.0, 1.0, 0.0], abs=1e-4)
+    assert network_input(2 * hematoxylin, dab, 0.2)[:, 0, 0].tolist() == pytest.approx(
+        [1.0, 1.0, 0.0], abs=1e-4
+    )
+
+
+def test_pale_nuclei_stand_out_whatever_the_darkest_show() -> None:
+    pale = np.zeros((64, 64), np.float32)
+    pale[28:36, 28:36] = 0.05
+    assert network_input(pale, 0 * pale, 2.0)[0].max() < 0.01
+    assert network_input(pale, 0 * pale, 2.0)[2].max() > 1.0
+
+
+def test_doubt_of_every_cell_lowers_what_is_asked_of_each() -> None:
+    sure = np.repeat([0.02, 0.97], 100).astype(np.float32)
+    assert likeness_asked(sure) == pytest.approx(0.48, abs=0.02)
+    assert likeness_asked(np.full(200, 0.4, np.float32)) < 0.3
+    assert likeness_asked(np.zeros(0, np.float32)) == 0.5
 
 
 @given(st.floats(2.0, 7.0), st.floats(1.0, 2.0))
@@ -146,10 +162,15 @@ def test_kinds_of_nothing() -> None:
 
 
 def test_regions_turn_doubt_to_tumour() -> None:
-    one = np.ones(1, np.float32)
-    doubtful = (0.3 * one, 7.0 * one, 1.6 * one, 2.0 * one)
-    assert kinds_of(*doubtful).tolist() != [TUMOUR]
-    assert kinds_of(*doubtful, in_region=np.array([True])).tolist() == [TUMOUR]
+    both = np.array([0.3, 0.98, 0.97, 0.99], np.float32)
+    doubtful = (
+        both,
+        7.0 * np.ones(4, np.float32),
+        1.6 * np.ones(4, np.float32),
+        2.0 * np.ones(4, np.float32),
+    )
+    assert kinds_of(*doubtful)[0] != TUMOUR
+    assert kinds_of(*doubtful, in_region=np.array([True] * 4))[0] == TUMOUR
 
 
 def test_directions_are_units() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from lowpower.stain._nuclei_rays import Floats
@@ -37,15 +38,41 @@ class CellMaps:
 
 
 def network_input(hematoxylin: Floats, dab: Floats, contrast: float) -> Floats:
-    """(2, H, W): haematoxylin on the slide's own scale, DAB on that of all slides.
+    """(3, H, W): haematoxylin on the slide's scale, DAB on that of all slides, and haematoxylin once more.
+
+    Once more as it stands out from its neighbourhood: that finds pale nuclei beside nearly black ones.
 
     Args:
         hematoxylin: (H, W) OD.
         dab: (H, W) OD.
         contrast: The slide's usual nuclear contrast, OD.
     """
-    stains = np.stack([hematoxylin * np.float32(1 / (3 * contrast)), dab * np.float32(2)])
+    around, spread = _neighbourhood(hematoxylin)
+    standing = (hematoxylin - around) / (np.float32(2) * spread + np.float32(0.01))
+    stains = np.stack([hematoxylin * np.float32(1 / (3 * contrast)), dab * np.float32(2), standing])
     return np.asarray(np.clip(stains, _LOWEST, _HIGHEST, out=stains), np.float32)
+
+
+def _neighbourhood(image: Floats) -> tuple[Floats, Floats]:
+    """Mean and standard deviation (H, W) of an image within about 24 pixels.
+
+    From blocks of `STRIDE` pixels, so that they are the same wherever the field begins.
+    """
+    height, width = image.shape
+    filled = cv2.copyMakeBorder(image, 0, -height % STRIDE, 0, -width % STRIDE, cv2.BORDER_REPLICATE)
+    small = (filled.shape[1] // STRIDE, filled.shape[0] // STRIDE)
+    mean, square = (
+        cv2.blur(
+            cv2.resize(one, small, interpolation=cv2.INTER_AREA), (3, 3), borderType=cv2.BORDER_REPLICATE
+        )
+        for one in (filled, filled * filled)
+    )
+    spread = np.sqrt(np.maximum(square - mean * mean, 0))
+    whole = (filled.shape[1], filled.shape[0])
+    mean, spread = (
+        cv2.resize(one, whole, interpolation=cv2.INTER_LINEAR)[:height, :width] for one in (mean, spread)
+    )
+    return np.asarray(mean, np.float32), np.asarray(spread, np.float32)
 
 
 def cell_maps(hematoxylin: Floats, dab: Floats, contrast: float) -> CellMaps:

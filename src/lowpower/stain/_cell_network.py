@@ -43,22 +43,22 @@ class _Block(nn.Sequential):
 
 
 class CellNetwork(nn.Module):
-    """(B, 2, H, W) haematoxylin and DAB as `network_input` gives them -> logits (B, 4, H / 2, W / 2).
+    """(B, 3, H, W) stains as `network_input` gives them -> logits (B, 4, H / 2, W / 2).
 
     Channels: centres of tumour nuclei, centres of all other nuclei, nuclei, stained membranes. H and W are
-    multiples of `STRIDE`. Widths are multiples of eight: processors convolve eight channels at once.
+    multiples of `STRIDE`. Widths are multiples of four.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        fine, middle, coarse = 8, 24, 48
-        self.stem = _Block(2, fine, 4, 2)
+        fine, middle, coarse, far = 12, 32, 56, 72
+        self.stem = _Block(3, fine, 4, 2)
         self.fine = _Block(fine, fine)
         self.to_middle, self.middle = _Block(fine, middle, 3, 2), _Block(middle, middle)
         self.to_coarse = _Block(middle, coarse, 3, 2)
         self.coarse = nn.Sequential(_Block(coarse, coarse), _Block(coarse, coarse))
-        self.to_around, self.around = _Block(coarse, coarse, 3, 2), _Block(coarse, coarse)
-        self.from_around, self.join_coarse = nn.Conv2d(coarse, coarse, 1), _Block(coarse, coarse)
+        self.to_around, self.around = _Block(coarse, far, 3, 2), _Block(far, far)
+        self.from_around, self.join_coarse = nn.Conv2d(far, coarse, 1), _Block(coarse, coarse)
         self.from_coarse, self.join_middle = nn.Conv2d(coarse, middle, 1), _Block(middle, middle)
         self.from_middle, self.join_fine = nn.Conv2d(middle, fine, 1), _Block(fine, fine)
         self.head = nn.Conv2d(fine, 4, 1)
@@ -81,7 +81,7 @@ def _doubled(image: Tensor) -> Tensor:
 
 
 def drawn_maps(stains: Floats) -> Floats:
-    """(4, H / 2, W / 2) maps, 0..1, of stains (2, H, W) as `network_input` gives them."""
+    """(4, H / 2, W / 2) maps, 0..1, of stains (3, H, W) as `network_input` gives them."""
     batch = torch.from_numpy(stains)[None].contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
         maps: Floats = torch.sigmoid(_network()(batch))[0].contiguous().numpy()

@@ -20,10 +20,8 @@ class Her2Cutoffs:
 
     Attributes:
         least_od: A ray crosses a stained membrane where the membrane map shows this much DAB OD.
-        even: And this part of what the darker rays of the same cell (their third quartile) show: remains
-            between strong patches do not close a membrane.
         stained: Share of a cell's rays from which its membrane is stained at all.
-        complete: Share of its rays, even ones, from which it is complete; crowding hides the rest.
+        complete: Share of its rays from which it is complete.
         weak_od: DAB OD of a complete membrane below which it is barely perceptible.
         intense_od: DAB OD from which a complete membrane is intense.
         stained_share: Share of tumour cells to be exceeded by any staining (1+).
@@ -35,17 +33,16 @@ class Her2Cutoffs:
     """
 
     least_od: float = 0.054
-    even: float = 0.0
     stained: float = 0.12
-    complete: float = 0.70
+    complete: float = 0.80
     weak_od: float = 0.10
-    intense_od: float = 0.55
+    intense_od: float = 0.65
     stained_share: float = HER2_CUTOFF
     complete_share: float = HER2_CUTOFF
     intense_share: float = HER2_CUTOFF
 
     def __post_init__(self) -> None:
-        if not 0 < self.weak_od < self.intense_od or not self.least_od > 0 or not 0 <= self.even < 1:
+        if not 0 < self.weak_od < self.intense_od or not self.least_od > 0:
             raise ValueError(f"optical densities must rise from 0 over weak to intense: {self}")
         shares = (self.stained, self.complete, self.stained_share, self.complete_share, self.intense_share)
         if any(not 0 < share < 1 for share in shares):

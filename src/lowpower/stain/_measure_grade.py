@@ -88,33 +88,25 @@ class RayTable:
 
     Attributes:
         seen: (N, RAYS) float16 membrane map, 0..1.
-        shown: (N, RAYS) DAB OD that the map stands for.
-        darker: (N, 1) third quartile of `shown`.
         density: (N, RAYS) float16 DAB OD of the pixels.
         body: (N,) DAB OD of the cell body.
     """
 
     seen: NDArray[np.float16]
-    shown: Floats
-    darker: Floats
     density: NDArray[np.float16]
     body: Floats
 
     @classmethod
     def of(cls, found: FieldCells) -> RayTable:
         """The rays of cells measured for HER2."""
-        opaque = np.minimum(found.seen.astype(np.float32), np.float32(0.999))
-        shown = np.asarray(-FADE_OD * np.log1p(-opaque), np.float32)
-        darker = np.percentile(shown, 75, axis=1, keepdims=True) if len(shown) else np.zeros((0, 1))
-        return cls(found.seen, shown, darker.astype(np.float32), found.density, found.body_dab)
+        return cls(found.seen, found.density, found.body_dab)
 
     def graded(self, cutoffs: Her2Cutoffs) -> tuple[Floats, Floats, NDArray[np.uint8]]:
         """(N,) completeness, membrane DAB OD and grade of each cell."""
         on = self.seen >= np.float16(1 - np.exp(-cutoffs.least_od / FADE_OD))
-        even = on & (self.shown >= np.float32(cutoffs.even) * self.darker)
-        completeness = even.mean(axis=1).astype(np.float32)
+        completeness = on.mean(axis=1).astype(np.float32)
         density = self._density_on(on)
-        grade = (on.mean(axis=1) >= cutoffs.stained).astype(np.uint8)
+        grade = (completeness >= cutoffs.stained).astype(np.uint8)
         complete = completeness >= cutoffs.complete
         grade[complete & (density >= cutoffs.weak_od)] = 2
         grade[complete & (density >= cutoffs.intense_od)] = 3

@@ -26,7 +26,7 @@ COARSEST_MPP = 1.0
 """Coarser than this no cell is measured."""
 _FINE_ENOUGH = 0.625
 """Base pixels are averaged by the largest whole factor that stays finer than this, um/px: about 0.5."""
-_HALO_UM, _HALO_PX = 60.0, 96
+_HALO_UM, _HALO_PX = 60.0, 128
 """How far a field looks beyond its core: further than any ray, neighbour or the network reaches."""
 _SAMPLE_UM = 200.0
 _SAMPLES = 12

@@ -21,6 +21,8 @@ _STEP_UM = 0.75
 _FURTHEST_UM = 16.5
 _INSIDE_UM = 0.5
 _OUTSIDE_UM = 1.0
+_NEARLY = 0.95
+_ASIDE_UM = 0.75
 _AT_ONCE = 2048
 
 
@@ -76,11 +78,17 @@ def _rays(
         reach[:, None] <= limit[:, None] + _OUTSIDE_UM
     )
     profile[~window] = -1.0
-    best = profile.argmax(axis=1)
-    seen = np.take_along_axis(profile, best[:, None], axis=1)[:, 0]
-    place = reach[best]
-    density = sample(dab, xy[:, None] + place[..., None] * ray_directions(), mpp)
-    body = sample(dab, xy[:, None] + (0.5 * (radii + place))[..., None] * ray_directions(), mpp)
+    seen = profile.max(axis=1)
+    # The map saturates on dark membranes: their middle is that of what is nearly as high as the highest.
+    high = profile >= np.float32(_NEARLY) * np.maximum(seen, np.float32(1e-3))[:, None]
+    place = (high * reach[:, None]).sum(axis=1) / np.maximum(high.sum(axis=1), 1)
+
+    def along(distance: Floats) -> Floats:
+        return sample(dab, xy[:, None] + distance[..., None] * ray_directions(), mpp)
+
+    # Two membranes side by side are one on the map: the darker side is read, and the clearer part of a body.
+    density = np.maximum.reduce([along(place + np.float32(aside)) for aside in (-_ASIDE_UM, 0.0, _ASIDE_UM)])
+    body = np.minimum(*(along(radii + np.float32(part) * (place - radii)) for part in (0.25, 0.5)))
     nucleus = sample(dab, xy[:, None] + (0.5 * radii)[..., None] * ray_directions(), mpp)
     middle = (np.median(body, axis=1), np.median(nucleus, axis=1)) if count else (np.zeros(0), np.zeros(0))
     return (
