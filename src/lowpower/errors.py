@@ -12,7 +12,7 @@ LowpowerError
 │   ├── UnexpectedStainError   does not look like the marker's stain (for instance H&E given as HER2)
 │   ├── PoorQualityError       out of focus, clipped, next to no tissue
 │   ├── MppOutOfRangeError     the model was not made for this resolution
-│   └── RegionsError           tumour regions that were not drawn on this slide
+│   └── RegionsError           a mask or tumour regions that cannot be read, or were not drawn on this slide
 ├── CohortError              the manifest or folds cannot be used
 ├── PredictionsError         a table of predictions or an evaluation cannot be used
 ├── BundleError              a model bundle is incomplete, altered or unknown
@@ -146,7 +146,7 @@ class MppOutOfRangeError(RefusedError):
 
 
 class RegionsError(RefusedError):
-    """Tumour regions that were not drawn on this slide."""
+    """A tissue mask or tumour regions: cannot be read, ambiguous, or not drawn on this slide."""
 
     code = "regions"
 

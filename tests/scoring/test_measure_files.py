@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from lowpower import stain
-from lowpower.errors import ConfigError
+from lowpower.errors import RegionsError
 from lowpower.scoring import MeasuredSlide, ScoreRequest, measure_files
 from lowpower.stain import RUIFROK_DAB, RUIFROK_E, RUIFROK_H, to_rgb
 
@@ -215,7 +215,7 @@ class TestBadInput:
     def test_invalid_geojson_ends_the_run_before_any_slide(self, save, tmp_path):
         regions = tmp_path / "regions.geojson"
         regions.write_text("{]")
-        with pytest.raises(ConfigError, match=r"regions\.geojson"):
+        with pytest.raises(RegionsError, match=r"regions\.geojson"):
             one(save(sheet()), tmp_path, regions=regions)
 
     def test_a_mask_of_another_shape(self, save, tmp_path):

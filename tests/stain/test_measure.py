@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lowpower.errors import ConfigError, NoTissueError
+from lowpower.errors import NoTissueError
 from lowpower.slides import open_slide
 from lowpower.stain import RUIFROK_E, RUIFROK_H, Cutoffs, Her2Cutoffs, to_rgb
 from lowpower.stain._measure import Measurement, measure
-from lowpower.stain._measure_regions import inside_regions, read_regions
 from lowpower.stain._measure_stream import cells_of, scale_of, working_factor
 from lowpower.stain._nuclear import nuclear_grades, nuclear_score
 from lowpower.tissue import find_tissue
@@ -222,33 +221,6 @@ def test_regions_elsewhere_are_told(tmp_path: Path) -> None:
     geometry = {"type": "Polygon", "coordinates": [_square(90_000, 90_100)]}
     result = _measured(tmp_path, draw_cells().image, regions=geometry)
     assert "no cell on this slide's tissue" in result.notes[0]
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("not json", "is not GeoJSON"),
-        ('{"type": "Polygon"}', "is not valid GeoJSON"),
-        ('{"type": "Polygon", "coordinates": [[[0, 0], [1, 1]]]}', "three points"),
-        ('{"type": "Point", "coordinates": [0, 0]}', "holds no polygon"),
-        ("[1]", "is not valid GeoJSON"),
-    ],
-)
-def test_bad_regions(tmp_path: Path, text: str, reason: str) -> None:
-    file = tmp_path / "bad.geojson"
-    file.write_text(text)
-    with pytest.raises(ConfigError, match=reason):
-        read_regions(file)
-    with pytest.raises(ConfigError, match="cannot be read"):
-        read_regions(tmp_path / "absent.geojson")
-
-
-def test_holes_are_outside() -> None:
-    polygons = read_regions(
-        {"type": "MultiPolygon", "coordinates": [[_square(0, 10), _square(4, 6)], [_square(20, 30)]]}
-    )
-    x = np.array([2.0, 5.0, 25.0, 15.0])
-    assert inside_regions(polygons, x, x).tolist() == [True, False, True, False]
 
 
 def test_nuclear_grades_rise_with_background() -> None:

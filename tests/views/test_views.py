@@ -12,7 +12,7 @@ from tests.training.toys import GLASS, tissue_image, toy_cohort
 
 import lowpower.views._store as store
 from lowpower.cohort import read_cohort, write_manifest
-from lowpower.errors import ConfigError, DamagedSlideError, NotASlideError
+from lowpower.errors import ConfigError, DamagedSlideError, NotASlideError, RegionsError
 from lowpower.slides import open_slide
 from lowpower.tissue import find_tissue
 from lowpower.views import LowResRecipe, cached_view, load_view, make_view, open_prepared, prepare_views
@@ -162,7 +162,7 @@ def test_the_users_mask_is_taken_and_is_part_of_the_cache(field: Path, tmp_path:
     with pytest.raises(DamagedSlideError, match="mask"):
         cached_view(field, 2.0, RECIPE, cache, tmp_path / "absent.png")
     mask.write_text("no image")
-    with pytest.raises(DamagedSlideError, match="no image"):
+    with pytest.raises(RegionsError, match="neither an image"):
         cached_view(field, 2.0, RECIPE, cache, mask)
 
 

@@ -14,10 +14,13 @@ from lowpower.cli._options import (
     JsonLines,
     LaboratoryFile,
     MarkerName,
+    Mask,
     MppOverride,
     OneFile,
     Pattern,
     Quiet,
+    RegionClass,
+    Regions,
 )
 
 __all__ = ["command"]
@@ -30,14 +33,9 @@ def command(
         MarkerName, typer.Option(help="What the slides are stained for.", case_sensitive=False)
     ] = MarkerName.HER2,
     mpp: MppOverride = None,
-    regions: Annotated[
-        Path | None,
-        typer.Option(help="Tumour regions: GeoJSON in base pixels, or a folder with SLIDE.geojson for each."),
-    ] = None,
-    mask: Annotated[
-        Path | None,
-        typer.Option(help="Tissue as you drew it: a PNG over the whole slide, GeoJSON, or a folder of such."),
-    ] = None,
+    regions: Regions = None,
+    region_class: RegionClass = None,
+    mask: Mask = None,
     control: Control = "auto",
     laboratory: LaboratoryFile = None,
     out: Annotated[Path, typer.Option(help="Folder for pictures and records; they add up.")] = Path(
@@ -59,7 +57,13 @@ def command(
     from lowpower.scoring import ScoreRequest, measure_files
 
     request = ScoreRequest(
-        marker=marker.value, mpp=mpp, regions=regions, mask=mask, control=control, laboratory=laboratory
+        marker=marker.value,
+        mpp=mpp,
+        regions=regions,
+        region_classes=tuple(region_class or ()),
+        mask=mask,
+        control=control,
+        laboratory=laboratory,
     )
     slides = slide_inputs(files, pattern)
     with SlideProgress("measuring", len(slides), quiet=quiet) as shown:

@@ -15,10 +15,13 @@ __all__ = [
     "JsonLines",
     "LaboratoryFile",
     "MarkerName",
+    "Mask",
     "MppOverride",
     "OneFile",
     "Pattern",
     "Quiet",
+    "RegionClass",
+    "Regions",
 ]
 
 
@@ -56,6 +59,27 @@ Control = Annotated[
         help="On-slide control tissue, left out: found by itself, none at all, at one end of the slide "
         "(left, right, top, bottom), in X,Y,WIDTH,HEIGHT (base pixels), or shown by a GeoJSON or PNG (or a "
         "folder with one for each slide).",
+    ),
+]
+Regions = Annotated[
+    Path | None,
+    typer.Option(
+        help="Tumour regions: GeoJSON in base pixels, or a folder with SLIDE.geojson for each. Areas of "
+        "class Tumor count, or all where none has a class; Ignore* is cut out, other classes are left out."
+    ),
+]
+RegionClass = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="A class of REGIONS that counts too; may come again. 'unclassified': areas without one.",
+    ),
+]
+Mask = Annotated[
+    Path | None,
+    typer.Option(
+        help="Tissue as you drew it: an image over the whole slide (white is tissue), GeoJSON, or a folder "
+        "with one for each slide."
     ),
 ]
 LaboratoryFile = Annotated[

@@ -13,10 +13,13 @@ from lowpower.cli._options import (
     Fresh,
     JsonLines,
     LaboratoryFile,
+    Mask,
     MppOverride,
     OneFile,
     Pattern,
     Quiet,
+    RegionClass,
+    Regions,
 )
 
 __all__ = ["command"]
@@ -29,6 +32,9 @@ def command(
     model: Annotated[
         str, typer.Option(help="A bundled model's name, a bundle's or a run's folder, or hf://owner/name.")
     ] = "her2-sim",
+    regions: Regions = None,
+    region_class: RegionClass = None,
+    mask: Mask = None,
     control: Control = "auto",
     laboratory: LaboratoryFile = None,
     out: Annotated[Path, typer.Option(help="Folder for overlays and results; they add up.")] = Path(
@@ -60,7 +66,15 @@ def command(
     from lowpower.scoring import ScoreRequest, score_files
 
     request = ScoreRequest(
-        model=model, mpp=mpp, control=control, laboratory=laboratory, force=force, measure=measure
+        model=model,
+        mpp=mpp,
+        regions=regions,
+        region_classes=tuple(region_class or ()),
+        mask=mask,
+        control=control,
+        laboratory=laboratory,
+        force=force,
+        measure=measure,
     )
     slides = slide_inputs(files, pattern)
     with SlideProgress("scoring", len(slides), quiet=quiet) as shown:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +15,8 @@ from lowpower.cohort._likeness import likeness, near_pairs
 from lowpower.cohort._manifest import parse_manifest
 from lowpower.cohort._table import Problem
 from lowpower.engine import map_items
-from lowpower.errors import NoTissueError, SlideError
+from lowpower.errors import NoTissueError, RegionsError, SlideError
+from lowpower.geometry import check_mask
 from lowpower.tissue import ControlHabit, control_habit, find_tissue, is_control_word
 
 if TYPE_CHECKING:
@@ -169,9 +169,11 @@ def _missing_files(rows: Sequence[Row]) -> list[Problem]:
         mask = row["mask"]
         if mask is not None and not Path(mask).is_file():
             problems.append(Problem(number, name, "missing_mask", f"its mask {mask} does not exist."))
-        elif mask is not None and not cv2.haveImageReader(mask):
-            message = f"its mask {mask} is no image; give a PNG or TIFF, white where tissue is."
-            problems.append(Problem(number, name, "unreadable_mask", message))
+        elif mask is not None:
+            try:
+                check_mask(mask)
+            except RegionsError as error:
+                problems.append(Problem(number, name, "unreadable_mask", f"its mask {error}"))
         control = row["control"]
         if control is not None and not is_control_word(control) and not Path(control).is_file():
             words = "auto, none, left, right, top, bottom, X,Y,WIDTH,HEIGHT"

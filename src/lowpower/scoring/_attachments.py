@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lowpower.files import atomic_path
+from lowpower.geometry import write_geojson
 from lowpower.scoring._cell_look import OTHER, class_names
-from lowpower.scoring._geojson import write_cells_geojson, write_collection
+from lowpower.scoring._cells_geojson import write_cells_geojson
 from lowpower.stain import Cells
 
 __all__ = ["ATTACHMENTS", "Attachments", "CellTable", "write_attachments"]
@@ -119,7 +120,7 @@ def write_attachments(folder: Path, made: Attachments) -> None:
         ("quality.geojson", made.defects),
     ):
         if features:
-            write_collection(folder / name, features)
+            write_geojson(folder / name, features)
             written.append(name)
     if made.cells is not None:
         with atomic_path(folder / "cells.parquet") as temporary:

@@ -12,6 +12,7 @@ from lowpower.errors import LowpowerError
 from lowpower.models import Bundle, predict
 from lowpower.scoring._answer import Answer, CutoffAnswer
 from lowpower.scoring._decide import answer_of
+from lowpower.scoring._drawn import regions_on, within
 from lowpower.scoring._measure_slide import measure_slide
 from lowpower.scoring._measured import Measured
 from lowpower.scoring._record import Record
@@ -113,11 +114,13 @@ def _without(
     measured = None
     answer, problem = None, None
     try:
-        tissue = find_tissue(slide, control=group.mask)
-        prediction = predict(bundle, [make_view(slide, tissue, bundle.recipe)])[0]
+        tissue, regions = find_tissue(slide, control=group.mask), regions_on(slide, request)
+        view = make_view(slide, within(tissue, regions, slide), bundle.recipe)
+        prediction = predict(bundle, [view])[0]
         if measure:
             marker = cast(Marker, bundle.scheme.marker)
-            measured, _ = measure_slide(slide, tissue, replace(request, pictures=False), marker)
+            request = replace(request, pictures=False)
+            measured, _ = measure_slide(slide, tissue, request, marker, regions=regions)
         answer = answer_of(bundle, prediction.probabilities, measured)
     except LowpowerError as error:
         problem = str(error)

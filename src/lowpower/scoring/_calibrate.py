@@ -36,7 +36,6 @@ from lowpower.stain import (
     write_laboratory,
 )
 from lowpower.tissue import find_tissue
-from lowpower.views import read_tissue_mask
 
 __all__ = ["Calibration", "SlideAgreement", "calibrate"]
 
@@ -202,8 +201,7 @@ def _measured(
     for row in rows:
         try:
             with open_slide(row["slide"], mpp=row["mpp"]) as slide:
-                drawn = None if row["mask"] is None else read_tissue_mask(row["mask"], slide.size)
-                tissue = find_tissue(slide, mask=drawn, control=row["control"] or "auto")
+                tissue = find_tissue(slide, mask=row["mask"], control=row["control"] or "auto")
                 result = measure(slide, marker, tissue, workers=workers)
         except LowpowerError as error:
             left_out.append((row["slide_name"], str(error)))

@@ -14,12 +14,14 @@ from lowpower.tissue import is_control_word
 
 __all__ = ["control_for", "file_for", "write_table"]
 
+_DRAWN = (".geojson", ".json", ".geojson.gz", ".png", ".tif", ".tiff")
+
 
 def file_for(given: Path | None, slide: Path) -> Path | None:
     """The file that belongs to a slide: `given` itself, or in that folder the one of the slide's name."""
     if given is None or not given.is_dir():
         return given
-    names = [given / f"{slide_name(slide)}{suffix}" for suffix in (".geojson", ".json", ".png")]
+    names = [given / f"{slide_name(slide)}{suffix}" for suffix in _DRAWN]
     return next((name for name in names if name.exists()), names[0])
 
 

@@ -12,6 +12,7 @@ import lowpower
 from lowpower.cohort import SlideInput, scheme_of, slide_inputs
 from lowpower.errors import one_line
 from lowpower.scoring._batch import Batch, run_batch
+from lowpower.scoring._drawn import check_drawn, regions_on, regions_record
 from lowpower.scoring._measure_slide import FieldProgress, measure_slide
 from lowpower.scoring._measured import Measured, MeasuredSlide, cell_network, state_of
 from lowpower.scoring._quality import flag_records
@@ -20,8 +21,7 @@ from lowpower.scoring._record import QualityRecord
 from lowpower.scoring._request import ScoreOptions, ScoreRequest, asked
 from lowpower.scoring._results_folder import ResultsFolder
 from lowpower.slides import open_slide
-from lowpower.stain import read_regions
-from lowpower.tissue import QCFlag, Tissue, control_name, damage_flags, find_tissue, read_tissue_mask
+from lowpower.tissue import QCFlag, Tissue, control_name, damage_flags, find_tissue
 
 __all__ = ["measure_files"]
 
@@ -61,14 +61,13 @@ def measure_files(
 
     Raises:
         CohortError: a manifest cannot be used.
-        ConfigError: the laboratory is of another marker, the regions are one file for all slides and no
-            valid GeoJSON, no slide matches a pattern, or `out` holds scores.
+        ConfigError: the laboratory is of another marker, no slide matches a pattern, or `out` holds scores.
+        RegionsError: regions or mask are one file for all slides and cannot be used.
         OutputError: results cannot be written; nothing more is tried then.
     """
     request = asked(request, None, **options)
     request = request.with_laboratory(request.marker)
-    if request.regions is not None and not Path(request.regions).is_dir():
-        read_regions(request.regions)  # told before any work
+    check_drawn(request)
     slides, notes = of_marker(slide_inputs(files, pattern), request.marker, "the marker")
     folder = ResultsFolder(out, MeasuredSlide)
     work = _Measuring(request, progress)
@@ -102,9 +101,9 @@ class _Measuring:
         started = time.perf_counter()
         request = self.request.for_slide(slide)
         with open_slide(slide.path, mpp=request.mpp) as opened:
-            drawn = None if request.mask is None else read_tissue_mask(request.mask, opened.size)
-            tissue = find_tissue(opened, mask=drawn, control=request.control)
-            measured, made = measure_slide(opened, tissue, request, request.marker, self.progress)
+            regions = regions_on(opened, request)
+            tissue = find_tissue(opened, mask=request.mask, control=request.control)
+            measured, made = measure_slide(opened, tissue, request, request.marker, self.progress, regions)
             state, code = state_of(measured)
             return MeasuredSlide(
                 **self._about(request),
@@ -113,6 +112,7 @@ class _Measuring:
                 reason=f"{one_line(slide.path)}: {' '.join(measured.notes)}" if measured.notes else None,
                 reason_code=code,
                 measured=measured,
+                regions=regions_record(regions, opened.mpp),
                 qc=_quality(tissue, measured, damage_flags(opened, tissue)),
                 control=control_name(request.control),
                 mpp=float(opened.mpp),
@@ -129,7 +129,6 @@ class _Measuring:
     def _about(self, request: ScoreRequest) -> dict[str, Any]:
         return {
             "marker": request.marker,
-            "regions": None if request.regions is None else str(request.regions),
             "mask": None if request.mask is None else str(request.mask),
             "asked": request.record(),
         }

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
+from lowpower.scoring._drawn import DrawnRegions
 from lowpower.scoring._record import NOTICE, QualityRecord, Record
 from lowpower.scoring._slide_record import SlideRecord
 from lowpower.stain import Cells, Measurement, NuclearScore, cell_network_identity
@@ -121,7 +122,7 @@ class MeasuredSlide(SlideRecord):
     schema_version: Literal[1] = 1
     marker: str
     measured: Measured | None = None
-    regions: str | None = Field(None, description="GeoJSON of the tumour regions, where they were given.")
+    regions: DrawnRegions | None = Field(None, description="The tumour regions, where they were given.")
     mask: str | None = Field(None, description="File of the tissue mask, where one was given.")
     control: str = Field("auto", description="Said of control tissue: auto, none, an end, a box or a file.")
     qc: QualityRecord | None = None

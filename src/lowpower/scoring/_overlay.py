@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from lowpower.errors import one_line
-from lowpower.scoring._geojson import annotation
+from lowpower.geometry import area_features, outlines
 from lowpower.slides import Slide
-from lowpower.tissue import outlines
 from lowpower.units import Box
 
 __all__ = ["INK", "Explanation", "draw_overlay", "draw_scale_bar", "draw_text", "network_annotations"]
@@ -95,15 +94,14 @@ def network_annotations(explanation: Explanation) -> list[dict[str, Any]]:
     share = cv2.resize(explanation.mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
     nearest = np.where(share >= 0.5, np.rint(explanation.scores), -1).astype(int)
     box = explanation.box
-    scale, corner = np.array([box.width / width, box.height / height]), np.array([box.x, box.y])
+    scale = (box.width / width, box.height / height)
     ramp = np.linspace(0, 255, len(explanation.classes)).astype(np.uint8)
     colours = cv2.applyColorMap(ramp[None], cv2.COLORMAP_VIRIDIS)[0, :, ::-1]
-    features = []
+    features: list[dict[str, Any]] = []
     for index, name in enumerate(explanation.classes):
         red, green, blue = (int(value) for value in colours[index])
-        for polygon in outlines(nearest == index):
-            rings = [ring * scale + corner for ring in polygon]
-            features.append(annotation(rings, f"Network {name}", (red, green, blue)))
+        areas = outlines(nearest == index, scale, (box.x, box.y))
+        features += area_features(areas, f"Network {name}", (red, green, blue))
     return features
 
 

@@ -56,6 +56,7 @@ class Asked(Record):
     mpp: float | None = Field(None, description="um/px that was given, over what the file says.")
     control: str = "auto"
     regions: str | None = None
+    region_classes: tuple[str, ...] = Field((), description="Classes of regions named to count beside Tumor.")
     mask: str | None = None
     laboratory: str | None = Field(None, description="Whose cut-offs counted; none: the usual.")
     force: bool = False

@@ -38,8 +38,9 @@ class ScoreRequest:
         marker: What is measured where no model answers (`measure_files`); a model has its own.
         mpp: um/px, overriding what the file says.
         control: On-slide control tissue, left out: as `find_tissue` takes it.
-        regions: GeoJSON of tumour regions in base pixels: only cells inside count.
-        mask: Tissue as its owner drew it: a PNG over the whole slide or QuPath's GeoJSON.
+        regions: GeoJSON of tumour regions in base pixels: only cells inside count; a network sees only them.
+        region_classes: Classes of `regions` that count beside Tumor; "unclassified" for areas without one.
+        mask: Tissue as its owner drew it: an image over the whole slide or QuPath's GeoJSON.
         laboratory: Whose cut-offs count in measuring, or the file that `lowpower calibrate` wrote of it; the
             usual ones if None.
         force: Go on where the stain does not look like the marker's; the result says so.
@@ -53,6 +54,7 @@ class ScoreRequest:
     mpp: float | None = None
     control: Control = "auto"
     regions: str | Path | None = None
+    region_classes: tuple[str, ...] = ()
     mask: str | Path | None = None
     laboratory: Laboratory | str | Path | None = None
     force: bool = False
@@ -95,6 +97,7 @@ class ScoreRequest:
         return Asked(
             mpp=self.mpp,
             control=control_name(self.control),
+            region_classes=self.region_classes,
             regions=None if self.regions is None else control_name(self.regions),
             mask=None if self.mask is None else control_name(self.mask),
             laboratory=self.laboratory_name,
@@ -145,6 +148,7 @@ class ScoreOptions(TypedDict, total=False):
     mpp: float | None
     control: Control
     regions: str | Path | None
+    region_classes: tuple[str, ...]
     mask: str | Path | None
     laboratory: Laboratory | str | Path | None
     force: bool

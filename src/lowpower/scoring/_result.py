@@ -12,6 +12,7 @@ from pydantic import Field
 from lowpower.scoring._agreement import Agreement
 from lowpower.scoring._answer import Answer
 from lowpower.scoring._both_ways import ControlDoubt
+from lowpower.scoring._drawn import DrawnRegions
 from lowpower.scoring._measured import Measured
 from lowpower.scoring._record import NOTICE, ModelIdentity, QualityRecord
 from lowpower.scoring._slide_record import SlideRecord
@@ -52,6 +53,7 @@ class Result(SlideRecord):
     seconds: float = 0.0
     timings: dict[str, float] = Field(default_factory=dict, description="Seconds per step.")
     forced: bool = False
+    regions: DrawnRegions | None = Field(None, description="The tumour regions, where they were given.")
     control: str = Field("auto", description="Said of control tissue: auto, none, an end, a box or a file.")
     notice: str = NOTICE
 

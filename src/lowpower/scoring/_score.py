@@ -13,12 +13,14 @@ import numpy as np
 
 import lowpower
 from lowpower.errors import MppOutOfRangeError
+from lowpower.geometry import Regions
 from lowpower.models import Bundle, Prediction, predict
 from lowpower.scoring._agreement import Agreement, agreement_of, not_asked
 from lowpower.scoring._answer import Answer
 from lowpower.scoring._attachments import Attachments
 from lowpower.scoring._both_ways import ControlDoubt, doubt_of, settled
 from lowpower.scoring._decide import answer_of, prediction_set
+from lowpower.scoring._drawn import regions_on, regions_record, within
 from lowpower.scoring._measure_slide import FieldProgress, measure_slide
 from lowpower.scoring._measured import Measured
 from lowpower.scoring._overlay import Explanation, draw_overlay, network_annotations
@@ -28,15 +30,7 @@ from lowpower.scoring._request import Model, ScoreOptions, ScoreRequest, asked
 from lowpower.scoring._result import REFER, Result
 from lowpower.slides import Slide, open_slide
 from lowpower.stain import Marker, StainLook, clipping, looks_like, stain_quality
-from lowpower.tissue import (
-    QCFlag,
-    Tissue,
-    control_name,
-    damage_flags,
-    find_tissue,
-    quality_features,
-    read_tissue_mask,
-)
+from lowpower.tissue import QCFlag, Tissue, control_name, damage_flags, find_tissue, quality_features
 from lowpower.views import View, make_view
 
 __all__ = ["model_identity", "score"]
@@ -104,6 +98,7 @@ class _Seen:
     """What was seen of a slide before anything is said of it."""
 
     tissue: Tissue
+    regions: Regions | None
     view: View
     look: StainLook
     flags: tuple[QCFlag, ...]
@@ -144,14 +139,14 @@ def _score_open(
 def _see(slide: Slide, bundle: Bundle, clock: _Clock, request: ScoreRequest) -> _Seen:
     """Tissue, view, stain and the network's answer; stops where quality refuses."""
     marker, force = bundle.scheme.marker, request.force
-    drawn = None if request.mask is None else read_tissue_mask(request.mask, slide.size)
+    regions = regions_on(slide, request)
     # Hashing waits on the disk and releases the GIL, so it runs beside the decoding.
     with ThreadPoolExecutor(1) as pool:
         digest = pool.submit(slide.content_hash)
-        tissue = find_tissue(slide, mask=drawn, control=request.control)
+        tissue = find_tissue(slide, mask=request.mask, control=request.control)
         refuse_on(slide, (*tissue.qc.flags, *damage_flags(slide, tissue)), marker, force=force)
         clock.lap("tissue")
-        view = make_view(slide, tissue, bundle.recipe)
+        view = make_view(slide, within(tissue, regions, slide), bundle.recipe)
         clock.lap("view")
         look = looks_like(view.image, view.mask, view.white_point)
         flags = (*tissue.qc.flags, *stain_quality(view.image, view.mask, view.white_point, look))
@@ -163,7 +158,7 @@ def _see(slide: Slide, bundle: Bundle, clock: _Clock, request: ScoreRequest) -> 
         clock.lap("network")
         slide_sha256 = digest.result()
         clock.lap("hash")
-    return _Seen(tissue, view, look, flags, prediction, slide_sha256)
+    return _Seen(tissue, regions, view, look, flags, prediction, slide_sha256)
 
 
 def _say(
@@ -175,7 +170,9 @@ def _say(
     measured, made, agreement = None, Attachments(), not_asked()
     marker = bundle.scheme.marker
     if request.measure and marker in get_args(Marker):
-        measured, made = measure_slide(slide, seen.tissue, request, cast(Marker, marker), progress)
+        measured, made = measure_slide(
+            slide, seen.tissue, request, cast(Marker, marker), progress, seen.regions
+        )
         agreement = agreement_of(bundle.scheme, classes[int(np.argmax(probabilities))], kept, measured)
     answer = answer_of(bundle, probabilities, measured)
     doubt = doubt_of(slide, bundle, seen.tissue, request, answer, measured)
@@ -206,7 +203,7 @@ def _result(
 ) -> Result:
     classes, probabilities = bundle.scheme.classes, seen.prediction.probabilities
     quality = _quality(seen.tissue, seen.look, seen.flags)
-    reasons = _reasons(said, quality)
+    reasons = _reasons(said, quality, seen.regions)
     answer = said.answer
     return Result(
         file=str(slide.path),
@@ -235,15 +232,17 @@ def _result(
         timings=clock.steps,
         asked=request.record(),
         forced=request.force,
+        regions=regions_record(seen.regions, slide.mpp),
         control=control_name(request.control),
         software_version=lowpower.__version__,
     )
 
 
-def _reasons(said: _Said, quality: QualityRecord) -> tuple[str, ...]:
+def _reasons(said: _Said, quality: QualityRecord, regions: Regions | None) -> tuple[str, ...]:
     """Why it is referred, then what should be doubted; the measurement warns of the same flags."""
     doubts = [flag.message for flag in quality.flags if flag.effect != "note"]
     doubts += said.measured.notes if said.measured is not None else ()
+    doubts += regions.notes if regions is not None else ()
     if said.doubt is not None:  # what was tried both ways is said once, with what came of it
         tried = {flag.message for flag in quality.flags if flag.code == "control_doubtful"}
         doubts = [said.doubt.sentence, *(doubt for doubt in doubts if doubt not in tried)]

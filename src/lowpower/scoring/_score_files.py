@@ -11,6 +11,7 @@ import lowpower
 from lowpower.cohort import SlideInput, slide_inputs
 from lowpower.models import Bundle
 from lowpower.scoring._batch import Batch, run_batch
+from lowpower.scoring._drawn import check_drawn
 from lowpower.scoring._measure_slide import FieldProgress
 from lowpower.scoring._measured import cell_network
 from lowpower.scoring._reader_agreement import agreement_with_readers, of_marker
@@ -62,6 +63,7 @@ def score_files(
         CohortError: a manifest cannot be used, or its scores do not fit the model's classes.
         ConfigError: the laboratory is of another marker than the model, no slide matches a pattern, or
             `out` holds measurements.
+        RegionsError: regions or mask are one file for all slides and cannot be used.
         OutputError: results cannot be written; nothing more is tried then.
     """
     request = asked(request, model, **options)
@@ -69,6 +71,7 @@ def score_files(
     request = replace(request, model=bundle)  # loaded once
     marker = bundle.scheme.marker
     request = request.with_laboratory(marker)
+    check_drawn(request)
     slides, notes = of_marker(slide_inputs(files, pattern), marker, f"the model {bundle.name}")
     folder = ResultsFolder(out, Result)
     work = _Scoring(request, bundle, progress)

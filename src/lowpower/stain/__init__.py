@@ -18,7 +18,6 @@ from lowpower.stain._laboratory import Fitted, Laboratory, read_laboratory, writ
 from lowpower.stain._look import StainLook, looks_like
 from lowpower.stain._measure import DabAreas, Heterogeneity, Measurement, measure
 from lowpower.stain._measure_field import Marker
-from lowpower.stain._measure_regions import inside_regions, read_regions
 from lowpower.stain._nuclear import NuclearScore
 from lowpower.stain._quality import STAIN_CODES, stain_quality
 from lowpower.stain._rules import (
@@ -72,14 +71,12 @@ __all__ = [
     "fit_nuclear",
     "h_score",
     "her2_score",
-    "inside_regions",
     "labelling_index",
     "looks_like",
     "measure",
     "optical_density",
     "pr_status",
     "read_laboratory",
-    "read_regions",
     "rescored",
     "stain_quality",
     "subtype",

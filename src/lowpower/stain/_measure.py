@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.geometry import Regions, read_regions
 from lowpower.slides import Slide
 from lowpower.stain._cells import TUMOUR, Cells
 from lowpower.stain._clipping import clipping
@@ -22,7 +23,6 @@ from lowpower.stain._measure_grade import (
     strong_incomplete,
     usual_complete,
 )
-from lowpower.stain._measure_regions import inside_regions, read_regions
 from lowpower.stain._measure_stream import COARSEST_MPP, Progress, cells_of, in_mask, scale_of
 from lowpower.stain._nuclear import NuclearScore, nuclear_score
 from lowpower.stain._place import place_quality
@@ -126,7 +126,7 @@ def measure(
     slide: Slide,
     marker: Marker = "HER2",
     tissue: Tissue | None = None,
-    regions: str | Path | Mapping[str, Any] | None = None,
+    regions: str | Path | Mapping[str, Any] | Regions | None = None,
     *,
     cutoffs: Cutoffs = DEFAULT_CUTOFFS,
     count: Literal["tumour", "all"] = "tumour",
@@ -139,7 +139,8 @@ def measure(
         slide: An open slide.
         marker: What was stained.
         tissue: Where the tissue is; found if None.
-        regions: Tumour regions, GeoJSON polygons in base pixels: only cells inside count.
+        regions: Tumour regions, as `lowpower.geometry.read_regions` takes or gives them: only cells inside
+            count.
         cutoffs: From which values on a stain counts: this laboratory's, or the usual ones.
         count: Which cells count: tumour-like ones, or all of 3 um and more, as where only tumour is in view.
         workers: Threads.
@@ -150,12 +151,12 @@ def measure(
 
     Raises:
         NoTissueError: if there is none.
-        ConfigError: if `regions` cannot be used, or lie outside the slide's tissue.
+        RegionsError: if `regions` cannot be used, or lie outside the slide's tissue.
         ValueError: if `marker` is not one of HER2, ER, PR, Ki-67.
     """
     if marker not in get_args(Marker):
         raise ValueError(f"marker {marker!r} is not one of {', '.join(get_args(Marker))}")
-    polygons = None if regions is None else read_regions(regions)
+    drawn = None if regions is None else read_regions(regions)
     tissue = find_tissue(slide) if tissue is None else tissue
     tissue = replace(tissue, mask=measurable(tissue))
     image = slide.read(tissue.box, max(_AREA_UM, slide.mpp))
@@ -181,8 +182,9 @@ def measure(
         return _nothing(marker, wrong)
     notes += tuple(flag.message for flag in damaged)
     in_region = None
-    if polygons is not None:
-        in_region = inside_regions(polygons, *(found.xy / slide.mpp).T)
+    if drawn is not None:
+        notes += drawn.notes
+        in_region = drawn.contains(*(found.xy / slide.mpp).T)
         if not in_region.any():
             note = "the regions hold no cell on this slide's tissue: are they in base pixels of this slide?"
             return _nothing(marker, note, scale.vectors, areas)

@@ -27,7 +27,6 @@ from lowpower.views import (
     make_features,
     plan_patches,
     read_patches,
-    read_tissue_mask,
 )
 
 __all__ = ["MAKERS", "Artefact", "Job", "Opened", "record_path"]
@@ -108,9 +107,7 @@ class Opened:
         """The tissue, the user's mask where there is one, and what finding it cost."""
         if self._tissue is None:
             with watch() as finding:
-                drawn = self.job.mask
-                mask = None if drawn is None else read_tissue_mask(drawn, self.slide.size)
-                found = find_tissue(self.slide, mask=mask, control=self.job.control)
+                found = find_tissue(self.slide, mask=self.job.mask, control=self.job.control)
             self._tissue = found, finding.cost
         return self._tissue
 

@@ -15,8 +15,6 @@ from lowpower.tissue._layers import (
     write_quality_geojson,
 )
 from lowpower.tissue._mask import tissue_mask, working_mpp
-from lowpower.tissue._mask_files import read_tissue_mask, write_tissue_geojson, write_tissue_png
-from lowpower.tissue._outlines import fill_polygons, outlines
 from lowpower.tissue._types import (
     Control,
     Effect,
@@ -50,18 +48,13 @@ __all__ = [
     "control_habit",
     "control_name",
     "damage_flags",
-    "fill_polygons",
     "find_tissue",
     "is_control_word",
     "measurable",
-    "outlines",
     "quality_features",
     "quality_map",
-    "read_tissue_mask",
     "refuse_damaged",
     "tissue_mask",
     "working_mpp",
     "write_quality_geojson",
-    "write_tissue_geojson",
-    "write_tissue_png",
 ]

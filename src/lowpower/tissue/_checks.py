@@ -49,6 +49,8 @@ class Check:
 
 _ALL = (
     Check("own_mask", "tissue given as a mask", "yes = 1", note=1),
+    Check("mask_doubtful", "a given mask that marks all, or glass rather than tissue", "yes = 1",
+          warn=1),
     Check("no_glass", "no glass in view: the white point is a stand-in", "yes = 1", note=1),
     Check("padding", "scanner padding, black or white", "share of the image", note=0.01),
     Check("uneven_light", "range of the glass's brightness", "OD", note=0.01),

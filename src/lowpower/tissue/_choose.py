@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.geometry import read_mask
 from lowpower.tissue._clusters import Layout, lay_out
 from lowpower.tissue._control import search_control
 from lowpower.tissue._control_given import box_of, end_of
 from lowpower.tissue._grid import Flags, Plane
-from lowpower.tissue._mask_files import read_tissue_mask
 from lowpower.tissue._types import Control
 from lowpower.units import Box
 
@@ -101,7 +101,7 @@ def _given(control: Control, shape: tuple[int, ...], size: tuple[int, int]) -> F
         return marked
     if isinstance(control, np.ndarray):
         return on_grid(control, shape)
-    return on_grid(read_tissue_mask(control, size), shape)
+    return on_grid(read_mask(control, size, "control").mask, shape)
 
 
 def _belonging(layout: Layout, members: tuple[int, ...], shape: tuple[int, ...]) -> Flags:

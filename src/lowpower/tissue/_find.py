@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.errors import DamagedSlideError, NoTissueError
-from lowpower.tissue._choose import choose_control, on_grid
+from lowpower.tissue._choose import choose_control
 from lowpower.tissue._layers import label_layers
 from lowpower.tissue._mask import look_at, working_mpp
+from lowpower.tissue._own_mask import own_mask
 from lowpower.tissue._pieces import around, pieces_of
 from lowpower.tissue._qc import control_flags, flags_of
 from lowpower.tissue._types import Control, Group, MaskResult, QCFlag, Tissue, TissueQC
@@ -21,20 +23,24 @@ if TYPE_CHECKING:
 __all__ = ["find_tissue"]
 
 
-def find_tissue(slide: Slide, *, mask: NDArray[np.bool_] | None = None, control: Control = "auto") -> Tissue:
+def find_tissue(
+    slide: Slide, *, mask: NDArray[np.bool_] | str | Path | None = None, control: Control = "auto"
+) -> Tissue:
     """Find where the slide's tissue is, against the slide's own glass, and which of it is the sample.
 
     Args:
         slide: An open slide.
-        mask: (h, w) bool over the whole slide at any scale: tissue as its owner drew it, taken as it stands;
-            the white point and the quality numbers still come from the slide.
+        mask: Tissue as its owner drew it, taken as it stands: (h, w) bool over the whole slide at any scale,
+            or a file as `read_mask` takes it. The white point and the quality numbers still come from the
+            slide, and a mask that does not fit it is questioned.
         control: On-slide control tissue, left out of the mask: "auto" looks for it (not in a `mask` of one's
             own) and leaves nothing out where it is not sure; "none" takes all tissue for sample; an end of
-            the slide, a `Box` in base pixels, a GeoJSON or PNG file or a mask (h, w) says where it is.
+            the slide, a `Box` in base pixels, a GeoJSON or image file or a mask (h, w) says where it is.
 
     Raises:
         NoTissueError: where nothing but glass is found, `mask` marks nothing, or `control` takes everything.
-        DamagedSlideError: if damage took all tissue, or the file that `control` names cannot be used.
+        DamagedSlideError: if damage took all tissue.
+        RegionsError: if the file that `mask` or `control` names cannot be used.
         ValueError: if `mask` or a mask given as `control` is not two-dimensional bool.
     """
     image = slide.overview(working_mpp(*slide.size, slide.mpp))
@@ -44,8 +50,7 @@ def find_tissue(slide: Slide, *, mask: NDArray[np.bool_] | None = None, control:
     extra: tuple[QCFlag, ...] = ()
     tissue = found.mask
     if mask is not None:
-        tissue = on_grid(mask, found.mask.shape)
-        extra = (QCFlag("own_mask", "tissue is where the given mask says; it was not searched for.", "note"),)
+        tissue, extra = own_mask(mask, found.mask, slide.size)
         control = "none" if isinstance(control, str) and control == "auto" else control
     if not tissue.any():
         damaged = slide.damage() if mask is None else ()

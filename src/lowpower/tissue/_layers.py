@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -10,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.files import write_text
+from lowpower.geometry import mask_features, write_geojson
 from lowpower.tissue._choose import Choice
 from lowpower.tissue._grid import Flags
 from lowpower.tissue._mask import Look
-from lowpower.tissue._outlines import outlines
 from lowpower.tissue._types import Tissue
 
 if TYPE_CHECKING:
@@ -109,28 +107,14 @@ def write_quality_geojson(path: str | Path, tissue: Tissue, slide: Slide) -> Non
     Raises:
         OutputError: if it cannot be written.
     """
-    features = quality_features(tissue, slide.size)
-    write_text(path, json.dumps({"type": "FeatureCollection", "features": features}) + "\n")
+    write_geojson(path, quality_features(tissue, slide.size))
 
 
 def quality_features(tissue: Tissue, size: tuple[int, int]) -> list[dict[str, Any]]:
     """The GeoJSON features of a quality map, for a slide of `size` base pixels; sound tissue left out."""
-    scale = np.array([size[0] / tissue.labels.shape[1], size[1] / tissue.labels.shape[0]])
-    features: list[dict[str, Any]] = []
-    for layer, _ in quality_map(tissue).legend:
-        if layer.code == "tissue":
-            continue
-        for polygon in outlines(tissue.labels == _LABEL[layer.code]):
-            rings = [np.round(ring * scale, 1).tolist() for ring in polygon]
-            features.append(
-                {
-                    "type": "Feature",
-                    "geometry": {"type": "Polygon", "coordinates": rings},
-                    "properties": {
-                        "objectType": "annotation",
-                        "classification": {"name": layer.name, "color": list(layer.colour)},
-                        "isLocked": True,
-                    },
-                }
-            )
-    return features
+    return [
+        feature
+        for layer, _ in quality_map(tissue).legend
+        if layer.code != "tissue"
+        for feature in mask_features(tissue.labels == _LABEL[layer.code], size, layer.name, layer.colour)
+    ]

@@ -31,7 +31,7 @@ WhitePointSource = Literal["glass", "brightest tissue", "default"]
 Control: TypeAlias = str | Path | Box | NDArray[np.bool_]
 """On-slide control tissue: "auto" (look for it), "none" (all tissue is sample), the end of the slide at which
 it lies ("left", "right", "top", "bottom", or a corner, "top left"), or where it is: a box in base pixels (or
-"X,Y,WIDTH,HEIGHT"), a GeoJSON or PNG file, or a mask (h, w) over the whole slide."""
+"X,Y,WIDTH,HEIGHT"), a GeoJSON or image file, or a mask (h, w) over the whole slide."""
 
 Effect = Literal["note", "warn", "refuse"]
 

@@ -1,6 +1,5 @@
 """Views: artefacts made of slides by recipes, each with a sidecar that says by what."""
 
-from lowpower.tissue import outlines, read_tissue_mask, write_tissue_geojson, write_tissue_png
 from lowpower.views._bags import Bag, BagMaker, check_bag, read_bag
 from lowpower.views._feature_sidecar import FeatureSidecar, read_sidecar
 from lowpower.views._features import FeatureRun, FeatureTimes, make_features
@@ -37,14 +36,10 @@ __all__ = [
     "make_features",
     "make_view",
     "open_prepared",
-    "outlines",
     "plan_patches",
     "prepare_views",
     "read_bag",
     "read_patches",
     "read_sidecar",
-    "read_tissue_mask",
     "reason_counts",
-    "write_tissue_geojson",
-    "write_tissue_png",
 ]

@@ -13,7 +13,6 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lowpower import __version__
@@ -136,8 +135,7 @@ def keep_open_view(
     if found is not None:
         return found, picture
     if tissue is None:
-        drawn = None if mask_path is None else _read_mask(mask_path)
-        tissue = find_tissue(slide, mask=drawn, control=control)
+        tissue = find_tissue(slide, mask=mask_path, control=control)
     view = make_view(slide, tissue, recipe)
     damaged = refuse_damaged(slide, tissue)
     data = _encode(view)
@@ -222,12 +220,3 @@ def _mask_hash(mask_path: str | Path | None) -> str | None:
     if not Path(mask_path).is_file():
         raise DamagedSlideError(mask_path, "no such mask image; correct the manifest's column mask.")
     return sha256_of(mask_path)
-
-
-def _read_mask(mask_path: str | Path) -> NDArray[np.bool_]:
-    image = cv2.imread(str(mask_path), cv2.IMREAD_GRAYSCALE)
-    if image is None:
-        raise DamagedSlideError(
-            mask_path, "is no image; a mask is a PNG over the whole slide, non-zero is tissue."
-        )
-    return np.asarray(image > 0)

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from lowpower.errors import ConfigError, one_line
 from lowpower.files import make_folder
+from lowpower.geometry import write_geojson
 from lowpower.scoring._folders import write_table
-from lowpower.scoring._geojson import write_collection
 from lowpower.scoring.exchange._case import Case, find_records, read_case
 from lowpower.scoring.exchange._dicom_sr import write_sr
 from lowpower.scoring.exchange._fhir import write_fhir
@@ -113,7 +113,7 @@ def _name_of(case: Case, taken: set[str]) -> str:
 
 def _write(form: str, path: Path, case: Case, identity: Identity) -> Path:
     if form == "geojson":
-        write_collection(path, _features(case.folder))
+        write_geojson(path, _features(case.folder))
     else:
         {"dicom-sr": write_sr, "fhir": write_fhir, "pdf": write_pdf}[form](path, case, identity)
     return path

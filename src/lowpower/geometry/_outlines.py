@@ -4,40 +4,49 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
-__all__ = ["Polygon", "fill_polygons", "outlines"]
-
-Polygon = list[NDArray[np.float64]]
-"""An outer ring and its holes, each (N, 2) x, y."""
+__all__ = ["fill", "outlines"]
 
 
-def outlines(mask: NDArray[np.bool_]) -> list[Polygon]:
-    """Polygons of a mask's connected pieces (4-neighbours), in mask pixels.
+def outlines(
+    mask: NDArray[np.bool_], scale: tuple[float, float] = (1.0, 1.0), corner: tuple[float, float] = (0.0, 0.0)
+) -> list[shapely.Polygon]:
+    """Polygons of a mask's connected pieces (4-neighbours), along their pixels' edges, valid.
 
-    Rings follow pixel edges, are closed (first point = last), the outer one first; ordered by where the
-    pieces begin, row by row.
+    Walking the edges takes a third of the time that the union of the pixels' squares takes.
+
+    Args:
+        mask: (H, W) bool.
+        scale: Width and height of a pixel.
+        corner: Where the mask's corner lies.
+
+    Returns:
+        One polygon a piece, ordered by where the pieces begin, row by row.
     """
     count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
-    pieces: list[Polygon] = [[] for _ in range(count - 1)]
+    pieces: list[list[NDArray[np.float64]]] = [[] for _ in range(count - 1)]
     for ring, label in _rings(np.asarray(labels, np.int32)):
         # Edges run with the tissue on the right (y down): outer rings have a positive area, holes a negative.
         x, y = ring[:, 0], ring[:, 1]
         outer = float((x[:-1] * y[1:] - x[1:] * y[:-1]).sum()) > 0
-        pieces[label - 1].insert(0 if outer else len(pieces[label - 1]), ring)
-    return pieces
+        pieces[label - 1].insert(0 if outer else len(pieces[label - 1]), ring * scale + corner)
+    # A ring that comes back to one of its corners (diagonal neighbours) is a ring and a hole that touch.
+    return [shapely.make_valid(shapely.Polygon(rings[0], rings[1:])) for rings in pieces]
 
 
-def fill_polygons(polygons: list[Polygon], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """The union of polygons as a mask: a pixel is inside where its centre is (even-odd within one polygon).
+def fill(area: BaseGeometry, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """An area as a mask: a pixel is inside where its centre is.
 
     Args:
-        polygons: In pixels of the mask.
+        area: Polygons, in pixels of the mask.
         shape: (height, width) of the mask.
     """
     height, width = shape
     mask = np.zeros(shape, bool)
-    for polygon in polygons:
+    for polygon in shapely.get_parts(area):
         rows, crossings = _crossings(polygon, height)
         if rows.size == 0:
             continue
@@ -49,10 +58,11 @@ def fill_polygons(polygons: list[Polygon], shape: tuple[int, int]) -> NDArray[np
     return mask
 
 
-def _crossings(polygon: Polygon, height: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _crossings(polygon: shapely.Polygon, height: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Where the polygon's edges cross the middles of the mask's rows: rows and x."""
-    starts = np.concatenate(polygon)
-    ends = np.concatenate([np.roll(ring, -1, axis=0) for ring in polygon])
+    rings = [shapely.get_coordinates(ring) for ring in (polygon.exterior, *polygon.interiors)]
+    starts = np.concatenate([ring[:-1] for ring in rings])
+    ends = np.concatenate([ring[1:] for ring in rings])
     low, high = np.minimum(starts[:, 1], ends[:, 1]), np.maximum(starts[:, 1], ends[:, 1])
     first = np.ceil(low - 0.5).clip(0, height).astype(np.int64)
     last = np.ceil(high - 0.5).clip(0, height).astype(np.int64)

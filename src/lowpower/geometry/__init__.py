@@ -1,0 +1,22 @@
+"""Areas that somebody drew, and areas found: masks, polygons and GeoJSON, read and written in one place."""
+
+from lowpower.geometry._geojson import area_features, feature_id, mask_features, write_geojson
+from lowpower.geometry._masks import DrawnMask, MaskMeaning, check_mask, read_mask
+from lowpower.geometry._outlines import fill, outlines
+from lowpower.geometry._regions import UNCLASSIFIED, Regions, read_regions
+
+__all__ = [
+    "UNCLASSIFIED",
+    "DrawnMask",
+    "MaskMeaning",
+    "Regions",
+    "area_features",
+    "check_mask",
+    "feature_id",
+    "fill",
+    "mask_features",
+    "outlines",
+    "read_mask",
+    "read_regions",
+    "write_geojson",
+]
