@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from pathlib import Path
 
 import cv2
 import numpy as np
 import polars as pl
 import pytest
+import shapely
 from PIL import Image
 
 from lowpower import stain
@@ -61,6 +63,13 @@ def square(low, high):
     )
 
 
+def assert_valid(features):
+    shapes = [shapely.from_geojson(json.dumps(feature)) for feature in features]
+    assert shapely.is_valid(np.array(shapes, object)).all()
+    ids = {uuid.UUID(feature["id"]) for feature in features}
+    assert len(ids) == len(features)
+
+
 def assert_refused(record, code, *words):
     assert (record.state, record.reason_code) == ("refused", code)
     assert record.file in record.reason
@@ -97,6 +106,13 @@ def test_every_file_of_a_measured_slide(save, tmp_path):
     assert ring.mean(axis=0) == pytest.approx([table["x"][0], table["y"][0]], abs=2)
     annotations = json.loads((folder / "tissue.geojson").read_text())["features"]
     assert {a["properties"]["objectType"] for a in annotations} == {"annotation"}
+    names = [detection["properties"]["classification"]["name"] for detection in detections]
+    counts = {name: names.count(f"Tumor: {name}") for name in ("Negative", "1+", "2+", "3+")}
+    assert sum(counts.values()) == told.tumour_cells  # QuPath counts these and passes over Other
+    weighted = counts["1+"] + 2 * counts["2+"] + 3 * counts["3+"]
+    assert 100 * weighted / told.tumour_cells == pytest.approx(told.h_score)
+    for file in folder.glob("*.geojson"):
+        assert_valid(json.loads(file.read_text())["features"])
     page = (tmp_path / "out" / "report.html").read_text()
     assert "field/cells.png" in page
     assert "Research use only" in page
@@ -212,6 +228,36 @@ class TestBadInput:
         assert inside.height == records[0].measured.tumour_cells
         assert inside["x"].max() < 341
 
+    def test_classes_of_regions_count_and_are_recorded(self, save, tmp_path):
+        file = save(sheet(membrane=0.8))
+
+        def drawn(*features):
+            regions = tmp_path / "regions.geojson"
+            regions.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+            return regions
+
+        def area(low, high, name=None):
+            told = json.loads(square(low, high))
+            told["properties"] = {"classification": name and {"name": name}}
+            return told
+
+        def count(regions, **options):
+            record = one(file, tmp_path, regions=regions, **options)
+            return record.measured.tumour_cells, record.regions
+
+        nothing = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": []}, "properties": {}}
+        stroma = area(340, 440, "Stroma")
+        alone, told = count(drawn(area(100, 340, "Tumor"), stroma, nothing, {**nothing, "geometry": None}))
+        assert (told.counted, told.cut_out, told.left_out) == ({"Tumor": 1}, {}, {"Stroma": 1})
+        assert told.area_mm2 == pytest.approx((240 * 0.5e-3) ** 2, abs=1e-4)
+        tumour = area(100, 340, "Tumor")
+        cut, told = count(drawn(tumour, area(100, 220, "Ignore*"), stroma), region_classes=("stroma",))
+        named = count(drawn(tumour, stroma), region_classes=("stroma",))[0]
+        assert named > alone
+        assert named - cut == pytest.approx(0.25 * alone, rel=0.3)
+        assert (told.counted, told.named) == ({"Stroma": 1, "Tumor": 1}, ("stroma",))
+        assert told.cut_out == {"Ignore*": 1}
+
     def test_invalid_geojson_ends_the_run_before_any_slide(self, save, tmp_path):
         regions = tmp_path / "regions.geojson"
         regions.write_text("{]")
@@ -224,6 +270,19 @@ class TestBadInput:
         assert record.state != "ok"
         assert "mask.png" in record.reason
         assert "whole slide" in record.reason
+
+    @pytest.mark.parametrize(("value", "words"), [(255, "marks everything"), (0, "marks nothing")])
+    def test_a_mask_of_everything_or_nothing_is_questioned(self, save, tmp_path, value, words):
+        mask = save(np.full((100, 100, 3), value, np.uint8), "mask.png")
+        record = one(save(sheet(membrane=0.8)), tmp_path, mask=mask)
+        assert words in record.reason
+        assert (record.state == "ok") == (value == 255)
+
+    def test_a_mask_the_wrong_way_round_is_questioned(self, save, tmp_path):
+        turned = np.zeros((100, 100, 3), np.uint8)
+        turned[:15] = 255
+        record = one(save(sheet(membrane=0.8)), tmp_path, mask=save(turned, "mask.png"))
+        assert "wrong way round" in " ".join(flag.message for flag in record.qc.flags)
 
     def test_a_mask_that_does_not_overlap_the_slide(self, save, tmp_path):
         mask = tmp_path / "mask.geojson"

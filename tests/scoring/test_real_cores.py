@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import shapely
 
 import lowpower as lp
 from lowpower.errors import NoTissueError
@@ -25,6 +28,18 @@ def test_positive_cores_score_higher_than_every_negative(real_cores):
         for name in POSITIVE + NEGATIVE
     }
     assert min(expected[name] for name in POSITIVE) > max(expected[name] for name in NEGATIVE)
+
+
+@pytest.mark.slow
+def test_the_network_map_of_every_core_is_valid_geojson(real_cores):
+    model = lp.load_model("her2-sim")
+    for name in POSITIVE + NEGATIVE:
+        made = lp.score(core_file(real_cores, name), model, mpp=0.25, measure=False).attached()
+        features = [*made.network, *made.defects]
+        shapes = [shapely.from_geojson(json.dumps(feature)) for feature in features]
+        assert shapes
+        assert shapely.is_valid(np.array(shapes, object)).all()
+        assert len({feature["id"] for feature in features}) == len(features)
 
 
 def test_the_blank_core_is_refused_by_name(real_cores):
