@@ -83,7 +83,7 @@ def test_other_regions_or_another_mask_are_scored_anew(disc, request_, tmp_path)
     named = run(regions=regions, region_classes=("Stroma",))
     assert named.regions.counted == {"Stroma": 1, "Tumor": 1}
     masked = run(mask=mask)
-    assert masked.mask.startswith("mask.png ")
+    assert masked.asked.mask.startswith("mask.png ")
     assert masked.qc.area_mm2 == pytest.approx(500 * 700 * 0.25e-6, rel=0.02)
     drawn[:] = 0
     drawn[30:60, 30:60] = 255

@@ -255,7 +255,7 @@ class TestBadInput:
         named = count(drawn(tumour, stroma), region_classes=("stroma",))[0]
         assert named > alone
         assert named - cut == pytest.approx(0.25 * alone, rel=0.3)
-        assert (told.counted, told.named) == ({"Stroma": 1, "Tumor": 1}, ("stroma",))
+        assert told.counted == {"Stroma": 1, "Tumor": 1}
         assert told.cut_out == {"Ignore*": 1}
 
     def test_invalid_geojson_ends_the_run_before_any_slide(self, save, tmp_path):
