@@ -12,9 +12,10 @@ import yaml
 
 from lowpower.cohort import read_cohort
 from lowpower.errors import CohortError, ConfigError
+from lowpower.evaluation import DecisionOptions
 from lowpower.models import load_bundle
 from lowpower.simulate import CohortSpec, simulate_cohort
-from lowpower.study import DemoSize, evaluate_run, prepare_run, run_demo, train_run
+from lowpower.study import DemoSize, evaluate_run, fit_bundle, prepare_run, run_demo, train_run
 
 pytestmark = pytest.mark.slow
 
@@ -71,6 +72,26 @@ def test_the_bundle_is_calibrated_on_validation_and_names_its_cohort(finished, c
     assert bundle.abstention is not None
     assert bundle.spec.cohort_fingerprint == read_cohort(cohort).fingerprint
     assert bundle.spec.software["lowpower"]
+    assert bundle.decision.network.issue.threshold is None  # four validation patients vouch for nothing
+    assert "fewer than 5 measured validation patients" in bundle.decision.notes[0]
+    assert list((run.folder / "measured").glob("measure-*/*.slide.json"))
+
+
+def test_a_calibration_cohort_gives_a_finished_bundle_its_answers(finished, cohort, tmp_path):
+    run, _ = finished
+    folder = shutil.copytree(run.bundle, tmp_path / "bundle")
+    options = DecisionOptions(error=0.5, cutoff_error=0.4, confidence=0.6)
+    few = pl.read_csv(cohort)[run.training.validation["row"].to_list()]  # measured already
+    few = few.with_columns(slide=str(cohort.parent) + "/" + pl.col("slide"))
+    few.write_csv(tmp_path / "few.csv")
+    bundle = fit_bundle(folder, tmp_path / "few.csv", run.folder, options, workers=2)
+    table = pl.read_csv(run.folder / "decision.csv")
+    assert table.height == few.height == 4
+    assert table["measured_h_score"].null_count() < 2
+    assert bundle.decision.network.issue.n == 4
+    assert bundle.decision.network.issue.error == 0.5
+    assert load_bundle(folder).decision == bundle.decision
+    assert "network alone" in bundle.card
 
 
 def test_evaluating_measures_the_test_fold_once_and_writes_it_everywhere(finished):

@@ -118,33 +118,26 @@ def print_reasons(console: Console, records: Sequence[Result | MeasuredSlide]) -
 def _results_table(results: Sequence[Result], names: Sequence[str]) -> Table:
     table = Table(title="Research use only: not a medical device.", title_justify="left")
     table.add_column("slide", overflow="fold", min_width=16)
-    for name in ("", "likeliest", "measured", "network"):
+    for name in ("", "likeliest", "measured"):
         table.add_column(name, no_wrap=True)
     questions = _questions(results)
     for question in questions:
-        table.add_column(f"{question}?", min_width=8)
+        table.add_column(f"{question.replace('at least ', '>=')}?", no_wrap=True)
     for result, name in zip(results, names, strict=True):
         table.add_row(
             escape(name),
-            _outcome(result),
+            result.outcome,
             (result.decision or "") if result.answer is None else _likeliest(result.answer.probabilities),
             "" if result.measured is None else result.measured.score or "none",
-            "" if result.probabilities is None else _likeliest(result.probabilities),
             *_answers(result, questions),
         )
     return table
 
 
-def _outcome(result: Result) -> str:
-    """Issued or refer; refused or failed."""
-    if result.state != "ok":
-        return result.state
-    return "refer" if result.decision == "refer" else "issued"
-
-
 def _questions(results: Sequence[Result]) -> list[str]:
-    asked = [cutoff.question for result in results if result.answer for cutoff in result.answer.cutoffs]
-    return list(dict.fromkeys(asked))
+    """What is asked at the cut-offs, without what is only measured."""
+    cutoffs = [cutoff for result in results if result.answer for cutoff in result.answer.cutoffs]
+    return list(dict.fromkeys(c.question for c in cutoffs if c.probability is not None))
 
 
 def _answers(result: Result, questions: Sequence[str]) -> list[str]:

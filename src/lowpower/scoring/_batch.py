@@ -92,8 +92,9 @@ class Batch(Sequence[R]):
     @property
     def closing(self) -> str:
         """The counts in one line."""
-        states = [record.state for record in self.records]
-        counts = [f"{states.count(s)} {s}" for s in ("ok", "refused", "failed") if s in states]
+        states = [record.outcome for record in self.records]
+        named = ("ok", "issued", "refer", "refused", "failed")
+        counts = [f"{states.count(s)} {s}" for s in named if s in states]
         total = f"{len(states)} slide{'' if len(states) == 1 else 's'}"
         there = f"; {self.reused} of {len(states)} were already there" if self.reused else ""
         return f"{total}: {', '.join(counts)}{there}."

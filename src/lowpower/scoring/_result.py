@@ -63,6 +63,13 @@ class Result(SlideRecord):
         return self.measured is not None
 
     @property
+    def outcome(self) -> str:
+        """What became of it: issued or refer; refused or failed."""
+        if self.state != "ok":
+            return self.state
+        return REFER if self.decision == REFER else "issued"
+
+    @property
     def headline(self) -> str:
         """The answer in a line: issued, or likeliest and referred; the reasons stand apart."""
         if self.state != "ok":

@@ -28,6 +28,11 @@ class SlideRecord(Record):
     _reused: bool = PrivateAttr(False)
 
     @property
+    def outcome(self) -> str:
+        """What became of it: its state; of a scored slide issued or refer."""
+        return self.state
+
+    @property
     def reused(self) -> bool:
         """Whether a batch found it there instead of making it."""
         return self._reused

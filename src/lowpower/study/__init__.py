@@ -4,6 +4,7 @@ from lowpower.study._cells import p_sentence
 from lowpower.study._compare_report import CompareOutcome, compare_tables
 from lowpower.study._demo import DemoSize, run_demo
 from lowpower.study._evaluate import TestOutcome, evaluate_run
+from lowpower.study._fit_bundle import decision_table, fit_bundle
 from lowpower.study._page import METRIC_NAMES, say
 from lowpower.study._results import ArmRecord, StudyResults, load_study
 from lowpower.study._run_study import run_study
@@ -24,8 +25,10 @@ __all__ = [
     "TableOutcome",
     "TestOutcome",
     "compare_tables",
+    "decision_table",
     "evaluate_run",
     "evaluate_table",
+    "fit_bundle",
     "load_study",
     "p_sentence",
     "parse_study",

@@ -162,7 +162,7 @@ def _forget(folder: Path) -> None:
     if not folder.is_dir() or (any(folder.iterdir()) and not (folder / "config.json").is_file()):
         raise ConfigError(f"{folder}: is not a run folder (no config.json), so it is not removed.")
     for path in folder.iterdir():
-        if path.name == "views":  # remade only where the recipe or the slide changed
+        if path.name in ("views", MEASURED):  # remade only where the recipe or the slide changed
             continue
         if path.is_dir():
             shutil.rmtree(path)
