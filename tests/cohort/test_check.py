@@ -87,23 +87,23 @@ def test_everything_is_found_at_once(tmp_path: Path, check: Check) -> None:
     )
 
     unreadable = [(row, kind) for row, kind in kinds(found) if kind in ("not_a_slide", "damaged")]
-    assert [row for row, _ in unreadable] == [8, 9]
+    assert [row for row, _ in unreadable] == [9, 10]
     assert [entry for entry in kinds(found) if entry not in unreadable] == [
-        (1, "repeated_slide"),
-        (3, "missing_control"),
-        (3, "missing_mpp"),
-        (4, "missing_mask"),
-        (4, "two_labels"),
-        (5, "unreadable_mask"),
-        (6, "duplicate"),
-        (7, "near_duplicate"),
-        (10, "missing_slide"),
-        (11, "unknown_score"),
+        (2, "repeated_slide"),
+        (4, "missing_control"),
+        (4, "missing_mpp"),
+        (5, "missing_mask"),
+        (5, "two_labels"),
+        (6, "unreadable_mask"),
+        (7, "duplicate"),
+        (8, "near_duplicate"),
+        (11, "missing_slide"),
+        (12, "unknown_score"),
     ]
     by_row = {(problem.row, problem.kind): problem.message for problem in found.problems}
-    assert "row 1 (0.png), of patient 'A', and would leak between parts as 'E'" in by_row[6, "duplicate"]
-    assert "row 2 (1.png)" in by_row[7, "near_duplicate"]
-    assert "0 in row 4; 1+ in row 5" in by_row[4, "two_labels"]
+    assert "row 2 (0.png), of patient 'A', and would leak between parts as 'E'" in by_row[7, "duplicate"]
+    assert "row 3 (1.png)" in by_row[8, "near_duplicate"]
+    assert "0 in row 5; 1+ in row 6" in by_row[5, "two_labels"]
     assert (found.slides, found.patients) == (11, 10)
 
 
@@ -125,7 +125,7 @@ def test_a_near_duplicate_is_found_however_it_was_made(tmp_path: Path, check: Ch
 
     found = check([{"slide": f"{name}.png", "patient": name} for name in "abc"])
 
-    assert kinds(found) == [(2, "near_duplicate")]
+    assert kinds(found) == [(3, "near_duplicate")]
 
 
 def test_other_tissue_of_the_same_shape_is_no_duplicate(tmp_path: Path, check: Check) -> None:
@@ -141,7 +141,7 @@ def test_serial_sections_of_one_patient_may_look_alike(tmp_path: Path, check: Ch
     rows = [{"slide": "her2.png", "patient": "A"}, {"slide": "er.png", "patient": "A", "marker": "ER"}]
 
     assert check(rows).problems == ()
-    assert kinds(check([rows[0], rows[1] | {"patient": "B"}])) == [(2, "near_duplicate")]
+    assert kinds(check([rows[0], rows[1] | {"patient": "B"}])) == [(3, "near_duplicate")]
 
 
 def test_a_copy_under_the_same_patient_would_count_twice(tmp_path: Path, check: Check) -> None:
@@ -150,7 +150,7 @@ def test_a_copy_under_the_same_patient_would_count_twice(tmp_path: Path, check: 
 
     found = check([{"slide": "a.png", "patient": "A"}, {"slide": "b.png", "patient": "A"}])
 
-    assert kinds(found) == [(2, "duplicate")]
+    assert kinds(found) == [(3, "duplicate")]
     assert "of the same patient, and would count twice" in found.problems[0].message
 
 
@@ -190,8 +190,8 @@ def test_two_spellings_of_one_patient_are_told(tmp_path: Path, check: Check) -> 
 
     found = check([{"slide": "0.png", "patient": "P-01"}, {"slide": "1.png", "patient": "p01"}])
 
-    assert kinds(found) == [(1, "two_spellings")]
-    assert "'P-01' (row 1) and 'p01' (row 2)" in found.problems[0].message
+    assert kinds(found) == [(3, "two_spellings")]
+    assert "'P-01' (row 2) and 'p01' (row 3)" in found.problems[0].message
 
 
 def test_slides_without_tissue_are_no_duplicates_of_each_other(tmp_path: Path, check: Check) -> None:
@@ -233,7 +233,7 @@ def test_real_cores_are_told_apart(real_cores: Path, tmp_path: Path, check: Chec
 
     found = check([*rows, {"slide": "again.jpg", "patient": "P9"}])
 
-    assert kinds(found) == [(3, "near_duplicate")]
+    assert kinds(found) == [(4, "near_duplicate")]
 
 
 def test_where_control_tissue_usually_lies_is_said_if_asked(tmp_path: Path, check: Check) -> None:
@@ -257,3 +257,11 @@ def test_where_control_tissue_usually_lies_is_said_if_asked(tmp_path: Path, chec
     told = check([row | {"control": "left"} for row in rows[:1]], find_control=True)
     assert told.control is not None
     assert told.control.found == 0
+
+
+def test_in_situ_hybridisation_that_contradicts_the_score_is_named(tmp_path: Path, check: Check) -> None:
+    save(tmp_path / "0.png", tissue(0))
+
+    found = check([{"slide": "0.png", "patient": "A", "score": "1+", "ish": "amplified"}])
+
+    assert kinds(found) == [(2, "ish_discordant")]

@@ -177,7 +177,7 @@ def test_leave_one_site_out_refuses_what_it_cannot_keep_apart(make_cohort: MakeC
         make_folds(
             make_cohort([*rows, rows[0] | {"site": "B", "slide": "x"}]), "her2_status", leave_out="site"
         )
-    with pytest.raises(CohortError, match="row 3 has no site"):
+    with pytest.raises(CohortError, match="row 4 has no site"):
         make_folds(make_cohort([*rows[:2], rows[2] | {"site": None}]), "her2_status", leave_out="site")
     with pytest.raises(CohortError, match="needs two"):
         make_folds(make_cohort([row | {"site": "A"} for row in rows]), "her2_status", leave_out="site")

@@ -3,10 +3,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import openpyxl
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lowpower.cohort import HER2_SCORES, Cohort, read_cohort, write_manifest
+from lowpower.cohort import HER2_SCORES, Cohort, canonical_patient, read_cohort, write_manifest
+from lowpower.cohort._patients import unify_patients
 from lowpower.errors import CohortError
 
 MakeCohort = Callable[..., Cohort]
@@ -86,24 +90,23 @@ def test_byte_order_mark_and_windows_line_ends_are_no_problem(tmp_path: Path) ->
         (HEADER, "no slides"),
         ("slide,pateint,marker,score\na,b,HER2,0\n", "unknown column 'pateint'; did you mean 'patient'"),
         ("slide,marker,score\na,HER2,0\n", "missing column 'patient'"),
-        ("Slide,patient,marker,score\na,b,HER2,0\n", "did you mean 'slide'"),
-        ("slide,patient,marker,score,age\na,b,HER2,0,3\n", "unknown column 'age'"),
-        ("slide;patient;marker;score\na;b;HER2;0\n", "semicolons"),
-        ("slide\tpatient\tmarker\tscore\n", "tabs"),
+        ("slide\tpatient\tmarker\tscore\n", "no slides"),
         ("slide,patient,marker,score,score\na,b,HER2,0,0\n", "'score' appears twice"),
-        (HEADER + "a,b,HER2,4+\n", "row 1, a: score '4\\+' is no HER2 score"),
-        (HEADER + "a,b,HER2\n", "row 1, a: score is empty"),
-        (HEADER + "a,b,HER2,\n", "row 1, a: score is empty"),
-        (HEADER + ",b,HER2,0\n", "row 1: slide is empty"),
-        (HEADER + "a,b,HER2,0,,,\n", "cannot be read as a table"),
+        (HEADER + "a,b,HER2,4+\n", "row 2, a: score '4\\+' is no HER2 score"),
+        (HEADER + "a,b,HER2\n", "row 2, a: score is empty"),
+        (HEADER + "a,b,HER2,\n", "row 2, a: score is empty"),
+        (HEADER + ",b,HER2,0\n", "row 2: slide is empty"),
+        (HEADER + "a,b,HER2,0\n\nc,d,HER2,0,more\n", "row 4 has 5 cells and the header 4"),
+        (HEADER + "a,b,HER2,NULL\n", r"row 2, a: score is missing \(NULL\)"),
+        (HEADER + "a,b,HER2,0\nc,N/A,HER2,0\n", r"row 3, c: patient is missing \(N/A\)"),
+        ("slide,patient,,score\na,b,HER2,0\n", "column 3 of the header has no name"),
         (HEADER + "a,b,p53,10\n", "marker 'p53' is not one of HER2, ER, PR, Ki-67"),
-        (HEADER + "a,b,HER2,0\na,b,HER2,0\n", "listed in rows 1, 2"),
+        (HEADER + "a,b,HER2,0\na,b,HER2,0\n", "listed in rows 2, 3"),
         (HEADER + "a,b,ER,0.8\nc,d,ER,0.1\n", "write percentages"),
         (HEADER + "a,b,Ki67,0.2\nc,d,MIB-1,0.1\n", "every Ki-67 score is at most 1"),
         ("slide,patient,marker,score,ish\na,b,HER2,2+,maybe\n", "ish 'maybe'"),
-        ('slide,patient,marker,score,mpp\na,b,HER2,0,"0,25"\n', "write 0.25"),
         ("slide,patient,marker,score,mpp\na,b,HER2,0,0\n", "must be above 0"),
-        ("slide,patient,marker,score,mpp\na,b,HER2,0,nan\n", "must be above 0"),
+        ("slide,patient,marker,score,mpp\na,b,HER2,0,-1\n", "must be above 0"),
         ("slide,patient,marker,score,mpp\na,b,HER2,0,x\n", "not a number"),
     ],
 )
@@ -196,5 +199,118 @@ def test_labels_take_the_scheme_s_marker_only(make_cohort: MakeCohort) -> None:
 def test_labels_name_the_row_that_says_too_little(make_cohort: MakeCohort) -> None:
     cohort = make_cohort([{"patient": "A", "score": "1+"}, {"patient": "B", "score": "negative"}])
 
-    with pytest.raises(CohortError, match="row 2: score 'negative' says too little"):
+    with pytest.raises(CohortError, match="row 3: score 'negative' says too little"):
         cohort.labels("her2_four")
+
+
+TABLE = "slide,patient,marker,score\na.tif,007,HER2,2 +\nb.tif,8,her 2,+1\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        TABLE.encode(),
+        TABLE.replace(",", ";").encode(),
+        TABLE.replace(",", "\t").encode("utf-16"),
+        TABLE.replace("\n", "\r").encode(),
+        b"sep=;\r\n" + TABLE.replace(",", ";").replace("\n", "\r\n").encode(),
+        TABLE.replace("\n", ",,\n").encode() + b",,,,,\n,,,,,\n",
+        TABLE.replace("slide,patient,marker,score", "Slide,PATIENT,Marker,SCORE").encode("utf-8-sig"),
+        TABLE.replace("score\n", "score,age\n").replace("+\n", "+,3\n").encode(),
+        b"\n\n" + TABLE.encode(),
+    ],
+)
+def test_a_table_reads_however_a_spreadsheet_saved_it(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "cohort.csv").write_bytes(data)
+
+    table = read_cohort(tmp_path / "cohort.csv").table
+
+    assert table["patient"].to_list() == ["007", "8"]
+    assert table["score"].to_list() == ["2+", "1+"]
+    assert table["marker"].to_list() == ["HER2", "HER2"]
+
+
+def test_a_workbook_reads_and_its_rows_are_the_sheets(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    for row in (
+        ["slide", "patient", "marker", "score"],
+        ["a.tif", 7.0, "HER2", 2],
+        [],
+        ["b.tif", 8, "HER2", 9],
+    ):
+        book.active.append(row)
+    book.save(tmp_path / "cohort.xlsx")
+
+    assert "row 4, b.tif: score '9' is no HER2 score" in refusal(tmp_path / "cohort.xlsx")
+    (tmp_path / "no.xlsx").write_text("slide,patient")
+    assert "is no XLSX file" in refusal(tmp_path / "no.xlsx")
+
+
+def test_other_columns_are_passed_over_with_a_note(tmp_path: Path) -> None:
+    path = write(tmp_path, "slide,patient,marker,score,contrl,age\na,b,HER2,0,left,3\n")
+
+    notes = read_cohort(path).notes
+
+    assert notes == (
+        "column 'contrl' is not read; did you mean 'control'?",
+        "column 'age' is not read.",
+    )
+
+
+@pytest.mark.parametrize("word", ["NULL", "null", "NaN", "NA", "n/a", "", "None", "#N/A"])
+def test_a_missing_value_is_never_score_0(tmp_path: Path, word: str) -> None:
+    assert "row 2, a: score is" in refusal(write(tmp_path, HEADER + f"a,b,HER2,{word}\n"))
+
+
+def test_null_and_ultralow_in_so_many_words(make_cohort: MakeCohort) -> None:
+    cohort = make_cohort(
+        [{"patient": p, "score": s} for p, s in (("A", "0 (null)"), ("B", "ultralow"), ("C", "3"))]
+    )
+
+    assert cohort.labels("her2_five")["class"].to_list() == ["null", "ultralow", "3+"]
+    assert cohort.labels("her2_four")["class"].to_list() == ["0", "0", "3+"]
+    with pytest.raises(CohortError, match="says too little"):
+        make_cohort([{"patient": "A", "score": "0"}]).labels("her2_five")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("P 1", "p-1"),
+        ("7.0", "7"),
+        ("\uff30\uff11", "P1"),
+        ("M\u00fcller", "Mu\u0308ller"),
+        ("A\u200b1", "a1"),
+        ("a_b/c", "A B-C"),
+    ],
+)
+def test_one_person_has_one_identity(make_cohort: MakeCohort, one: str, other: str) -> None:
+    assert canonical_patient(one) == canonical_patient(other)
+    cohort = make_cohort([{"patient": name, "score": "0"} for name in (one, other)])
+    assert cohort.table["patient"].n_unique() == 1
+    assert "are taken for one person" in cohort.notes[0]
+
+
+@pytest.mark.parametrize(("one", "other"), [("007", "7"), ("P-1", "P1"), ("P01", "P1"), ("7.0", "007")])
+def test_one_person_or_two_is_asked(tmp_path: Path, one: str, other: str) -> None:
+    text = f"slide,patient,marker,score,distinct\na,{one},HER2,0,\nb,{other},HER2,0,"
+
+    assert "(row 2) and" in refusal(write(tmp_path, text + "\n"))
+    assert read_cohort(write(tmp_path, text + "yes\n")).table["patient"].n_unique() == 2
+
+
+@given(st.sampled_from(["1.0", "2.0", "100", "A"]), st.sampled_from(["10", "20", "1", "AA"]))
+def test_different_people_stay_different(one: str, other: str) -> None:
+    rows: list[dict[str, object]] = [
+        {"patient": name, "manifest_row": n, "slide_name": None} for n, name in ((2, one), (3, other))
+    ]
+    notes, problems = unify_patients(rows)
+    assert problems == []
+    assert (notes == []) == (canonical_patient(one) != canonical_patient(other))
+
+
+@given(st.text(max_size=12))
+def test_an_identity_is_its_own_identity(text: str) -> None:
+    once = canonical_patient(text)
+    assert canonical_patient(once) == once

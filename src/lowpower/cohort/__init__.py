@@ -6,6 +6,7 @@ from lowpower.cohort._folds import Fold, Folds, FoldSlide, Split, load_folds
 from lowpower.cohort._inputs import SlideInput, slide_inputs
 from lowpower.cohort._make_folds import make_folds
 from lowpower.cohort._manifest import read_cohort, write_manifest
+from lowpower.cohort._patients import canonical_patient
 from lowpower.cohort._schemes import SCHEMES, Cutoff, Label, LabelScheme, scheme_of
 from lowpower.cohort._spelling import (
     HER2_SCORES,
@@ -38,6 +39,7 @@ __all__ = [
     "SlideInput",
     "Split",
     "audit_leakage",
+    "canonical_patient",
     "check_cohort",
     "load_folds",
     "make_folds",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lowpower.cohort._likeness import likeness, near_pairs
 from lowpower.cohort._manifest import parse_manifest
+from lowpower.cohort._spelling import percent_of
 from lowpower.cohort._table import Problem
 from lowpower.engine import map_items
 from lowpower.errors import NoTissueError, RegionsError, SlideError
@@ -41,6 +42,9 @@ class CohortCheck:
         patients: Different patients among them.
         problems: Everything found, by row; empty means the cohort can be used.
         control: At which end the slides have their control tissue, where it was looked for.
+        notes: What was taken for granted in reading the manifest.
+        classes: Marker, score, slides and patients, of scores that are classes (a percentage is none).
+        sites: Names of the sites.
         doubtful: Names of the slides on which it is doubtful, in the manifest's order.
     """
 
@@ -49,6 +53,26 @@ class CohortCheck:
     problems: tuple[Problem, ...]
     control: ControlHabit | None = None
     doubtful: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    classes: tuple[tuple[str, str, int, int], ...] = ()
+    sites: tuple[str, ...] = ()
+
+    def summary(self) -> list[str]:
+        """The cohort in a few sentences: slides and patients per marker and score, sites, folds possible."""
+        said = []
+        for marker in sorted({marker for marker, *_ in self.classes}):
+            scores = [
+                (score, slides, patients) for name, score, slides, patients in self.classes if name == marker
+            ]
+            counts = ", ".join(f"{score} {slides}" for score, slides, _ in scores)
+            fewest = min(patients for *_, patients in scores)
+            folds = (
+                f"up to {min(fewest, 10)} folds" if fewest >= 3 else "too few patients of a score for folds"
+            )
+            said.append(f"{marker}: {counts}; {folds}.")
+        if self.sites:
+            said.append(f"Sites: {', '.join(self.sites)}.")
+        return said
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +105,7 @@ def check_cohort(
     if cohort is None:
         return CohortCheck(0, 0, tuple(problems))
     rows = list(cohort.table.iter_rows(named=True))
-    problems = problems + _missing_files(rows) + _two_labels(rows) + _two_spellings(rows)
+    problems = problems + _missing_files(rows) + _two_labels(rows) + _ish_discordant(rows)
     # A slide listed twice is its own problem; looking at it once is enough.
     first = {row["slide"]: number for number, row in reversed(list(enumerate(rows)))}
     there = [rows[number] for number in sorted(first.values()) if Path(rows[number]["slide"]).exists()]
@@ -106,6 +130,9 @@ def check_cohort(
         if find_control
         else None,
         tuple(name for name, code, _ in controls if code == "control_doubtful"),
+        cohort.notes,
+        _classes(rows),
+        tuple(sorted({row["site"] for row in rows if row["site"]})),
     )
 
 
@@ -212,20 +239,29 @@ def _two_labels(rows: Sequence[Row]) -> list[Problem]:
     return problems
 
 
-def _two_spellings(rows: Sequence[Row]) -> list[Problem]:
-    """Patient identifiers that differ only in case, spaces or punctuation: one person might leak as two."""
-    spellings: dict[str, dict[str, Row]] = defaultdict(dict)
+def _classes(rows: Sequence[Row]) -> tuple[tuple[str, str, int, int], ...]:
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:
-        plain = "".join(letter for letter in row["patient"].casefold() if letter.isalnum())
-        spellings[plain].setdefault(row["patient"], row)
-    problems = []
-    for same in spellings.values():
-        if len(same) > 1:
-            first = next(iter(same.values()))
-            said = " and ".join(f"{name!r} (row {row['manifest_row']})" for name, row in same.items())
-            message = f"patients {said} are spelled almost alike; spell one person one way."
-            problems.append(Problem(first["manifest_row"], first["slide_name"], "two_spellings", message))
-    return problems
+        if row["marker"] and row["score"]:
+            score = (
+                row["score"] if percent_of(row["score"]) is None or row["marker"] == "HER2" else "percentages"
+            )
+            groups[row["marker"], score].append(row["patient"])
+    return tuple((*key, len(people), len(set(people))) for key, people in sorted(groups.items()))
+
+
+def _ish_discordant(rows: Sequence[Row]) -> list[Problem]:
+    """In-situ hybridisation that contradicts the score: 0 or 1+ amplified."""
+    return [
+        Problem(
+            row["manifest_row"],
+            row["slide_name"],
+            "ish_discordant",
+            f"score {row['score']} with ISH positive is a discordance: check the score and the test.",
+        )
+        for row in rows
+        if row["score"] in ("0", "null", "ultralow", "1+") and row["ish"] == "positive"
+    ]
 
 
 def _equal_content(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lowpower.cohort._spelling import canonical_ish, canonical_marker, canonical_score, percent_of
 from lowpower.cohort._table import COLUMNS, REQUIRED, Problem
+from lowpower.cohort._text_table import is_missing
 from lowpower.tissue import is_control_word
 
 __all__ = ["fractions", "parse_row", "repeated"]
@@ -19,8 +20,13 @@ def parse_row(
 ) -> tuple[dict[str, object], list[tuple[str, str]]]:
     """One row in canonical form, and (kind, message) of what is wrong; a wrong cell becomes null."""
     wrong: list[tuple[str, str]] = []
+    wrong += [
+        ("empty_cell", f"{name} is {_absence(cells[name])}.") for name in required if is_missing(cells[name])
+    ]
+    # A missing value is no value, whatever its spelling: never score 0, never a patient called NULL.
+    cells = {name: "" if is_missing(value) and name != "control" else value for name, value in cells.items()}
     row: dict[str, object] = {name: cells.get(name) or None for name in COLUMNS}
-    wrong += [("empty_cell", f"{name} is empty.") for name in required if not cells[name]]
+    row["distinct"] = "yes" if str(row["distinct"]).casefold() in ("yes", "y", "true", "1", "x") else None
     row["slide_name"] = row["slide"]
     for name in ("slide", "mask"):
         value = row[name]
@@ -51,12 +57,15 @@ def parse_row(
     return row, wrong
 
 
+def _absence(text: str) -> str:
+    return f"missing ({text})" if text else "empty"
+
+
 def _parse_mpp(text: str) -> tuple[float | None, str | None]:
     try:
-        mpp = float(text)
+        mpp = float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
     except ValueError:
-        hint = f"; write {text.replace(',', '.')}" if text.count(",") == 1 else ", for instance 0.25"
-        return None, f"mpp {text!r} is not a number of microns per pixel{hint}."
+        return None, f"mpp {text!r} is not a number of microns per pixel, for instance 0.25."
     if not (math.isfinite(mpp) and mpp > 0):
         return None, f"mpp {text!r} must be above 0; leave it empty to use what the file says."
     return mpp, None

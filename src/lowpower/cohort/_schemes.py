@@ -94,14 +94,19 @@ def _able(score: str, marker: str) -> list[str]:
 
 
 def _four(score: str, ish: str) -> Label | None:
-    classes = ("0", "1+", "2+", "3+")
+    classes = {"0": 0, "null": 0, "ultralow": 0, "1+": 1, "2+": 2, "3+": 3}
+    return Label(classes[score]) if score in classes else None
+
+
+def _five(score: str, ish: str) -> Label | None:
+    classes = ("null", "ultralow", "1+", "2+", "3+")
     return Label(classes.index(score)) if score in classes else None
 
 
 def _three(score: str, ish: str) -> Label | None:
     if score == "2+":
         return Label(2) if ish == "positive" else Label(1, ISH_UNKNOWN if ish == "unknown" else None)
-    index = {"0": 0, "1+": 1, "low": 1, "3+": 2, "positive": 2}.get(score)
+    index = {"0": 0, "null": 0, "ultralow": 0, "1+": 1, "low": 1, "3+": 2, "positive": 2}.get(score)
     return None if index is None else Label(index)
 
 
@@ -151,6 +156,15 @@ SCHEMES: Final[dict[str, LabelScheme]] = {
             (Cutoff("0 | >=1+", 1), Cutoff("0/1+ | 2+/3+", 2), Cutoff("3+ | rest", 3)),
             "the HER2 IHC score itself (ASCO/CAP 2018): 0, 1+, 2+, 3+",
             _four,
+        ),
+        LabelScheme(
+            "her2_five",
+            "HER2",
+            ("null", "ultralow", "1+", "2+", "3+"),
+            (Cutoff("null | ultralow", 1), Cutoff("0 | >=1+", 2), Cutoff("3+ | rest", 4)),
+            "the HER2 IHC score with 0 split: null without any stained cell, ultralow with stained ones in "
+            "10 % or fewer; a bare 0 says too little",
+            _five,
         ),
         LabelScheme(
             "her2_three",

@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 MARKER_SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
-    "HER2": ("her2", "her-2", "her2/neu", "her2neu", "her-2/neu", "erbb2", "c-erbb2"),
+    "HER2": ("her2", "her-2", "her2/neu", "her2neu", "her-2/neu", "her 2", "her 2/neu", "erbb2", "c-erbb2"),
     "ER": ("er", "era", "estrogen receptor", "oestrogen receptor", "esr1"),
     "PR": ("pr", "pgr", "progesterone receptor"),
     "Ki-67": ("ki-67", "ki67", "ki 67", "mki67", "mib-1", "mib1"),
@@ -29,7 +29,9 @@ MARKER_SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
 """Markers and how manifests spell them (case does not matter)."""
 
 HER2_SCORES: Final[dict[str, tuple[str, ...]]] = {
-    "0": ("0", "0+", "0.0", "null", "ultralow", "ultra-low"),
+    "0": ("0", "0+", "0.0"),
+    "null": ("her2-null", "her2 null", "0 null", "0-null", "0 (null)", "null (0)"),
+    "ultralow": ("ultralow", "ultra-low", "her2-ultralow", "her2 ultralow", "0 (ultralow)", "ultralow (0)"),
     "1+": ("1+", "1", "1.0", "+1", "+"),
     "2+": ("2+", "2", "2.0", "+2", "++", "equivocal"),
     "3+": ("3+", "3", "3.0", "+3", "+++"),
@@ -37,7 +39,8 @@ HER2_SCORES: Final[dict[str, tuple[str, ...]]] = {
     "low": ("low", "her2-low", "her2 low"),
     "positive": ("positive", "pos", "high"),
 }
-"""HER2 scores. The last three are statuses, for cohorts without scores: not every scheme can use them."""
+"""HER2 scores. Null and ultralow are both 0, told apart by her2_five alone; a bare NULL is a missing value.
+The last three are statuses, for cohorts without scores: not every scheme can use them."""
 
 RECEPTOR_SCORES: Final[dict[str, tuple[str, ...]]] = {
     "<1": ("<1", "<1%", "< 1", "< 1 %", "<1 %"),
@@ -74,8 +77,12 @@ def _plain(text: str) -> str:
 
 
 def _look_up(text: str, table: dict[str, tuple[str, ...]]) -> str | None:
+    if text in table:
+        return text
     plain = _plain(text)
-    return next((canonical for canonical, spellings in table.items() if plain in spellings), None)
+    tight = re.sub(r"\s*([+<>%])\s*", r"\1", plain)  # 2 + is 2+
+    found = (canonical for canonical, spellings in table.items() if plain in spellings or tight in spellings)
+    return next(found, None)
 
 
 def nearest(text: str, choices: Iterable[str]) -> str:

@@ -28,6 +28,7 @@ COLUMNS: Final[dict[str, str]] = {
     "scanner": "scanner model",
     "block": "tissue block, within its patient",
     "mask": "tissue mask image, relative to the manifest or absolute",
+    "distinct": "yes where this patient is another person than one whose identifier is nearly the same",
     "control": "on-slide control tissue: auto, none, an end (left, ...), a box X,Y,WIDTH,HEIGHT, or a file",
 }
 """Every column a manifest may have; the first four are required."""
@@ -40,7 +41,7 @@ class Problem:
     """Something wrong in a cohort.
 
     Attributes:
-        row: Row of the manifest, 1 is the first below the header; None for the file as a whole.
+        row: Row of the manifest as a spreadsheet counts (the header is 1); None for the file as a whole.
         slide: As the manifest spells it, or None.
         kind: Short machine-readable name ("unknown_score", "missing_mpp", "near_duplicate", ...).
         message: One sentence: what is wrong and what to do.
@@ -66,12 +67,14 @@ class Cohort:
         path: The manifest.
         table: One row a slide; every column of `COLUMNS` (null where the manifest has none), `slide`, `mask`
             and a file in `control` as absolute paths, `marker`, `score`, `ish` canonical, `mpp` a float;
-            `slide_name`, the slide as the manifest spells it; and `manifest_row`, counted from 1 below the
-            header.
+            `slide_name`, the slide as the manifest spells it; and `manifest_row`, as a spreadsheet
+            counts (the header is row 1).
+        notes: What was taken for granted in reading: columns passed over, patients of one identity.
     """
 
     path: Path
     table: pl.DataFrame
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return self.table.height

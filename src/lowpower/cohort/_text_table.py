@@ -1,0 +1,138 @@
+"""A table as people save it: any separator, encoding and line end of spreadsheets, XLSX and Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import polars as pl
+
+from lowpower.errors import CohortError
+
+__all__ = ["MISSING", "TextTable", "is_missing", "read_text_table"]
+
+MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "<na>", "missing"})
+"""How exports of SQL, R, pandas and spreadsheets write that there is no value; case does not matter."""
+_SEPARATORS = (",", ";", "\t", "|")
+_BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+
+
+def is_missing(text: str) -> bool:
+    """Whether a cell says that there is no value."""
+    return text.strip().casefold() in MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """A table of text.
+
+    Attributes:
+        columns: Names as spelled, stripped.
+        rows: Of each row that is not wholly empty, the number that a spreadsheet shows (the header is 1, or
+            further down) and its cells, stripped, one a column.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+
+
+def read_text_table(path: Path) -> TextTable:
+    """Read a table by its ending: .xlsx (first sheet), .parquet, else text.
+
+    Raises:
+        CohortError: naming the file, and the line where one is at fault.
+    """
+    if not path.is_file():
+        raise CohortError(
+            f"{path}: {'is a folder' if path.is_dir() else 'no such file'}; name a table (CSV or XLSX)."
+        )
+    try:
+        suffix = path.suffix.lower()
+        if suffix == ".parquet":
+            table = pl.read_parquet(path).with_columns(pl.all().cast(pl.String)).fill_null("")
+            records = [list(table.columns), *(list(row) for row in table.iter_rows())]
+        elif suffix in (".xlsx", ".xlsm"):
+            records = _sheet(path)
+        else:
+            records = _records(_decoded(path))
+    except OSError as error:
+        raise CohortError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).split("\n", 1)[0]
+        raise CohortError(f"{path}: cannot be read as a table ({reason}).") from error
+    return _table(path, records)
+
+
+def _decoded(path: Path) -> str:
+    data = path.read_bytes()
+    encoding = next((name for mark, name in _BOMS if data.startswith(mark)), "utf-8")
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise CohortError(f"{path}: is not UTF-8 text; save it as CSV in UTF-8, or as XLSX.") from error
+    if "\0" in text:
+        raise CohortError(f"{path}: is not UTF-8 text; save it as CSV in UTF-8, or as XLSX.")
+    return text
+
+
+def _records(text: str) -> list[list[str]]:
+    separator = None
+    first, _, rest = text.partition("\n") if "\n" in text else text.partition("\r")
+    if first.strip().casefold().startswith("sep=") and len(first.strip()) == 5:  # told by and to spreadsheets
+        separator, text = first.strip()[4], rest
+        first = rest.splitlines()[0] if rest.strip() else ""
+    if separator is None:
+        separator = max(_SEPARATORS, key=first.split("\r")[0].count)
+    # Opened so that lone carriage returns end lines, but not those inside quotes.
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+
+
+def _sheet(path: Path) -> list[list[str]]:
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (BadZipFile, InvalidFileException, KeyError, ValueError) as error:
+        raise CohortError(f"{path}: is no XLSX file ({error}); save it again, or as CSV.") from error
+    try:
+        return [[_cell(value) for value in row] for row in book.worksheets[0].iter_rows(values_only=True)]
+    finally:
+        book.close()
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _table(path: Path, records: list[list[str]]) -> TextTable:
+    numbered = [(number, [cell.strip() for cell in record]) for number, record in enumerate(records, start=1)]
+    filled = [(number, cells) for number, cells in numbered if any(cells)]
+    if not filled:
+        raise CohortError(f"{path}: is empty; it needs a header and a row a slide.")
+    (_, header), body = filled[0], filled[1:]
+    while header and not header[-1]:
+        header.pop()
+    repeated = [name for name, count in Counter(map(str.casefold, header)).items() if count > 1 and name]
+    if repeated:
+        raise CohortError(f"{path}: column {repeated[0]!r} appears twice; remove one.")
+    if "" in header:
+        place = header.index("") + 1
+        raise CohortError(f"{path}: column {place} of the header has no name; name it or remove it.")
+    rows = []
+    for number, cells in body:
+        if any(cells[len(header) :]):
+            raise CohortError(
+                f"{path}: row {number} has {len(cells)} cells and the header {len(header)}; put a cell that "
+                "holds the separator in quotes."
+            )
+        rows.append((number, tuple(cells[: len(header)] + [""] * (len(header) - len(cells)))))
+    return TextTable(tuple(header), tuple(rows))
