@@ -57,7 +57,7 @@ def test_a_sound_cohort_has_no_problem(tmp_path: Path, check: Check) -> None:
         progress=lambda done, total: seen.append((done, total)),
     )
 
-    assert found == CohortCheck(6, 3, ())
+    assert (found.slides, found.patients, found.problems) == (6, 3, ())
     assert seen == [(done, 6) for done in range(1, 7)]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import torch
 import yaml
 
 from lowpower.cohort import read_cohort
@@ -106,6 +107,47 @@ def test_evaluating_measures_the_test_fold_once_and_writes_it_everywhere(finishe
     assert metrics["accuracy"].value == pytest.approx(outcome.evaluation.metrics["accuracy"].value)
     again = evaluate_run(run.folder, resamples=200)
     assert again.evaluation == outcome.evaluation
+    assert (len(outcome.looked_before), len(again.looked_before)) == (0, 1)
+
+
+def test_a_moved_cohort_is_told_and_proved_the_same(finished, cohort, tmp_path):
+    run, _ = finished
+    moved = shutil.copytree(cohort.parent, tmp_path / "moved")
+    folder = shutil.copytree(run.folder, tmp_path / "run")
+    config = json.loads((folder / "config.json").read_text()) | {"cohort": str(tmp_path / "gone.csv")}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CohortError, match=r"gone.csv: no such file; .* --cohort NEW.csv"):
+        evaluate_run(folder, resamples=200)
+    assert evaluate_run(folder, cohort=moved / cohort.name, resamples=200).evaluation.slides == 8
+    table = pl.read_csv(cohort).with_columns(patient=pl.lit("other-") + pl.col("patient"))
+    table.write_csv(moved / "other.csv")
+    with pytest.raises(CohortError, match="is not the cohort"):
+        evaluate_run(folder, cohort=moved / "other.csv")
+
+
+@pytest.mark.parametrize(
+    ("trainer", "words"),
+    [
+        ({"accelerator": "gpu"}, "shows no GPU"),
+        ({"devices": 0}, "devices 0"),
+        ({"accelerator": "abacus"}, "unknown"),
+    ],
+)
+def test_what_this_machine_lacks_is_told_before_any_work(cohort, tmp_path, trainer, words):
+    if "gpu" in trainer.values() and torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(ConfigError, match=words):
+        train_run(write_config(tmp_path, cohort, trainer=trainer))
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_glass_under_two_patients_is_refused(cohort, tmp_path):
+    table = pl.read_csv(cohort).with_columns(slide=str(cohort.parent) + "/" + pl.col("slide"))
+    (tmp_path / "link.tif").symlink_to(table["slide"][0])
+    other = table[:1].with_columns(slide=pl.lit(str(tmp_path / "link.tif")), patient=pl.lit("somebody else"))
+    pl.concat([table, other]).write_csv(tmp_path / "cohort.csv")
+    with pytest.raises(CohortError, match=r"'somebody else'.* has the content of row 2"):
+        train_run(write_config(tmp_path, tmp_path / "cohort.csv"))
 
 
 def test_the_same_command_again_trains_nothing_anew(finished):

@@ -29,6 +29,9 @@ def command(
     out: Annotated[
         Path | None, typer.Option(help="Table: folder for report.html and metrics.csv.", show_default=False)
     ] = None,
+    cohort: Annotated[
+        Path | None, typer.Option(help="Run: the manifest, where it was moved since training.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="The evaluation as JSON on standard output.")
     ] = False,
@@ -45,22 +48,30 @@ def command(
     if target.is_dir():
         if scheme is not None or column or out is not None:
             raise typer.BadParameter("--scheme, --column and --out are for tables; a run knows its own.")
-        evaluation, report = _run(target)
+        evaluation, report, looks = _run(target, cohort)
     else:
+        if cohort is not None:
+            raise typer.BadParameter("--cohort is for runs; a table says what it needs.")
         from lowpower.study import evaluate_table
 
         outcome = evaluate_table(target, scheme, columns=columns_of(column), out=out)
-        evaluation, report = outcome.evaluation, outcome.report
+        evaluation, report, looks = outcome.evaluation, outcome.report, ()
     if as_json:
         typer.echo(evaluation.model_dump_json())
     console = stderr if as_json else Console(highlight=False)
     console.print(metrics_table(evaluation))
     for note in evaluation.notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
+    if looks:
+        times = "once" if len(looks) == 1 else f"{len(looks)} times"
+        said = (
+            f"this test fold was looked at {times} before (last {looks[-1]}): its figures are no first look."
+        )
+        console.print(f"note: {said}", soft_wrap=True, markup=False)
     stderr.print(f"report: {report}", soft_wrap=True)
 
 
-def _run(folder: Path) -> tuple[Evaluation, Path]:
+def _run(folder: Path, cohort: Path | None) -> tuple[Evaluation, Path, tuple[str, ...]]:
     from lowpower.cli._progress import progress_bar
     from lowpower.study import evaluate_run
 
@@ -70,5 +81,5 @@ def _run(folder: Path) -> tuple[Evaluation, Path]:
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        outcome = evaluate_run(folder, progress=show)
-    return outcome.evaluation, outcome.report
+        outcome = evaluate_run(folder, cohort=cohort, progress=show)
+    return outcome.evaluation, outcome.report, outcome.looked_before

@@ -2,6 +2,7 @@
 
 from lowpower.cohort._audit import Leak, audit_leakage
 from lowpower.cohort._check import CohortCheck, check_cohort
+from lowpower.cohort._copies import content_hashes, refuse_copies
 from lowpower.cohort._folds import Fold, Folds, FoldSlide, Split, load_folds
 from lowpower.cohort._inputs import SlideInput, slide_inputs
 from lowpower.cohort._make_folds import make_folds
@@ -41,10 +42,12 @@ __all__ = [
     "audit_leakage",
     "canonical_patient",
     "check_cohort",
+    "content_hashes",
     "load_folds",
     "make_folds",
     "percent_of",
     "read_cohort",
+    "refuse_copies",
     "scheme_of",
     "slide_inputs",
     "write_manifest",

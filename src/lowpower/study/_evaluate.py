@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 from pydantic import ValidationError
 
-from lowpower.cohort import Cohort, load_folds, read_cohort
+from lowpower.cohort import Cohort, content_hashes, load_folds, read_cohort, refuse_copies
 from lowpower.engine import default_workers
 from lowpower.errors import CohortError, ConfigError
 from lowpower.evaluation import Calibration, Evaluation, evaluate_predictions
-from lowpower.files import atomic_path, make_folder
+from lowpower.files import atomic_path, make_folder, write_json
 from lowpower.models import Bundle, Metric, Prediction, load_bundle, predict, save_bundle
 from lowpower.study._report import write_report
 from lowpower.study._train import BUNDLE, CALIBRATION, FOLDS
@@ -33,6 +35,7 @@ class TestOutcome:
             before the temperature.
         left_out: Test slides that gave no view, with the reason; they are in no metric.
         report: report.html.
+        looked_before: When this test fold was evaluated before, UTC.
     """
 
     __test__ = False  # its name does not make it a test for pytest
@@ -41,11 +44,13 @@ class TestOutcome:
     predictions: pl.DataFrame
     left_out: tuple[PreparedView, ...]
     report: Path
+    looked_before: tuple[str, ...] = ()
 
 
 def evaluate_run(
     folder: str | Path,
     *,
+    cohort: str | Path | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     resamples: int = 2000,
@@ -54,6 +59,7 @@ def evaluate_run(
 
     Args:
         folder: A run folder written by `train_run`.
+        cohort: The manifest, where it was moved since; proved the same by its fingerprint.
         workers: Processes that make views; by default every processor.
         progress: Called with (done, total) while views are made and slides predicted.
         resamples: Bootstrap resamples of patients.
@@ -66,12 +72,16 @@ def evaluate_run(
     folder = Path(folder)
     config, calibration = _records(folder)
     bundle = load_bundle(folder / BUNDLE)
-    cohort = read_cohort(config.cohort)
-    if cohort.fingerprint != bundle.spec.cohort_fingerprint:
-        raise CohortError(f"{cohort.path}: has changed since {folder} was trained on it; train again.")
-    split = load_folds(folder / FOLDS, cohort).split(config.folds.fold)
+    known = _cohort(folder, config, cohort)
+    if known.fingerprint != bundle.spec.cohort_fingerprint:
+        raise CohortError(
+            f"{known.path}: is not the cohort that {folder} was trained on, or has changed since; give the "
+            "right one with --cohort, or train again."
+        )
+    refuse_copies(known, content_hashes(known))
+    split = load_folds(folder / FOLDS, known).split(config.folds.fold)
     prepared = prepare_views(
-        cohort,
+        known,
         config.view,
         config.view_folder,
         rows=split.test.tolist(),
@@ -81,18 +91,38 @@ def evaluate_run(
     usable = [record for record in prepared if record.state == "ok"]
     left_out = tuple(record for record in prepared if record.state != "ok")
     if not usable:
-        raise CohortError(f"{cohort.path}: no test slide gave a view (first: {left_out[0].reason})")
+        raise CohortError(f"{known.path}: no test slide gave a view (first: {left_out[0].reason})")
     # The bare network: the calibration's temperature is applied once, by the evaluation.
-    views = (open_prepared(cohort, record.row, config.view, config.view_folder) for record in usable)
-    table = _table(cohort, config.scheme, usable, predict(bundle.network, views))
+    views = (open_prepared(known, record.row, config.view, config.view_folder) for record in usable)
+    table = _table(known, config.scheme, usable, predict(bundle.network, views))
     evaluation = evaluate_predictions(table, config.scheme, calibration=calibration, resamples=resamples)
     test = make_folder(folder / "test")
+    before = _looks(test / "looks.json")
     with atomic_path(test / "predictions.csv") as temporary:
         table.write_csv(temporary)
     evaluation.save(test / "evaluation.json")
     _note_metrics(bundle, evaluation)
     report = write_report(folder, config, bundle, evaluation, left_out)
-    return TestOutcome(evaluation, table, left_out, report)
+    write_json(test / "looks.json", [*before, datetime.now(UTC).isoformat(timespec="seconds")])
+    return TestOutcome(evaluation, table, left_out, report, tuple(before))
+
+
+def _cohort(folder: Path, config: TrainConfig, moved: str | Path | None) -> Cohort:
+    path = Path(config.cohort if moved is None else moved)
+    if moved is None and not path.is_file():
+        raise CohortError(
+            f"{path}: no such file; if the cohort was moved: lowpower evaluate {folder} --cohort NEW.csv."
+        )
+    return read_cohort(path)
+
+
+def _looks(path: Path) -> list[str]:
+    """When the test fold was looked at before."""
+    try:
+        looks = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [str(look) for look in looks] if isinstance(looks, list) else []
 
 
 def _records(folder: Path) -> tuple[TrainConfig, Calibration]:

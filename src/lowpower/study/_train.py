@@ -7,14 +7,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lowpower.cohort import Cohort, Folds, load_folds, make_folds, read_cohort, scheme_of
+from lowpower.cohort import (
+    Cohort,
+    Folds,
+    content_hashes,
+    load_folds,
+    make_folds,
+    read_cohort,
+    refuse_copies,
+    scheme_of,
+)
 from lowpower.engine import default_workers
 from lowpower.errors import CohortError, ConfigError
 from lowpower.evaluation import Calibration, DecisionOptions, fit_calibration, fit_decision
 from lowpower.files import write_json
 from lowpower.models import Abstention, Bundle, BundleSpec, Decision, save_bundle, software_versions
 from lowpower.study._measured_rows import with_measured
-from lowpower.training import TrainConfig, TrainingRun, read_config, train
+from lowpower.training import TrainConfig, TrainingRun, check_accelerator, read_config, train
 from lowpower.views import PreparedView, prepare_views
 
 __all__ = ["FinishedRun", "prepare_run", "train_run"]
@@ -86,7 +95,9 @@ def train_run(
     config = config.model_copy(update={"cohort": config.cohort.resolve(), "out": config.run_folder.resolve()})
     if fresh:
         _forget(config.run_folder)
+    check_accelerator(config.trainer.accelerator, config.trainer.devices)
     cohort = read_cohort(config.cohort)
+    refuse_copies(cohort, content_hashes(cohort))
     folds = folds_of(config, cohort)
     split = folds.split(config.folds.fold)
     training = train(

@@ -18,7 +18,7 @@ from lowpower.training._learner import LearningRun, device_of
 from lowpower.training._outputs import prediction_table
 from lowpower.training._patch_config import BagFitting, PatchFitting
 from lowpower.training._patches import PatchExample, predict_patches, train_patches
-from lowpower.training._precision import resolve_precision
+from lowpower.training._precision import check_accelerator, resolve_precision
 from lowpower.training._store import Example, ViewStore
 from lowpower.training._train import TrainingRun, TrainingSummary, train
 
@@ -44,6 +44,7 @@ __all__ = [
     "TrainingSummary",
     "ViewStore",
     "balanced_order",
+    "check_accelerator",
     "device_of",
     "make_crop",
     "parse_config",

@@ -1,4 +1,4 @@
-"""Which numbers to compute in."""
+"""Where training runs, and which numbers it computes in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Literal
 
 import torch
 
-__all__ = ["Precision", "resolve_precision"]
+from lowpower.errors import ConfigError
+
+__all__ = ["Precision", "check_accelerator", "resolve_precision"]
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
@@ -28,3 +30,23 @@ def resolve_precision(wanted: Literal["auto"] | Precision, accelerator: str) -> 
         return "32-true"
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return "bf16-mixed" if capabilities.get("amx_bf16") else "32-true"
+
+
+def check_accelerator(accelerator: str, devices: int | str | list[int]) -> None:
+    """Say that this machine has no such accelerator, before any work.
+
+    Raises:
+        ConfigError: if it has none, or no device is asked for.
+    """
+    if devices in (0, "0", []):
+        raise ConfigError("devices 0: nothing could be trained on no device; leave devices out, or give 1.")
+    if (
+        accelerator in ("gpu", "cuda")
+        and not torch.cuda.is_available()
+        and not torch.backends.mps.is_available()
+    ):
+        raise ConfigError(f"accelerator {accelerator}: this machine shows no GPU; use cpu or auto.")
+    if accelerator == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("accelerator mps: this machine has no Apple GPU; use cpu or auto.")
+    if accelerator not in ("auto", "cpu", "gpu", "cuda", "mps", "tpu", "hpu", "xpu"):
+        raise ConfigError(f"accelerator {accelerator!r} is unknown; use cpu, gpu or auto.")

@@ -1,0 +1,62 @@
+"""Slides of equal content: one glass under two names, or under two patients."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from lowpower.cohort._table import Cohort, sentences
+from lowpower.errors import CohortError, SlideError
+
+__all__ = ["content_hashes", "refuse_copies"]
+
+
+def content_hashes(cohort: Cohort) -> dict[str, str]:
+    """Content hash by slide path, of slides that share their size with another: only they can be equal.
+
+    Links are followed. Slides that cannot be opened are left out: reading them says so.
+    """
+    from lowpower.slides import open_slide
+
+    by_size: dict[int, list[tuple[str, float | None]]] = defaultdict(list)
+    for slide, mpp in cohort.table.select("slide", "mpp").unique(maintain_order=True).iter_rows():
+        if Path(slide).exists():
+            by_size[_size(Path(slide))].append((slide, mpp))
+    hashes = {}
+    for same in by_size.values():
+        for slide, mpp in same if len(same) > 1 else ():
+            try:
+                with open_slide(slide, mpp=mpp) as opened:
+                    hashes[slide] = opened.content_hash()
+            except SlideError:
+                continue
+    return hashes
+
+
+def _size(path: Path) -> int:
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.iterdir() if file.is_file())
+    return path.stat().st_size
+
+
+def refuse_copies(cohort: Cohort, hashes: dict[str, str]) -> None:
+    """Refuse one content under two patients: it would be learnt from and tested on.
+
+    Raises:
+        CohortError: naming the rows.
+    """
+    first: dict[tuple[str, str], dict[str, object]] = {}
+    problems = []
+    for row in cohort.table.iter_rows(named=True):
+        content = hashes.get(row["slide"])
+        if content is None:
+            continue
+        known = first.setdefault((content, row["marker"]), row)
+        if known["patient"] != row["patient"]:
+            one, other = (f"{r['slide_name']}, patient {r['patient']!r}" for r in (row, known))
+            problems.append(
+                f"row {row['manifest_row']} ({one}) has the content of row {known['manifest_row']} ({other}); "
+                "keep one, or correct the patient."
+            )
+    if problems:
+        raise CohortError(sentences(cohort.path, problems))
