@@ -55,8 +55,8 @@ def refuse_copies(cohort: Cohort, hashes: dict[str, str]) -> None:
         if known["patient"] != row["patient"]:
             one, other = (f"{r['slide_name']}, patient {r['patient']!r}" for r in (row, known))
             problems.append(
-                f"row {row['manifest_row']} ({one}) has the content of row {known['manifest_row']} ({other}); "
-                "keep one, or correct the patient."
+                f"row {row['manifest_row']} ({one}) has the content of row {known['manifest_row']} "
+                f"({other}); keep one, or correct the patient."
             )
     if problems:
         raise CohortError(sentences(cohort.path, problems))
