@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from benchmarks._control_bank import MPP, SITES, Bank, Light
-from benchmarks._control_layout import KINDS, Habit, Spot, draw_habit, lay_out
+from benchmarks._control_layout import KINDS, SCORES, Habit, Spot, draw_habit, lay_out
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
@@ -26,11 +26,16 @@ Cytochem 1962;10:96)."""
 
 @dataclass(frozen=True)
 class Composed:
-    """A composed slide, as `find_tissue` reads slides."""
+    """A composed slide, as `find_tissue` reads slides.
+
+    Attributes:
+        scores: (H, W) int8, the score of tumour there, 0 to 3; -1 on glass and benign tissue.
+    """
 
     image: Image
     sample: Mask
     control: Mask
+    scores: NDArray[np.int8]
     kind: str
     spots: tuple[Spot, ...]
     path: Path = Path("composed.tif")
@@ -83,6 +88,7 @@ def compose(
     shape = (int(height * 1000 / MPP), int(width * 1000 / MPP))
     light = np.ones((*shape, 3), np.float32)
     masks = np.zeros((2, *shape), bool)
+    scores = np.full(shape, -1, np.int8)
     other_block = rng.normal(0, _OTHER_BLOCK)
     whose = rng.integers(1 << 30, size=2)
     for spot in spots:
@@ -93,10 +99,11 @@ def compose(
         darker = np.exp(other_block if spot.control else rng.normal(0, _OTHER_PIECE))
         light[place][outline] = np.maximum(patch[outline], 1e-3) ** np.float32(darker)
         masks[int(spot.control)][place] |= outline
+        scores[place][outline] = -1 if spot.benign else SCORES.index(spot.score)
     noise = 1.2 * rng.standard_normal((*shape, 3), np.float32)
     image = np.clip(light * bank.white + noise, 0, 255).astype(np.uint8)
     coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
-    return Composed(cv2.imdecode(coded, cv2.IMREAD_COLOR), masks[0], masks[1], kind, tuple(spots))
+    return Composed(cv2.imdecode(coded, cv2.IMREAD_COLOR), masks[0], masks[1], scores, kind, tuple(spots))
 
 
 def _source(

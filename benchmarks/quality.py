@@ -1,6 +1,7 @@
 """Control tissue and defects: how often they are found, and what is taken for them that is none.
 
     python -m benchmarks.quality control [--slides 200] [--development] [--fit]
+    python -m benchmarks.quality answers [--slides 400] [--development]
     python -m benchmarks.quality batches [--slides 200] [--development]
     python -m benchmarks.quality defects [--development] [--cores FOLDER]
 
@@ -9,6 +10,11 @@ tissue left out and no sample; doubtful: nothing left out, and the flag says whe
 left out, nothing said; lost: sample left out. Once with `auto`, once told at which end the control lies,
 or, where there is none, some end all the same.
 `--fit` prints the weights of `lowpower.tissue._signs` as logistic regression on these slides gives them.
+
+answers: what becomes of a slide's score. A reader without fault reads the tissue that is left in: each
+score's tumour has the shares of cells written in `CELLS`, control blocks more tumour than samples. Where
+tissue is doubtful he reads with it and without it, as `lowpower score` does, and refers if the scores differ.
+Counted are slides whose issued score is not that of the sample alone.
 
 batches: the same, slides of one laboratory in batches of 40: auto, then told the end that the batch teaches.
 
@@ -77,6 +83,55 @@ def count(options: argparse.Namespace) -> None:
         tissue = find_tissue(slide, control=end)  # type: ignore[arg-type]
         told["end told"][slide.kind, has][judge(slide, tissue)] += 1
     show(told)
+
+
+CELLS = np.array([[0.97, 0.03, 0, 0], [0.55, 0.43, 0.02, 0], [0.2, 0.4, 0.38, 0.02], [0.05, 0.1, 0.25, 0.6]])
+"""Shares of tumour cells (none, faint, complete, intense) in tumour of score 0, 1+, 2+, 3+."""
+TUMOUR = {False: 0.4, True: 0.7}
+"""Share of a sample's and of a control's area that is tumour."""
+
+
+def read(slide: Composed, mask: NDArray[np.bool_]) -> int:
+    """The score of all tumour inside a mask."""
+    parts = [
+        TUMOUR[control] * np.bincount(slide.scores[mask & where & (slide.scores >= 0)], minlength=4)
+        for control, where in ((False, slide.sample), (True, slide.control))
+    ]
+    amounts = np.sum(parts, axis=0)
+    if not amounts.any():
+        return -1
+    _, faint, complete, intense = amounts @ CELLS / amounts.sum()
+    if intense > 0.1:
+        return 3
+    if complete + intense > 0.1:
+        return 2
+    return int(faint + complete + intense > 0.1)
+
+
+def answers(options: argparse.Namespace) -> None:
+    """Print what becomes of the score, with and without control tissue."""
+    bank = tissue_bank(options.cache, held_out=not options.development)
+    told: dict[tuple[str, bool], Counter[str]] = defaultdict(Counter)
+    for index in range(options.slides):
+        slide = compose(bank, options.first + index, held_out=not options.development)
+        tissue = find_tissue(slide)  # type: ignore[arg-type]
+        true, given = read(slide, slide.sample), read(slide, tissue.mask)
+        ways = [read(slide, tissue.mask & ~group.mask) for group in tissue.doubtful]
+        what = ["tried both ways"] if ways else []
+        if any(way != given for way in ways):
+            what.append("referred")
+        elif given != true:
+            what.append("wrong")
+        if (tissue.control & slide.sample).sum() > 0.01 * slide.sample.sum():
+            what.append("sample lost")
+        told[slide.kind, bool(slide.control.any())].update(["slides", *what])
+    columns = ("slides", "tried both ways", "referred", "wrong", "sample lost")
+    print(f"{'sample':<12}{'control':<9}" + "".join(f"{column:>17}" for column in columns))
+    for has in (True, False):
+        rows = {kind: told[kind, has] for kind in KINDS if told[kind, has]}
+        for kind, row in {**rows, "all": sum(rows.values(), Counter())}.items():
+            cells = "".join(f"{row[column]:>17}" for column in columns)
+            print(f"{kind:<12}{'with' if has else 'without':<9}{cells}")
 
 
 def batches(options: argparse.Namespace) -> None:
@@ -217,14 +272,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("control", "batches", "defects"))
+    parser.add_argument("what", choices=("control", "answers", "batches", "defects"))
     parser.add_argument("--slides", type=int, default=200)
+    parser.add_argument(
+        "--first", type=int, default=0, help="first slide's number, for slides not yet counted"
+    )
     parser.add_argument("--development", action="store_true")
     parser.add_argument("--fit", action="store_true")
     parser.add_argument("--cores", type=Path, help="folder of real cores without defects")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "lowpower" / "quality")
     options = parser.parse_args()
-    tasks = {"defects": defects, "batches": batches, "control": fit if options.fit else count}
+    tasks = {
+        "defects": defects,
+        "answers": answers,
+        "batches": batches,
+        "control": fit if options.fit else count,
+    }
     tasks[options.what](options)
 
 

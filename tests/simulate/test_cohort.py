@@ -25,7 +25,18 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_manifest(cohort: Path) -> None:
     table = pl.read_csv(cohort, infer_schema=False)
-    assert table.columns == ["slide", "patient", "marker", "score", "ish", "mpp", "site", "scanner", "block"]
+    assert table.columns == [
+        "slide",
+        "patient",
+        "marker",
+        "score",
+        "ish",
+        "mpp",
+        "site",
+        "scanner",
+        "block",
+        "control",
+    ]
     assert table.height == 3
     for row, member in zip(table.iter_rows(named=True), cohort_members(SPEC), strict=True):
         path = cohort.parent / row["slide"]
@@ -57,3 +68,13 @@ def test_goes_on_where_it_stopped(cohort: Path) -> None:
 def test_same_bytes_whatever_the_number_of_workers(cohort: Path, tmp_path: Path) -> None:
     simulate_cohort(SPEC, tmp_path, workers=2)
     assert _hashes(tmp_path) == _hashes(cohort.parent)
+
+
+def test_the_manifest_states_every_control(tmp_path: Path) -> None:
+    spec = SPEC.model_copy(update={"controls": 0.5, "seed": 3})
+    table = pl.read_csv(simulate_cohort(spec, tmp_path), infer_schema=False)
+    has = [member.spec.control for member in cohort_members(spec)]
+    assert 0 < sum(has) < 3
+    for slide, control, there in zip(table["slide"], table["control"], has, strict=True):
+        assert control == (slide.replace(".tif", ".control.png") if there else "none")
+        assert not there or (tmp_path / control).is_file()

@@ -17,10 +17,9 @@ def command(
     find_control: Annotated[
         bool,
         typer.Option(
-            "--find-control",
             help="Also look for on-slide control tissue, and say at which end it usually lies; takes longer.",
         ),
-    ] = False,
+    ] = True,
     as_json: Annotated[
         bool, typer.Option("--json", help="Everything found as JSON on standard output.")
     ] = False,

@@ -23,7 +23,7 @@ def command(
 
     from lowpower.cli._progress import progress_bar, stderr
     from lowpower.engine import default_workers
-    from lowpower.study import prepare_run
+    from lowpower.study import doubtful_in, prepare_run
 
     with progress_bar() as bar:
         task = bar.add_task("preparing", total=None)
@@ -39,5 +39,13 @@ def command(
             table.add_row(Path(state.slide).name, state.state, state.reason or "")
         Console(highlight=False).print(table)
     stderr.print(f"{len(states) - len(bad)} of {len(states)} views are ready.")
+    doubtful = doubtful_in(config, states)
+    if doubtful:
+        stderr.print(
+            f"control tissue is doubtful and unstated on {len(doubtful)}: {', '.join(doubtful)}; train "
+            "refuses them until the column control says what it is (none, an end, or X,Y,WIDTH,HEIGHT).",
+            soft_wrap=True,
+            markup=False,
+        )
     if bad:
         raise typer.Exit(1)

@@ -32,6 +32,11 @@ _OVERVIEW_SIDE: Final = 512
 _SAME_TISSUE: Final = 0.6
 """Correlation of likenesses from which two slides are called near-duplicates (docs/adr/0003)."""
 
+_DOUBTFUL: Final = (
+    "some of its tissue may be on-slide control; say in the column control what it is: none, an end such as "
+    "left, or X,Y,WIDTH,HEIGHT in base pixels."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class CohortCheck:
@@ -115,6 +120,11 @@ def check_cohort(
             problems.append(Problem(row["manifest_row"], row["slide_name"], *seen.error))
     copies, same = _equal_content(there, looked)
     problems += copies + _near_duplicates(there, looked, same)
+    problems += [
+        Problem(row["manifest_row"], row["slide_name"], "doubtful_control", _DOUBTFUL)
+        for row, seen in zip(there, looked, strict=True)
+        if seen.control is not None and seen.control[0] == "control_doubtful"
+    ]
     ordered = sorted(problems, key=lambda problem: (problem.row or 0, problem.kind))
     controls = [
         (row["slide_name"], *seen.control) for row, seen in zip(there, looked, strict=True) if seen.control

@@ -98,6 +98,12 @@ def _percent(slide: Path) -> str:
     return f"{truth.percent:.2f}"
 
 
+def _control(slide: Path) -> str:
+    """What the truth of a slide says of its control tissue, as manifests write it."""
+    mask = SlideTruth.read(truth_path(slide)).control_mask
+    return "none" if mask is None else f"{slide.parent.name}/{mask}"
+
+
 def _make(job: tuple[str, SlideSpec]) -> str:
     simulate_slide(job[1], job[0])
     return job[0]
@@ -121,7 +127,8 @@ def simulate_cohort(
         progress: Called with (slides finished, slides in all) at the start and after each slide.
 
     Returns:
-        Path of `cohort.csv` with columns slide, patient, marker, score, ish, mpp, site, scanner, block.
+        Path of `cohort.csv` with columns slide, patient, marker, score, ish, mpp, site, scanner, block, and
+        control: the mask of the on-slide control, or none.
 
     Raises:
         OutputError: if a file cannot be written.
@@ -151,6 +158,7 @@ def simulate_cohort(
             "site": [m.spec.laboratory.name for m in members],
             "scanner": [m.spec.scanner.name for m in members],
             "block": [m.block for m in members],
+            "control": [_control(slides / m.file) for m in members],
         }
     )
     write_json(folder / "cohort_spec.json", spec.model_dump(mode="json"))

@@ -12,7 +12,7 @@ from lowpower.study._study_config import StudyConfig
 from lowpower.study._study_read import parse_study, read_study_config
 from lowpower.study._study_report import write_study_report
 from lowpower.study._table_report import TableOutcome, evaluate_table
-from lowpower.study._train import FinishedRun, prepare_run, train_run
+from lowpower.study._train import FinishedRun, doubtful_in, prepare_run, train_run
 
 __all__ = [
     "METRIC_NAMES",
@@ -26,6 +26,7 @@ __all__ = [
     "TestOutcome",
     "compare_tables",
     "decision_table",
+    "doubtful_in",
     "evaluate_run",
     "evaluate_table",
     "fit_bundle",

@@ -11,11 +11,13 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 
+from lowpower import __version__
 from lowpower.cohort import Cohort
 from lowpower.engine import map_items
 from lowpower.errors import LowpowerError, OutputError
 from lowpower.files import sha256_of, write_json
 from lowpower.slides import open_slide
+from lowpower.stain import cell_network_identity
 from lowpower.study._makers import MAKERS, Artefact, Job, Opened, record_path
 from lowpower.study._needs import Need
 from lowpower.tissue import control_name
@@ -110,13 +112,15 @@ def _make(opened: Opened, need: Need, job: Job) -> Artefact:
     mask = None if job.mask is None else sha256_of(job.mask)
     weights = [digest_of(name) for name in (need.encoder, need.weights)]
     said = control_name(job.control)
-    request = json.dumps([need.model_dump(mode="json"), weights, content, job.mpp, mask, said])
+    measures = [cell_network_identity().sha256, __version__] if need.kind == "measure" else []
+    request = json.dumps([need.model_dump(mode="json"), weights, content, job.mpp, mask, said, *measures])
     digest = hashlib.sha256(request.encode()).hexdigest()
     found = _found(job.record(need), digest)
     if found is not None:
         return found.model_copy(update={"row": job.row})
     artefact = MAKERS[need.kind](opened, need, job.folder(need))
-    return artefact.model_copy(update={"content": content, "request": digest})
+    flags = tuple(flag.code for flag in opened.tissue()[0].qc.flags)
+    return artefact.model_copy(update={"content": content, "request": digest, "flags": flags})
 
 
 def _found(record: Path, request: str) -> Artefact | None:

@@ -46,6 +46,7 @@ class Artefact(BaseModel):
         values: Numbers of a measurement.
         white_point: Of the slide's glass.
         mpp: um/px of what was made.
+        flags: Codes of the tissue's quality flags.
         patches: How many patches are kept, and how many the grid had.
         read: Cost of finding the tissue, and of making the view.
         features: Cost of patches, features or cells.
@@ -64,6 +65,7 @@ class Artefact(BaseModel):
     values: tuple[float, ...] = ()
     white_point: tuple[float, float, float] = (255.0, 255.0, 255.0)
     mpp: float = 0.0
+    flags: tuple[str, ...] = ()
     patches: tuple[int, int] = (0, 0)
     read: Cost = NOTHING
     features: Cost = NOTHING

@@ -16,6 +16,7 @@ from lowpower.errors import CohortError, ConfigError
 from lowpower.files import make_folder, write_json
 from lowpower.study._artefacts import make_artefacts
 from lowpower.study._collect import collect
+from lowpower.study._control_doubt import refuse_doubtful
 from lowpower.study._makers import Artefact
 from lowpower.study._needs import Need, needs_of
 from lowpower.study._results import AUDIT, FOLDS, RESULTS, STUDY, StudyResults, save_results
@@ -83,6 +84,7 @@ def run_study(
             progress=lambda done, total: report("preparing slides", done, total),
         )
         _audit(config, cohort, folds, artefacts)
+        _refuse_doubtful(config, cohort, artefacts)
         done = _run_units(config, cohort, folds, wanted, artefacts, workers, report)
     results = collect(config, cohort, folds, wanted, artefacts, done)
     save_results(results)
@@ -187,6 +189,15 @@ def _audit(
         raise CohortError(
             f"{cohort.path}: {leaks[0]}{more}; list a slide once, or give its copies one patient."
         )
+
+
+def _refuse_doubtful(
+    config: StudyConfig, cohort: Cohort, artefacts: Mapping[str, Mapping[int, Artefact]]
+) -> None:
+    """Every slide is learnt from in some fold: none may carry control tissue unnoticed."""
+    made = [(row, artefact) for of in artefacts.values() for row, artefact in of.items()]
+    flags = {row: artefact.flags for row, artefact in made if artefact.state == "ok"}
+    refuse_doubtful(cohort, flags, config.doubtful_control)
 
 
 def _run_units(

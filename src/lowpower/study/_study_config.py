@@ -151,6 +151,9 @@ class StudyConfig(_Section):
     coverage: float = Field(
         0.9, gt=0, lt=1, description="Conformal abstention: share of sets that hold the truth."
     )
+    doubtful_control: float = Field(
+        0.0, ge=0, le=1, description="Share of slides with doubtful control tissue that is learnt from."
+    )
     notes: tuple[str, ...] = Field((), description="Sentences that the report repeats.")
     folds: StudyFolds = Field(StudyFolds(), description="Which slides train, validate and test.")
     patches: PatchOptions = Field(PatchOptions(), description="How slides are cut into patches.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +22,12 @@ from lowpower.errors import CohortError, ConfigError
 from lowpower.evaluation import Calibration, DecisionOptions, fit_calibration, fit_decision
 from lowpower.files import write_json
 from lowpower.models import Abstention, Bundle, BundleSpec, Decision, save_bundle, software_versions
+from lowpower.study._control_doubt import doubtful_slides, refuse_doubtful
 from lowpower.study._measured_rows import with_measured
 from lowpower.training import TrainConfig, TrainingRun, check_accelerator, read_config, train
 from lowpower.views import PreparedView, prepare_views
 
-__all__ = ["FinishedRun", "prepare_run", "train_run"]
+__all__ = ["FinishedRun", "doubtful_in", "prepare_run", "train_run"]
 
 FOLDS, CALIBRATION, BUNDLE, MEASURED = "folds.json", "calibration.json", "bundle", "measured"
 
@@ -61,6 +62,12 @@ def prepare_run(
     return prepare_views(
         cohort, config.view, config.view_folder, rows=rows, workers=workers, progress=progress
     )
+
+
+def doubtful_in(config_path: str | Path, prepared: Sequence[PreparedView]) -> list[str]:
+    """Names of prepared slides whose control tissue is doubtful and unstated in the cohort's manifest."""
+    cohort = read_cohort(read_config(config_path).cohort)
+    return doubtful_slides(cohort, {record.row: record.flags for record in prepared})
 
 
 def train_run(
@@ -100,21 +107,41 @@ def train_run(
     refuse_copies(cohort, content_hashes(cohort))
     folds = folds_of(config, cohort)
     split = folds.split(config.folds.fold)
+    workers = workers or default_workers()
+    parts = split.train.tolist(), split.validation.tolist()
+    prepared = _views(config, cohort, [row for part in parts for row in part], workers, progress)
     training = train(
         config,
         cohort,
-        train_rows=split.train.tolist(),
-        validation_rows=split.validation.tolist(),
-        workers=workers or default_workers(),
+        train_rows=parts[0],
+        validation_rows=parts[1],
+        workers=workers,
+        prepared=prepared,
         progress=progress,
     )
     folds.save(training.folder / FOLDS)
     calibration = fit_calibration(training.validation, config.scheme, coverage=config.bundle.coverage)
     write_json(training.folder / CALIBRATION, calibration.model_dump(mode="json"))
-    workers = workers or default_workers()
     decision = _decision(config, cohort, training, calibration, workers, progress)
     bundle = _write_bundle(config, cohort, training, calibration, decision)
     return FinishedRun(training.folder, bundle.folder, training, calibration)
+
+
+def _views(
+    config: TrainConfig,
+    cohort: Cohort,
+    rows: list[int],
+    workers: int,
+    progress: Callable[[str, int, int], None] | None,
+) -> list[PreparedView]:
+    """Views of the slides to learn from; refused where on too many of them control tissue is doubtful."""
+    report = None if progress is None else (lambda done, total: progress("views", done, total))
+    prepared = prepare_views(
+        cohort, config.view, config.view_folder, rows=rows, workers=workers, progress=report
+    )
+    flags = {record.row: record.flags for record in prepared if record.state == "ok"}
+    refuse_doubtful(cohort, flags, config.doubtful_control)
+    return prepared
 
 
 def _decision(

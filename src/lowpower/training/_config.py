@@ -143,6 +143,9 @@ class TrainConfig(_Section):
         None,
         description="timm, pypi://efficientnet-lite0, hf://owner/name, a weight file, or none.",
     )
+    doubtful_control: float = Field(
+        0.0, ge=0, le=1, description="Share of slides with doubtful control tissue that is learnt from."
+    )
     folds: FoldOptions = Field(default_factory=FoldOptions, description="Which slides train, validate, test.")
     view: LowResRecipe = Field(default_factory=LowResRecipe, description="The low-resolution recipe.")
     model: ModelSpec = Field(default_factory=ModelSpec, description="The network.")

@@ -13,7 +13,7 @@ from lowpower.engine import map_items
 from lowpower.errors import LowpowerError, OutputError
 from lowpower.files import make_folder
 from lowpower.views._recipe import LowResRecipe, View
-from lowpower.views._store import keep_view
+from lowpower.views._store import keep_view, view_flags
 
 __all__ = ["PreparedView", "open_prepared", "prepare_views"]
 
@@ -31,6 +31,7 @@ class PreparedView:
         picture: The cached view, for `load_view`; None unless ok.
         size: (width, height) of the view, pixels; (0, 0) unless ok.
         seconds: Time spent.
+        flags: Codes of the tissue's quality flags; empty unless ok.
     """
 
     row: int
@@ -41,6 +42,7 @@ class PreparedView:
     picture: str | None
     size: tuple[int, int]
     seconds: float
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,5 +136,6 @@ def _prepare_one(job: _Job) -> PreparedView:
         return PreparedView(job.row, job.slide, "failed", "unforeseen", reason, None, (0, 0), spent)
     size = (view.image.shape[1], view.image.shape[0])
     return PreparedView(
-        job.row, job.slide, "ok", None, None, str(picture), size, time.perf_counter() - started
-    )
+        job.row, job.slide, "ok", None, None, str(picture), size, time.perf_counter() - started,
+        view_flags(picture),
+    )  # fmt: skip

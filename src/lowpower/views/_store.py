@@ -24,7 +24,7 @@ from lowpower.units import Box, Mpp
 from lowpower.views._make import make_view
 from lowpower.views._recipe import LowResRecipe, View
 
-__all__ = ["ViewSidecar", "cached_view", "keep_open_view", "keep_view", "load_view"]
+__all__ = ["ViewSidecar", "cached_view", "keep_open_view", "keep_view", "load_view", "view_flags"]
 
 _MAKER = 3
 """Raise when the same recipe would give other pixels than before."""
@@ -185,6 +185,11 @@ def load_view(picture: str | Path) -> tuple[View, ViewSidecar]:
     image = np.ascontiguousarray(rgba[..., 2::-1], np.uint8)
     white = np.array(sidecar.white_point, np.float32)
     return View(image, rgba[..., 3] > 127, Box(*sidecar.box), Mpp(sidecar.mpp), white), sidecar
+
+
+def view_flags(picture: Path) -> tuple[str, ...]:
+    """Codes of the quality flags of the slide whose view was just kept."""
+    return ViewSidecar.model_validate_json(picture.with_suffix(".json").read_bytes()).qc_flags
 
 
 def _find(picture: Path, request: tuple[object, ...]) -> View | None:
