@@ -14,9 +14,11 @@ import pytest
 from fhir.resources.R4B.bundle import Bundle
 from PIL import Image
 
+from lowpower.cohort import SCHEMES
 from lowpower.errors import ConfigError
 from lowpower.scoring import Measured, MeasuredSlide, Result
 from lowpower.scoring.exchange import export, terms
+from lowpower.scoring.exchange._codes import question_term, value_term
 
 WHEN = datetime.datetime(2026, 11, 24, 12, 0, tzinfo=datetime.UTC)
 DOCUMENTED = (Path(__file__).parents[2] / "docs" / "exchange.md").read_text(encoding="utf-8")
@@ -354,3 +356,9 @@ class TestExport:
             assert len(term.code) <= 16
             assert len(term.short) <= 64
         assert Measured.model_validate(MEASURED).score == "2+"
+
+    def test_every_scheme_can_leave(self):
+        codes = {term.code for term in terms()}
+        for scheme in SCHEMES.values():
+            assert {question_term(cutoff.question(scheme.classes)).code for cutoff in scheme.cutoffs} <= codes
+            assert {value_term(scheme.marker, name).code for name in scheme.classes} <= codes

@@ -64,6 +64,8 @@ class TestAgreement:
             ("her2_three", "0", "3+", "disagree"),
             ("her2_status", "negative", "3+", "disagree"),
             ("her2_status", "positive", "2+", "agree"),
+            ("her2_five", "ultralow", "1+", "adjacent"),
+            ("her2_five", "ultralow", "3+", "disagree"),
         ],
     )
     def test_her2(self, scheme, network, score_, level):
@@ -72,6 +74,13 @@ class TestAgreement:
         assert told.refers == (level == "disagree")
         assert network in told.sentence
         assert score_ in told.sentence
+
+    @pytest.mark.parametrize("group", ["null", "ultralow"])
+    def test_a_measured_0_says_which_of_the_two_it_is(self, group):
+        told = measured("0").model_copy(update={"group": group})
+        for network in ("null", "ultralow"):
+            level = "agree" if network == group else "adjacent"
+            assert agreement_of(SCHEMES["her2_five"], network, (network,), told).level == level
 
     @pytest.mark.parametrize(
         ("scheme", "network", "score_", "level"),

@@ -39,6 +39,7 @@ def write_config(folder: Path, cohort: Path, **changes: object) -> Path:
         "model": {"backbone": "test_convnext"},
         "view": {"mpp": 16.0},
         "fitting": {"epochs": 2, "crop": 64},
+        "bundle": {"calibrate_on": "validation"},
     } | changes
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(config))

@@ -161,7 +161,12 @@ SCHEMES: Final[dict[str, LabelScheme]] = {
             "her2_five",
             "HER2",
             ("null", "ultralow", "1+", "2+", "3+"),
-            (Cutoff("null | ultralow", 1), Cutoff("0 | >=1+", 2), Cutoff("3+ | rest", 4)),
+            (
+                Cutoff("null | ultralow", 1),
+                Cutoff("0 | >=1+", 2),
+                Cutoff("0/1+ | 2+/3+", 3),
+                Cutoff("3+ | rest", 4),
+            ),
             "the HER2 IHC score with 0 split: null without any stained cell, ultralow with stained ones in "
             "10 % or fewer; a bare 0 says too little",
             _five,

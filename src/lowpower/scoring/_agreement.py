@@ -47,7 +47,7 @@ def agreement_of(
         kept: Its conformal set; None where the bundle has no abstention rule.
         measured: What was measured; None where the marker cannot be.
     """
-    score = _score_of(measured)
+    score = _score_of(measured, scheme)
     if measured is None or score is None:
         why = f"{scheme.marker} is not measured." if measured is None else " ".join(measured.notes)
         return Agreement(level="not measured", sentence=f"No score was measured beside the network's: {why}")
@@ -67,8 +67,10 @@ def agreement_of(
     return Agreement(level="disagree", sentence=f"{told}: {far}.", measured_classes=allowed, refers=refers)
 
 
-def _score_of(measured: Measured | None) -> str | None:
+def _score_of(measured: Measured | None, scheme: LabelScheme) -> str | None:
     """What was measured, as a manifest would spell it: a Ki-67 has a percentage and no status of its own."""
+    if measured is not None and measured.score == "0" and "null" in scheme.classes:
+        return f"her2-{measured.group}"
     if measured is None or measured.score is not None or measured.marker != "Ki-67":
         return None if measured is None else measured.score
     return None if measured.percent is None else f"{measured.percent:.4f}"

@@ -66,7 +66,10 @@ def answer_of(bundle: Bundle, network: NDArray[np.float64], measured: Measured |
         confidence=None if voice is None else voice.issue.confidence,
         why=why,
         not_excluded=kept,
-        cutoffs=(*_cutoffs(bundle.scheme, voice, probabilities, issued=why is None), *_null(measured)),
+        cutoffs=(
+            *_cutoffs(bundle.scheme, voice, probabilities, issued=why is None),
+            *_null(bundle.scheme, measured),
+        ),
     )
 
 
@@ -128,8 +131,10 @@ def _cutoffs(
     return tuple(found)
 
 
-def _null(measured: Measured | None) -> tuple[CutoffAnswer, ...]:
-    """Whether a measured 0 has any staining at all: only the measurement can say."""
+def _null(scheme: LabelScheme, measured: Measured | None) -> tuple[CutoffAnswer, ...]:
+    """Whether a measured 0 has any staining at all: where the scheme does not ask, the measurement says."""
+    if any(cutoff.name == _NULL for cutoff in scheme.cutoffs):
+        return ()
     if measured is None or measured.score != "0" or measured.group not in ("null", "ultralow"):
         return ()
     found = "yes" if measured.group == "ultralow" else "no"

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
 from lowpower.cohort import (
     Cohort,
     Folds,
@@ -20,9 +22,10 @@ from lowpower.cohort import (
 from lowpower.engine import default_workers
 from lowpower.errors import CohortError, ConfigError
 from lowpower.evaluation import Calibration, DecisionOptions, fit_calibration, fit_decision
-from lowpower.files import write_json
+from lowpower.files import atomic_path, write_json
 from lowpower.models import Abstention, Bundle, BundleSpec, Decision, save_bundle, software_versions
 from lowpower.study._control_doubt import doubtful_slides, refuse_doubtful
+from lowpower.study._cross import cross_predictions, wants_cross
 from lowpower.study._measured_rows import with_measured
 from lowpower.training import TrainConfig, TrainingRun, check_accelerator, read_config, train
 from lowpower.views import PreparedView, prepare_views
@@ -120,9 +123,14 @@ def train_run(
         progress=progress,
     )
     folds.save(training.folder / FOLDS)
-    calibration = fit_calibration(training.validation, config.scheme, coverage=config.bundle.coverage)
+    seen = training.validation
+    if wants_cross(config, cohort, [*parts[0], *parts[1]], seen.height):
+        seen = cross_predictions(config, cohort, training, prepared, progress)
+        with atomic_path(training.folder / "predictions_folds.csv") as temporary:
+            seen.write_csv(temporary)
+    calibration = fit_calibration(seen, config.scheme, coverage=config.bundle.coverage)
     write_json(training.folder / CALIBRATION, calibration.model_dump(mode="json"))
-    decision = _decision(config, cohort, training, calibration, workers, progress)
+    decision = _decision(config, cohort, seen, training.folder, calibration, workers, progress)
     bundle = _write_bundle(config, cohort, training, calibration, decision)
     return FinishedRun(training.folder, bundle.folder, training, calibration)
 
@@ -147,19 +155,18 @@ def _views(
 def _decision(
     config: TrainConfig,
     cohort: Cohort,
-    training: TrainingRun,
+    table: pl.DataFrame,
+    folder: Path,
     calibration: Calibration,
     workers: int,
     progress: Callable[[str, int, int], None] | None,
 ) -> Decision:
-    """When the model's answers are issued, from its validation slides and what was measured on them."""
-    table, options = training.validation, config.bundle
+    """When the model's answers are issued, from predictions on slides and what is measured on them."""
+    options = config.bundle
     if options.measured:
         report = None if progress is None else (lambda done, total: progress("measuring", done, total))
-        cache = training.folder / MEASURED
-        table = with_measured(
-            table, cohort, scheme_of(config.scheme), cache, workers=workers, progress=report
-        )
+        scheme = scheme_of(config.scheme)
+        table = with_measured(table, cohort, scheme, folder / MEASURED, workers=workers, progress=report)
     return fit_decision(
         table,
         config.scheme,

@@ -124,6 +124,11 @@ class BundleOptions(_Section):
     error: float = Field(0.1, gt=0, lt=1, description="Share of issued scores that may be wrong.")
     cutoff_error: float = Field(0.05, gt=0, lt=1, description="Share of yes and no at a cut-off, likewise.")
     confidence: float = Field(0.9, gt=0, lt=1, description="Probability with which these rates hold.")
+    calibrate_on: Literal["auto", "validation", "folds"] = Field(
+        "auto",
+        description="validation; folds: four more networks predict all training and validation slides; auto: "
+        "folds below 60 validation slides, where every class has 8 patients.",
+    )
     measured: bool = Field(
         True, description="Measure the validation slides and let the measurement take part in the answer."
     )

@@ -123,6 +123,8 @@ STATUS: Final = {
     "low": Term("ki67-low", PRIVATE, "Ki-67 low by the cut-off of the scheme"),
     "intermediate": Term("ki67-between", PRIVATE, "Ki-67 neither low nor high"),
     "high": Term("ki67-high", PRIVATE, "Ki-67 high by the cut-off of the scheme"),
+    "null": Term("her2-null", PRIVATE, "HER2 0 without any stained tumour cell"),
+    "ultralow": Term("her2-ultralow", PRIVATE, "HER2 0 with stained tumour cells, in 10 % or fewer"),
     "refer": Term("refer", PRIVATE, "No decision: refer to a pathologist"),
 }
 
@@ -171,6 +173,7 @@ _QUESTIONS: Final = {
         ("high", "ki67-high"),
         ("at least intermediate", "ki67-between"),
         ("ultralow, not null", "ultralow"),
+        ("at least ultralow", "any-staining"),
     )
 }
 """By the question of a scheme's cut-off."""
