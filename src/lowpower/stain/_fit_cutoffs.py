@@ -37,9 +37,9 @@ HER2_BOUNDS: Final[dict[str, tuple[float, float]]] = {
 _NUCLEAR_BOUNDS: Final = (0.04, 0.3)
 _STEPS = 9
 _ROUNDS = 3
-_SOFT = 0.04
+_SOFT = 0.08
 """A share this far beyond its cut-off is as good as sure."""
-_RIDGE = 0.03
+_RIDGE = 0.1
 _MOST_CELLS = 800
 
 
