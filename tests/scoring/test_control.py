@@ -38,7 +38,7 @@ def test_a_batch_takes_a_folder_and_scores_again_when_the_control_changes(bundle
     assert again.model_dump() == half.model_dump()
     (missing,) = score_files([disc], control=tmp_path / "absent.png", **options)
     assert missing.state != "ok"
-    assert "absent.png: no such mask" in missing.reason
+    assert "absent.png: no such file" in missing.reason
 
 
 def test_measurement_leaves_it_out_too(disc, left_half, tmp_path):

@@ -65,7 +65,7 @@ def test_a_mask_of_ones_own_is_taken_as_it_stands() -> None:
     drawn[2:10, 3:20] = True
     tissue = find_tissue(made([(200, 100, 100, 100)]), mask=drawn)  # type: ignore[arg-type]
     assert (tissue.box.x, tissue.box.y, tissue.box.width, tissue.box.height) == (30, 20, 170, 80)
-    assert [flag.code for flag in tissue.qc.flags] == ["own_mask"]
+    assert [flag.code for flag in tissue.qc.flags] == ["own_mask", "mask_doubtful"]
     with pytest.raises(NoTissueError, match="marks nothing"):
         find_tissue(made([]), mask=np.zeros((32, 40), bool))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="bool"):
