@@ -33,3 +33,11 @@ def real_cores(real_data: Path) -> Path:
 def real_slides(real_data: Path) -> Path:
     """The folder of real slide files."""
     return real_data / "slides"
+
+
+@pytest.fixture
+def sample_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where `lowpower.sample()` keeps its slide: one folder for all processes of a test run."""
+    folder = tmp_path_factory.getbasetemp().parent / "lowpower-sample"
+    monkeypatch.setenv("LOWPOWER_CACHE", str(folder))
+    return folder

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
-import tifffile
+from typer.main import get_command
+
+from lowpower.cli._app import app
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -19,35 +20,31 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
-@pytest.fixture
-def case(tmp_path, monkeypatch):
-    """The README's case-17.svs, a stained disc, in the current folder."""
-    rng = np.random.default_rng(2)
-    image = np.full((1200, 1200, 3), (236.0, 235.0, 243.0))
-    texture = cv2.GaussianBlur(rng.random((1200, 1200)), (0, 0), 2)
-    texture = (texture - texture.min()) / np.ptp(texture)
-    rows, columns = np.mgrid[:1200, :1200]
-    inside = np.hypot(columns - 600, rows - 600) < 450
-    image[inside] = (np.array((150.0, 105.0, 80.0)) + 70 * texture[..., None])[inside]
-    image = np.clip(image + rng.normal(0, 0.7, image.shape), 0, 255).astype(np.uint8)
-    tifffile.imwrite(
-        tmp_path / "case-17.svs",
-        image,
-        tile=(256, 256),
-        compression="jpeg",
-        photometric="rgb",
-        resolution=(40000, 40000),
-        resolutionunit="CENTIMETER",
-    )
+def test_the_python_of_the_readme_runs_as_it_stands(sample_cache, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def test_the_python_of_the_readme_runs(case, capsys):
     (code,) = blocks("python")
     exec(compile(code, "README.md", "exec"), {})
-    assert "HER2" in capsys.readouterr().out
-    assert (case / "case-17.png").stat().st_size > 10_000
+    assert "HER2 3+" in capsys.readouterr().out
+    assert (tmp_path / "sample.png").stat().st_size > 10_000
+
+
+def commands() -> list[tuple[str, str]]:
+    """Every `lowpower ...` line of the README and the docs."""
+    found = []
+    for page in PAGES:
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
+            found += [(page.name, line) for line in block.splitlines() if line.startswith("lowpower ")]
+    return found
+
+
+@pytest.mark.parametrize(("page", "line"), commands())
+def test_every_command_of_the_docs_exists(page, line):
+    words = shlex.split(line, comments=True)
+    command = get_command(app).commands[words[1]]
+    known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    for word in words[2:]:
+        if word.startswith("-"):
+            assert word.split("=")[0] in known, f"{page}: {line}"
 
 
 def test_the_readme_is_short():
@@ -55,8 +52,6 @@ def test_the_readme_is_short():
 
 
 def test_every_verb_has_its_row():
-    from lowpower.cli._app import app
-
     for command in app.registered_commands:
         assert f"`{command.name}" in README
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lowpower.models import load_bundle as load_model
-    from lowpower.scoring import Result, ScoreRequest, score, score_files
+    from lowpower.scoring import Result, ScoreRequest, measure_files, score, score_files
+    from lowpower.simulate import sample
     from lowpower.slides import Slide, open_slide
     from lowpower.stain import Measurement, measure
     from lowpower.tissue import Tissue, find_tissue
@@ -27,7 +28,9 @@ __all__ = [
     "find_tissue",
     "load_model",
     "measure",
+    "measure_files",
     "open_slide",
+    "sample",
     "score",
     "score_files",
 ]
@@ -42,7 +45,9 @@ _ROOMS = {
     "find_tissue": ("tissue", "find_tissue"),
     "load_model": ("models", "load_bundle"),
     "measure": ("stain", "measure"),
+    "measure_files": ("scoring", "measure_files"),
     "open_slide": ("slides", "open_slide"),
+    "sample": ("simulate", "sample"),
     "score": ("scoring", "score"),
     "score_files": ("scoring", "score_files"),
 }

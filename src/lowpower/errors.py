@@ -26,8 +26,12 @@ A sentence names the file, says what is wrong and what to do.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 __all__ = [
     "BundleError",
@@ -49,7 +53,41 @@ __all__ = [
     "UnexpectedStainError",
     "WeightsError",
     "one_line",
+    "spoken_as_options",
 ]
+
+
+_SPOKEN: Final = "LOWPOWER_MESSAGES"
+_OPTION: Final = re.compile(
+    r"(?P<command>(?<![\w/.-])lowpower [a-z]+[^;`]*)|"  # a whole command stays as it is typed
+    r"(?<![\w-])--(?P<name>[a-z][a-z-]*)(?: (?P<value>'[^']*'|\d[\d.,]*\d|\d|none\b|auto\b))?"
+)
+_SWITCHES: Final = {"force": "force=True", "fresh": "fresh=True", "no-measure": "measure=False"}
+
+
+@contextlib.contextmanager
+def spoken_as_options() -> Iterator[None]:
+    """Let messages name the command line's options; processes started meanwhile do so too."""
+    before = os.environ.get(_SPOKEN)
+    os.environ[_SPOKEN] = "options"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SPOKEN]
+        else:
+            os.environ[_SPOKEN] = before
+
+
+def _as_argument(option: re.Match[str]) -> str:
+    """`--mpp 0.25` as `mpp=0.25`, `--force` as `force=True`, `--out` as `out=`."""
+    if option["command"]:
+        return str(option[0])
+    name, value = option["name"], option["value"] or ""
+    if name in _SWITCHES:
+        return f"{_SWITCHES[name]} {value}".rstrip()
+    written = value if not value or value.replace(".", "", 1).isdigit() else repr(value.strip("'"))
+    return f"{name.replace('-', '_')}={written}"
 
 
 def one_line(text: object) -> str:
@@ -60,6 +98,8 @@ def one_line(text: object) -> str:
 class LowpowerError(Exception):
     """Root of every error that lowpower raises on purpose.
 
+    Messages are written with the command line's options; without a command line they speak of arguments.
+
     Attributes:
         code: Short machine-readable name, stable across versions (`no_tissue`, `missing_mpp`, ...).
         state: What a slide's state becomes when this ends its processing.
@@ -67,6 +107,10 @@ class LowpowerError(Exception):
 
     code: ClassVar[str] = "error"
     state: ClassVar[Literal["refused", "failed"]] = "failed"
+
+    def __str__(self) -> str:
+        said = super().__str__()
+        return said if os.environ.get(_SPOKEN) == "options" else _OPTION.sub(_as_argument, said)
 
 
 class SlideError(LowpowerError):

@@ -53,7 +53,7 @@ def test_indexed_columns_need_the_scheme(predictions: Table, tmp_path: Path) -> 
     table = predictions(30)
     table.write_csv(tmp_path / "p.csv")
 
-    with pytest.raises(PredictionsError, match=r"--scheme \(her2_four"):
+    with pytest.raises(PredictionsError, match=r"scheme= \(her2_four"):
         read_given(tmp_path / "p.csv")
 
     assert read_given(tmp_path / "p.csv", "her2_four").table.equals(table)

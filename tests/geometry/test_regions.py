@@ -68,7 +68,7 @@ class TestClasses:
 
     def test_no_class_that_counts_is_told_with_those_that_are_there(self):
         with pytest.raises(
-            RegionsError, match=r"Region\* \(1\), Stroma \(1\), unclassified \(1\).*--region-class"
+            RegionsError, match=r"Region\* \(1\), Stroma \(1\), unclassified \(1\).*region_class="
         ):
             area(STROMA, PLAIN, feature(box(0, 0, 900, 900), "Region*"))
         with pytest.raises(RegionsError, match="all of them are cut out"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -167,6 +168,19 @@ def test_unknown_names_get_the_nearest(bundle: Bundle, monkeypatch: pytest.Monke
         load_bundle("her2-simm")
     with pytest.raises(BundleError, match="no model 'xyz'"):
         load_bundle("xyz")
+
+
+def test_a_runs_folder_leads_to_its_bundle(bundle: Bundle, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(bundle.folder, run / "bundle")
+    assert load_bundle(run).folder == run / "bundle"
+    assert load_bundle(run / "bundle" / "bundle.json").spec == bundle.spec
+    shutil.copytree(bundle.folder, run / "bundles" / "other")
+    with pytest.raises(BundleError, match=r"holds 2 bundles.*other"):
+        load_bundle(run)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BundleError, match=r"no folder in .*empty holds one"):
+        load_bundle(tmp_path / "empty")
 
 
 def test_bundled_models_all_load() -> None:

@@ -58,7 +58,7 @@ def test_regions_that_cannot_serve_are_told(disc, request_, tmp_path):
     glass = write(tmp_path / "glass.geojson", ("Tumor", 1000, 10, 50, 50))
     with pytest.raises(RegionsError, match="hold no tissue"):
         score(disc, request=request_, regions=glass)
-    with pytest.raises(RegionsError, match="--region-class"):
+    with pytest.raises(RegionsError, match="region_class="):
         score_files([disc], request=request_, regions=write(tmp_path / "s.geojson", ("Stroma", 1, 1, 9, 9)))
     with pytest.raises(RegionsError, match="no such mask"):
         score_files([disc], request=request_, mask=tmp_path / "absent.png")

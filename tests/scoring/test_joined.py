@@ -132,7 +132,7 @@ def test_every_result_carries_the_measurement(joined):
     row = joined.summary_row()
     assert row["measured_score"] == "3+"
     assert row["agreement"] == joined.agreement.level
-    assert joined.cells().height == sum(joined.measured.cells.values())
+    assert len(joined.cells) == sum(joined.measured.cells.values())
     assert joined.cells_overlay().width > 1500
 
 
@@ -172,8 +172,9 @@ def test_switched_off_nothing_is_measured(bundle, cells_png):
     assert result.measured is None
     assert result.agreement.level == "not measured"
     assert "measurement" not in result.timings
+    assert result.cells is None
     with pytest.raises(ValueError, match="measure=True"):
-        result.cells()
+        result.cells_overlay()
 
 
 def test_a_batch_writes_what_was_measured_and_goes_on(bundle, cells_png, tmp_path):
@@ -184,7 +185,7 @@ def test_a_batch_writes_what_was_measured_and_goes_on(bundle, cells_png, tmp_pat
     made = "overlay.png cells.png cells.parquet cells.geojson tissue.geojson network.geojson"
     for name in made.split():
         assert (tmp_path / "cells" / name).exists(), name
-    assert second.cells().height == sum(second.measured.cells.values())
+    assert second.cells.table().height == sum(second.measured.cells.values())
     written = (tmp_path / "cells" / "result.json").stat().st_mtime_ns
     (third,) = score_files([cells_png], model=bundle, mpp=0.5, out=tmp_path)
     assert (tmp_path / "cells" / "result.json").stat().st_mtime_ns == written

@@ -54,7 +54,7 @@ def test_an_implausible_option_is_refused(
     path = write_pyramid(tmp_path / "a.tif", image)
     with pytest.raises(InvalidMppError) as raised:
         open_slide(path, mpp=mpp)
-    assert "--mpp 0.25" in _sentence(raised.value, path)
+    assert "mpp=0.25" in _sentence(raised.value, path)
 
 
 @pytest.mark.parametrize("value", [50.0, 0.001, 900.0])

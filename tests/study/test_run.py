@@ -162,7 +162,7 @@ def test_another_configuration_in_the_same_folder_is_refused_or_fresh(tmp_path, 
     run, _ = finished
     shutil.copytree(run.folder, tmp_path / "run")
     changed = write_config(tmp_path, cohort, seed=3)
-    with pytest.raises(ConfigError, match="--fresh"):
+    with pytest.raises(ConfigError, match="fresh=True"):
         train_run(changed)
     fresh = train_run(changed, fresh=True)
     assert load_bundle(fresh.bundle).spec.seed == 3

@@ -27,7 +27,7 @@ from lowpower.cli import (
     _subtype,
     _train,
 )
-from lowpower.errors import LowpowerError
+from lowpower.errors import LowpowerError, spoken_as_options
 
 __all__ = ["main"]
 
@@ -121,8 +121,9 @@ def main() -> None:
 
     Exit codes: 0 all well; 1 something refused or failed; 2 wrong usage; 130 interrupted.
     """
-    try:
-        app()
-    except LowpowerError as error:
-        typer.echo(f"lowpower: {error}", err=True)
-        sys.exit(1)
+    with spoken_as_options():
+        try:
+            app()
+        except LowpowerError as error:
+            typer.echo(f"lowpower: {error}", err=True)
+            sys.exit(1)

@@ -112,17 +112,13 @@ def save_bundle(folder: str | Path, network: SlideNetwork, spec: BundleSpec, not
 
 
 def load_bundle(name: str | Path) -> Bundle:
-    """Load a bundle: a bundled model's name, a bundle folder, or `hf://owner/name`.
+    """Load a bundle: a bundled model's name, a bundle's folder or the run's that holds it, or `hf://owner/name`.
 
     Raises:
         BundleError: if there is none of this name, or a file of it is missing, altered or does not fit.
     """
     folder = _find(name)
     spec_path = folder / _SPEC_FILE
-    if not spec_path.is_file():
-        raise BundleError(
-            f"{spec_path}: is missing; a bundle is a folder with {_SPEC_FILE} and model.safetensors."
-        )
     try:
         spec = BundleSpec.model_validate_json(spec_path.read_bytes())
     except ValidationError as error:
@@ -160,12 +156,32 @@ def _find(name: str | Path) -> Path:
         return bundled[text]
     folder = Path(name)
     if folder.is_dir():
-        return folder
+        return _within(folder)
+    if folder.name == _SPEC_FILE and folder.is_file():
+        return folder.parent
     near = difflib.get_close_matches(text, bundled, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}? " if near else ""
     known = ", ".join(bundled) or "none"
     raise BundleError(
         f"no model {text!r}: {hint}bundled models: {known}; otherwise name a bundle folder or hf://owner/name."
+    )
+
+
+def _within(folder: Path) -> Path:
+    """The folder itself, or the one bundle that a run's or a study's folder holds."""
+    if (folder / _SPEC_FILE).is_file():
+        return folder
+    found = sorted(
+        path.parent for depth in ("*", "*/*", "*/*/*") for path in folder.glob(f"{depth}/{_SPEC_FILE}")
+    )
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(str(bundle) for bundle in found[:5]) + (", ..." if len(found) > 5 else "")
+        raise BundleError(f"{folder}: holds {len(found)} bundles; name one of them: {names}.")
+    raise BundleError(
+        f"{folder / _SPEC_FILE}: is missing, and no folder in {folder} holds one; a bundle is a folder with "
+        f"{_SPEC_FILE} and model.safetensors, which `lowpower train` writes when it ends."
     )
 
 

@@ -90,12 +90,12 @@ class Attachments:
         with Image.open(file) as stored:
             return stored.convert("RGB")
 
-    def cell_table(self) -> pl.DataFrame | None:
-        """One row a cell, wherever it is."""
+    def all_cells(self) -> Cells | None:
+        """The cells, wherever they are."""
         if self.cells is not None:
-            return self.cells.table()
+            return self.cells.cells
         file = None if self.folder is None else self.folder / "cells.parquet"
-        return pl.read_parquet(file) if file is not None and file.exists() else None
+        return Cells.from_table(pl.read_parquet(file)) if file is not None and file.exists() else None
 
 
 def write_attachments(folder: Path, made: Attachments) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
+from lowpower.errors import one_line
 from lowpower.scoring._drawn import DrawnRegions
 from lowpower.scoring._record import NOTICE, QualityRecord, Record
 from lowpower.scoring._slide_record import SlideRecord
+from lowpower.slides import as_html
 from lowpower.stain import Cells, Measurement, NuclearScore, cell_network_identity
 
 __all__ = [
@@ -131,6 +134,19 @@ class MeasuredSlide(SlideRecord):
     backend: str | None = None
     seconds: float = 0.0
     notice: str = NOTICE
+
+    def __str__(self) -> str:
+        name = one_line(Path(self.file).name)
+        if self.state != "ok" or self.measured is None:
+            return f"{name}: {self.state}: {self.reason}"
+        doubts = f" {' '.join(self.measured.notes)}" if self.measured.notes else ""
+        return f"{name}: {self.measured.sentence.rstrip('.')}.{doubts} {self.notice}"
+
+    def _repr_html_(self) -> str:
+        facts = {"state": self.state, "reason": self.reason or "", "notice": self.notice}
+        told = self.measured.sentence if self.measured else self.state
+        picture = self.attached().picture("cells_overlay")
+        return as_html(f"{one_line(Path(self.file).name)}: {told}", facts, picture)
 
     def summary_row(self) -> dict[str, Any]:
         """One flat row for a table over many slides."""

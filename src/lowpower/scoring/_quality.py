@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import cv2
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from lowpower.errors import DamagedSlideError, PoorQualityError, UnexpectedStainError
@@ -14,7 +12,7 @@ from lowpower.scoring._record import QualityFlag
 from lowpower.scoring._result import Result
 from lowpower.slides import Slide
 from lowpower.stain import STAIN_CODES
-from lowpower.tissue import LAYERS, ControlHabit, QCFlag, Tissue, control_habit, quality_map
+from lowpower.tissue import ControlHabit, QCFlag, Tissue, control_habit, paint_layers, quality_map
 
 __all__ = ["draw_quality", "flag_records", "habit_of", "refuse_on"]
 
@@ -80,17 +78,8 @@ def draw_quality(slide: Slide, tissue: Tissue) -> Image.Image:
     """The slide with control tissue and defects coloured, sound tissue outlined, and a legend with areas."""
     found = quality_map(tissue)
     mpp = max(float(slide.mpp), max(slide.size) * float(slide.mpp) / _PIXELS)
-    picture = slide.overview(mpp).copy()
+    picture = paint_layers(slide.overview(mpp), found.labels)
     height, width = picture.shape[:2]
-    labels = cv2.resize(found.labels, (width, height), interpolation=cv2.INTER_NEAREST).reshape(height, width)
-    colours = np.array([layer.colour for layer in LAYERS], np.uint8)
-    marked = labels > 1
-    picture[marked] = (0.5 * picture[marked] + 0.5 * colours[labels[marked]]).astype(np.uint8)
-    for label in np.unique(labels[labels > 0]).tolist():
-        edges, _ = cv2.findContours(
-            (labels == label).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE
-        )
-        cv2.drawContours(picture, edges, -1, LAYERS[label].colour, 2, cv2.LINE_AA)
     row, margin = 26, 14
     canvas = Image.new("RGB", (width, height + row * len(found.legend) + 2 * margin), "white")
     canvas.paste(Image.fromarray(picture))

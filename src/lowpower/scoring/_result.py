@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import polars as pl
 from PIL import Image
 from pydantic import Field
 
+from lowpower.errors import one_line
 from lowpower.scoring._agreement import Agreement
 from lowpower.scoring._answer import Answer
 from lowpower.scoring._both_ways import ControlDoubt
@@ -16,6 +16,7 @@ from lowpower.scoring._drawn import DrawnRegions
 from lowpower.scoring._measured import Measured
 from lowpower.scoring._record import NOTICE, ModelIdentity, QualityRecord
 from lowpower.scoring._slide_record import SlideRecord
+from lowpower.slides import as_html
 
 __all__ = ["REFER", "Result"]
 
@@ -103,27 +104,18 @@ class Result(SlideRecord):
             )
         return picture
 
-    def cells_overlay(self) -> Image.Image:
-        """The slide, its cells coloured by class, and four fields at full resolution.
-
-        Raises:
-            ValueError: as for `overlay`, or if no cell was measured.
-        """
-        picture = self._made.picture("cells_overlay")
-        if picture is None:
-            raise ValueError(f"{self.file}: there is no picture of cells; score the slide with measure=True.")
-        return picture
-
-    def cells(self) -> pl.DataFrame:
-        """One row a measured cell.
-
-        Raises:
-            ValueError: as for `cells_overlay`.
-        """
-        table = self._made.cell_table()
-        if table is None:
-            raise ValueError(f"{self.file}: there are no cells; score the slide with measure=True.")
-        return table
+    def _repr_html_(self) -> str:
+        facts: dict[str, object] = {
+            "because" if n == 0 else f"({n + 1})": r for n, r in enumerate(self.reasons)
+        }
+        facts |= {cutoff.question: cutoff.answer for cutoff in (self.answer.cutoffs if self.answer else ())}
+        if self.measured is not None:
+            facts["measured"] = self.measured.sentence
+        if self.state != "ok":
+            facts[self.state] = self.reason or ""
+        facts["notice"] = self.notice
+        title = f"{one_line(Path(self.file).name)}: {self.headline}"
+        return as_html(title, facts, self._made.picture("overlay"))
 
     def __str__(self) -> str:
         name = Path(self.file).name

@@ -28,7 +28,7 @@ from lowpower.scoring._quality import draw_quality, flag_records, refuse_on
 from lowpower.scoring._record import NOTICE, ModelIdentity, QualityRecord
 from lowpower.scoring._request import Model, ScoreOptions, ScoreRequest, asked
 from lowpower.scoring._result import REFER, Result
-from lowpower.slides import Slide, open_slide
+from lowpower.slides import Slide, opened
 from lowpower.stain import Marker, StainLook, clipping, looks_like, stain_quality
 from lowpower.tissue import QCFlag, Tissue, control_name, damage_flags, find_tissue, quality_features
 from lowpower.views import View, make_view
@@ -86,11 +86,10 @@ def score(
     bundle = request.bundle
     request = request.with_laboratory(bundle.scheme.marker)
     clock = _Clock()
-    if isinstance(slide, Slide):
-        return _score_open(slide, bundle, clock, request.for_slide(slide.path), progress)
-    with open_slide(slide, mpp=request.mpp) as opened:
-        clock.lap("open")
-        return _score_open(opened, bundle, clock, request.for_slide(slide), progress)
+    with opened(slide, request.mpp) as one:
+        if one is not slide:
+            clock.lap("open")
+        return _score_open(one, bundle, clock, request.for_slide(one.path), progress)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
+from PIL import Image
 from pydantic import Field, PrivateAttr
 
 from lowpower.scoring._attachments import Attachments
 from lowpower.scoring._record import Asked, Record
+from lowpower.stain import Cells
 
 __all__ = ["SlideRecord"]
 
@@ -46,6 +48,27 @@ class SlideRecord(Record):
         copy = self.model_copy()
         copy._made, copy._reused = made, reused
         return copy
+
+    @property
+    def cells(self) -> Cells | None:
+        """The measured cells, as `Measurement.cells`; None where none was looked for."""
+        return self._made.all_cells()
+
+    def cells_overlay(self) -> Image.Image:
+        """The slide, its cells coloured by class, and four fields at full resolution.
+
+        Raises:
+            ValueError: no cell was measured, or the record was read from a bare file.
+        """
+        picture = self._made.picture("cells_overlay")
+        if picture is None:
+            raise ValueError(
+                f"{self.file}: there is no picture of cells; measure the slide with measure=True."
+            )
+        return picture
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
 
     def summary_row(self) -> dict[str, Any]:
         """One flat row for a table over many slides."""

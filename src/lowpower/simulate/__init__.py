@@ -8,6 +8,7 @@ from lowpower.simulate._draw import draw_laboratory, draw_scanner, draw_slide
 from lowpower.simulate._draw_nuclear import draw_nuclear_shares, draw_nuclear_slide, is_nuclear_border
 from lowpower.simulate._field import Field, field_around, render_field
 from lowpower.simulate._nuclear_stain import NuclearTruth, nuclear_class
+from lowpower.simulate._sample_slide import sample
 from lowpower.simulate._score import CellScore, membrane_class, score_from_cells, score_from_shares
 from lowpower.simulate._shares import draw_shares, is_border
 from lowpower.simulate._slide import Plan, plan_slide, simulate_slide
@@ -42,6 +43,7 @@ __all__ = [
     "nuclear_class",
     "plan_slide",
     "render_field",
+    "sample",
     "score_from_cells",
     "score_from_shares",
     "simulate_cohort",

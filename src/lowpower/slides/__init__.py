@@ -4,6 +4,8 @@ from lowpower.slides._damage import DamagedTile
 from lowpower.slides._folder import BOOKS, find_slides
 from lowpower.slides._name import PICTURE_ENDINGS, SLIDE_ENDINGS, slide_name
 from lowpower.slides._open import open_slide
+from lowpower.slides._opened import opened
+from lowpower.slides._show import as_html, as_png
 from lowpower.slides._slide import Level, Slide
 
 __all__ = [
@@ -13,7 +15,10 @@ __all__ = [
     "DamagedTile",
     "Level",
     "Slide",
+    "as_html",
+    "as_png",
     "find_slides",
     "open_slide",
+    "opened",
     "slide_name",
 ]

@@ -14,13 +14,16 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from lowpower.errors import one_line
 from lowpower.files import sha256_of
 from lowpower.slides._axis import Axis
 from lowpower.slides._damage import DamagedTile
 from lowpower.slides._icc import colour_transform
 from lowpower.slides._padding import GLASS, PADDING_BLOCK, fill_padding
 from lowpower.slides._reader import Reader
+from lowpower.slides._show import as_html
 from lowpower.slides._strips import fill_grid
 from lowpower.units import Box, Mpp, scaled_size
 
@@ -172,6 +175,11 @@ class Slide:
         """The whole slide at `mpp` um/px, (H, W, 3) uint8 RGB; see `read`."""
         return self.read(Box(0, 0, *self.size), mpp)
 
+    def thumbnail(self, longest: int = 1024) -> Image.Image:
+        """The whole slide, its longer side at most `longest` pixels."""
+        mpp = float(self.mpp) * max(1.0, max(self.size) / longest)
+        return Image.fromarray(self.overview(mpp))
+
     def content_hash(self) -> str:
         """SHA-256 of the file, hexadecimal; of several data files (DICOM, MRXS), of their hashes in order."""
         if self._hash is None:
@@ -230,6 +238,15 @@ class Slide:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _repr_html_(self) -> str:
+        width, height = self.size
+        facts = {
+            "size": f"{width:,} x {height:,} px",
+            "um/px": f"{self.mpp:.4g} (from {self.mpp_source})",
+            "opened by": self.backend,
+        }
+        return as_html(one_line(self.path.name), facts, self.thumbnail(512))
 
     def __repr__(self) -> str:
         width, height = self.size

@@ -20,7 +20,7 @@ _LEAST_LIKE, _MOST_LIKE = 0.2, 0.5
 """Bounds of what is asked of a tumour-like cell; in the user's tumour regions the lower one."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Cells:
     """N cells of a slide.
 
@@ -56,11 +56,22 @@ class Cells:
     def __len__(self) -> int:
         return len(self.x)
 
+    def __repr__(self) -> str:
+        return f"<{len(self)} cells; .table() gives one row each>"
+
     def table(self) -> pl.DataFrame:
         """One row a cell, `kind` by name."""
         columns = {field.name: getattr(self, field.name) for field in fields(self)}
         columns["kind"] = np.array(KINDS)[self.kind]
         return pl.DataFrame(columns)
+
+    @classmethod
+    def from_table(cls, table: pl.DataFrame) -> Cells:
+        """The cells of a table that `table` gave; further columns are left out."""
+        columns = {field.name: table[field.name].to_numpy() for field in fields(cls)}
+        names = dict(zip(KINDS, range(len(KINDS)), strict=True))
+        columns["kind"] = table["kind"].replace_strict(names, return_dtype=pl.UInt8).to_numpy()
+        return cls(**columns)
 
 
 def shape_of(radii: Floats) -> tuple[Floats, Floats]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.geometry import Regions, read_regions
-from lowpower.slides import Slide
+from lowpower.slides import Slide, as_html, opened
 from lowpower.stain._cells import TUMOUR, Cells
 from lowpower.stain._clipping import clipping
 from lowpower.stain._cutoffs import DEFAULT_CUTOFFS, INVENTED, Cutoffs, Her2Cutoffs, her2_of
@@ -40,6 +40,7 @@ _OPEN: Final = {
     "strong_incomplete": "incomplete but moderate to intense (basolateral, U-shaped) staining in more than "
     "10 % of tumour cells: this may be called equivocal (2+).",
 }
+_NOTICE: Final = "Research use only: not a medical device."
 _AREA_UM = 4.0
 _SQUARE_UM = 500.0
 _FEWEST_IN_SQUARE = 20
@@ -70,7 +71,7 @@ class Heterogeneity:
     shares: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Measurement:
     """What was measured on one slide.
 
@@ -112,6 +113,27 @@ class Measurement:
     notes: tuple[str, ...]
     open_questions: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        lines = [self.sentence() or f"{self.marker}: nothing measured."]
+        if self.h_score is not None:
+            lines.append(f"{self.tumour_cells} tumour-like cells; H-score {self.h_score:.0f} of 300.")
+        told = self.sentence()
+        return "\n".join([*lines, *(note for note in self.notes if note not in told), _NOTICE])
+
+    def __repr__(self) -> str:
+        return f"<Measurement: {self.sentence()}>"
+
+    def _repr_html_(self) -> str:
+        facts: dict[str, object] = {"tumour-like cells": self.tumour_cells}
+        if self.h_score is not None:
+            facts["H-score"] = f"{self.h_score:.0f} of 300"
+        if self.areas is not None:
+            area = self.areas
+            shares = f"weak {area.weak:.1%}, moderate {area.moderate:.1%}, strong {area.strong:.1%}"
+            facts["DAB by area"] = shares
+        facts |= {f"note {number}": note for number, note in enumerate(self.notes, 1)}
+        return as_html(self.sentence(), facts) + f"<i>{_NOTICE}</i>"
+
     def sentence(self) -> str:
         """The result as one sentence, or why there is none."""
         if self.her2 is not None:
@@ -123,7 +145,7 @@ class Measurement:
 
 
 def measure(
-    slide: Slide,
+    slide: Slide | str | Path,
     marker: Marker = "HER2",
     tissue: Tissue | None = None,
     regions: str | Path | Mapping[str, Any] | Regions | None = None,
@@ -132,11 +154,12 @@ def measure(
     count: Literal["tumour", "all"] = "tumour",
     workers: int = 1,
     progress: Progress | None = None,
+    mpp: float | None = None,
 ) -> Measurement:
     """Measure a slide's stain, cell by cell, at about 0.5 um/px.
 
     Args:
-        slide: An open slide.
+        slide: An open slide, or a file to open.
         marker: What was stained.
         tissue: Where the tissue is; found if None.
         regions: Tumour regions, as `lowpower.geometry.read_regions` takes or gives them: only cells inside
@@ -145,6 +168,7 @@ def measure(
         count: Which cells count: tumour-like ones, or all of 3 um and more, as where only tumour is in view.
         workers: Threads.
         progress: Called with fields done and fields in all.
+        mpp: um/px of a file, over what it says.
 
     Tissue under air bubbles is left out. What the table of checks (`lowpower.tissue.CHECKS`) refuses is not
     measured, what it warns of stands in the notes.
@@ -156,6 +180,15 @@ def measure(
     """
     if marker not in get_args(Marker):
         raise ValueError(f"marker {marker!r} is not one of {', '.join(get_args(Marker))}")
+    with opened(slide, mpp) as one:
+        return _measure_open(one, marker, tissue, regions, cutoffs, count, workers, progress)
+
+
+def _measure_open(
+    slide: Slide, marker: Marker, tissue: Tissue | None,
+    regions: str | Path | Mapping[str, Any] | Regions | None, cutoffs: Cutoffs,
+    count: Literal["tumour", "all"], workers: int, progress: Progress | None,
+) -> Measurement:  # fmt: skip
     drawn = None if regions is None else read_regions(regions)
     tissue = find_tissue(slide) if tissue is None else tissue
     tissue = replace(tissue, mask=measurable(tissue))

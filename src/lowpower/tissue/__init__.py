@@ -15,6 +15,7 @@ from lowpower.tissue._layers import (
     write_quality_geojson,
 )
 from lowpower.tissue._mask import tissue_mask, working_mpp
+from lowpower.tissue._picture import paint_layers
 from lowpower.tissue._types import (
     Control,
     Effect,
@@ -51,6 +52,7 @@ __all__ = [
     "find_tissue",
     "is_control_word",
     "measurable",
+    "paint_layers",
     "quality_features",
     "quality_map",
     "refuse_damaged",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,20 +23,27 @@ if TYPE_CHECKING:
 
 __all__ = ["find_tissue"]
 
+_SHOWN_PIXELS = 1024
+
 
 def find_tissue(
-    slide: Slide, *, mask: NDArray[np.bool_] | str | Path | None = None, control: Control = "auto"
+    slide: Slide | str | Path,
+    *,
+    mask: NDArray[np.bool_] | str | Path | None = None,
+    control: Control = "auto",
+    mpp: float | None = None,
 ) -> Tissue:
     """Find where the slide's tissue is, against the slide's own glass, and which of it is the sample.
 
     Args:
-        slide: An open slide.
+        slide: An open slide, or a file to open.
         mask: Tissue as its owner drew it, taken as it stands: (h, w) bool over the whole slide at any scale,
             or a file as `read_mask` takes it. The white point and the quality numbers still come from the
             slide, and a mask that does not fit it is questioned.
         control: On-slide control tissue, left out of the mask: "auto" looks for it (not in a `mask` of one's
             own) and leaves nothing out where it is not sure; "none" takes all tissue for sample; an end of
             the slide, a `Box` in base pixels, a GeoJSON or image file or a mask (h, w) says where it is.
+        mpp: um/px of a file, over what it says.
 
     Raises:
         NoTissueError: where nothing but glass is found, `mask` marks nothing, or `control` takes everything.
@@ -43,6 +51,13 @@ def find_tissue(
         RegionsError: if the file that `mask` or `control` names cannot be used.
         ValueError: if `mask` or a mask given as `control` is not two-dimensional bool.
     """
+    from lowpower.slides import opened
+
+    with opened(slide, mpp) as one:
+        return _find(one, mask, control)
+
+
+def _find(slide: Slide, mask: NDArray[np.bool_] | str | Path | None, control: Control) -> Tissue:
     image = slide.overview(working_mpp(*slide.size, slide.mpp))
     mpp = slide.mpp * (slide.size[0] * slide.size[1] / (image.shape[0] * image.shape[1])) ** 0.5
     look = look_at(image, mpp)
@@ -79,12 +94,20 @@ def find_tissue(
         box=around(pieces),
         labels=label_layers(look, sample, choice),
         doubtful=tuple(_group(where, end, slide.size, found.mpp) for where, end in choice.ways),
+        picture=_shown(image),
     )
 
 
 def _group(where: NDArray[np.bool_], end: str | None, size: tuple[int, int], mpp: float) -> Group:
     pieces = pieces_of(where, size, mpp)
     return Group(where, around(pieces), sum(piece.area_mm2 for piece in pieces), end)
+
+
+def _shown(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A copy small enough to keep."""
+    factor = min(1.0, _SHOWN_PIXELS / max(image.shape[:2]))
+    size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _nothing(found: MaskResult, *, drawn: bool) -> str:

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from lowpower.units import Box, Mpp
 
@@ -151,7 +152,7 @@ class TissueQC:
     flags: tuple[QCFlag, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Tissue:
     """Where a slide's tissue is.
 
@@ -167,6 +168,7 @@ class Tissue:
         control: (H, W) bool, on-slide control tissue.
         labels: (H, W) uint8, what lies where: indices into `LAYERS`; `quality_map` gives the legend.
         doubtful: Groups of the sample that may be control tissue, each to be tried in turn.
+        picture: (h, w, 3) uint8 RGB, the whole slide as `overlay` shows it; None in tissue made by hand.
     """
 
     mask: NDArray[np.bool_]
@@ -180,3 +182,33 @@ class Tissue:
     control: NDArray[np.bool_]
     labels: NDArray[np.uint8]
     doubtful: tuple[Group, ...] = ()
+    picture: NDArray[np.uint8] | None = None
+
+    def overlay(self) -> Image.Image:
+        """The slide with its tissue outlined, control tissue and defects coloured.
+
+        Raises:
+            ValueError: the tissue was made by hand, without a picture of its slide.
+        """
+        from lowpower.tissue._picture import draw_tissue
+
+        return draw_tissue(self)
+
+    def __repr__(self) -> str:
+        control = sum(piece.label == "control" for piece in self.pieces)
+        sample = len(self.pieces) - control
+        flags = ", ".join(dict.fromkeys(flag.code for flag in self.qc.flags)) or "none"
+        return (
+            f"Tissue({self.area_mm2:.2f} mm2 in {sample} piece{'' if sample == 1 else 's'}, "
+            f"control pieces: {control}, remarks: {flags}, masks at {self.mpp:.3g} um/px)"
+        )
+
+    def _repr_html_(self) -> str:
+        from lowpower.slides import as_html
+
+        facts = {
+            "area": f"{self.area_mm2:.2f} mm2",
+            "pieces": ", ".join(f"{piece.label} {piece.area_mm2:.2f} mm2" for piece in self.pieces[:8]),
+            "remarks": " ".join(flag.message for flag in self.qc.flags) or "none",
+        }
+        return as_html("Tissue", facts, None if self.picture is None else self.overlay())
