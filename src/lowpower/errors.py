@@ -6,7 +6,8 @@ LowpowerError
 │   ├── NotASlideError         missing, a folder, empty, or no known slide or image format
 │   ├── DamagedSlideError      a slide format, but pixels cannot be decoded (truncated, corrupt)
 │   ├── MissingMppError        no microns per pixel in the file, none given
-│   └── InvalidMppError        microns per pixel given or stored are not plausible
+│   ├── InvalidMppError        microns per pixel given or stored are not plausible
+│   └── StructureError         levels, scenes, planes or parts do not hold together as the file says
 ├── RefusedError             the slide is readable, but a score would be a guess
 │   ├── NoTissueError          nothing but glass
 │   ├── UnexpectedStainError   does not look like the marker's stain (for instance H&E given as HER2)
@@ -50,6 +51,7 @@ __all__ = [
     "RefusedError",
     "RegionsError",
     "SlideError",
+    "StructureError",
     "UnexpectedStainError",
     "WeightsError",
     "one_line",
@@ -142,19 +144,32 @@ class MissingMppError(SlideError):
     code = "missing_mpp"
     state = "refused"
 
-    def __init__(self, path: str | Path, keys_tried: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        keys_tried: tuple[str, ...] = (),
+        unusable: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        cure = "give it with --mpp, for instance --mpp 0.25, or in the manifest's column mpp."
+        if unusable:
+            shown = ", ".join(f"{key} = {' '.join(text.split())[:40]}" for key, text in unusable)
+            super().__init__(path, f"says no microns per pixel that can be used ({shown}); {cure}")
+            return
         tried = f" (looked for {', '.join(keys_tried)})" if keys_tried else ""
-        super().__init__(
-            path,
-            f"has no microns per pixel{tried}; give it with --mpp, for instance --mpp 0.25, "
-            "or in the manifest's column mpp.",
-        )
+        super().__init__(path, f"has no microns per pixel{tried}; {cure}")
 
 
 class InvalidMppError(SlideError):
     """Microns per pixel, given or stored, are not plausible."""
 
     code = "invalid_mpp"
+    state = "refused"
+
+
+class StructureError(SlideError):
+    """Levels, scenes, planes or parts do not hold together as the file says."""
+
+    code = "structure"
     state = "refused"
 
 

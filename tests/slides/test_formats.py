@@ -148,7 +148,6 @@ def test_a_fourth_channel_is_alpha_only_if_declared(tmp_path: Path, image: NDArr
         (np.zeros((90, 80, 3), np.uint16), "rgb", "16 bits"),
         (np.zeros((90, 80, 3), np.float32), "rgb", "32 bits"),
         (np.zeros((90, 80, 4), np.uint8), "separated", "CMYK"),
-        (np.zeros((3, 90, 80), np.uint8), "rgb", "separate planes"),
     ],
 )
 def test_tiffs_that_are_refused(tmp_path: Path, array: NDArray[Any], photometric: str, words: str) -> None:

@@ -11,7 +11,7 @@ from lowpower.errors import DamagedSlideError, NotASlideError
 from lowpower.slides._damage import DamageLog
 from lowpower.slides._guard import TileGuard
 from lowpower.slides._quiet import quiet_stderr
-from lowpower.slides._reader import MppClaim, Pixels, Stored, inside_canvas, mirax_files
+from lowpower.slides._reader import MppClaim, Pixels, Stored, inside_canvas, join_claims, mirax_files
 from lowpower.slides._tiff import TiffLayout
 
 __all__ = ["FastSlideReader"]
@@ -58,8 +58,8 @@ class FastSlideReader:
         sizes = tuple((int(width), int(height)) for width, height in slide.level_dimensions)
         if not sizes or slide.dtype != "uint8" or slide.num_channels != 3:
             raise ValueError(f"{len(sizes)} levels of {slide.num_channels} channels, {slide.dtype}")
-        if layout is not None and layout.kind != "vendor" and len(sizes) < len(layout.levels):
-            raise ValueError(f"only {len(sizes)} of {len(layout.levels)} levels")
+        if layout is not None and layout.kind != "vendor" and sizes != layout.sizes:
+            raise ValueError(f"it reads the levels {sizes}, the file declares {layout.sizes}")
         (x, y), (width, height) = slide.bounds
         rows = {(s.width, s.height): s.tile[1] for s in layout.levels} if layout is not None else {}
         mpp_x, mpp_y = slide.mpp
@@ -67,19 +67,21 @@ class FastSlideReader:
             (MppClaim("openslide.mpp-x", mpp_x, mpp_y),) if mpp_x > 0 and mpp_y > 0 else ()
         )
         tried: tuple[str, ...] = ("openslide.mpp-x",)
-        if layout is not None and layout.kind != "vendor":
-            claims, tried = layout.claims, layout.keys_tried
+        if layout is not None:
+            claims, tried = join_claims(claims, tried, layout.stored, vendor=layout.kind == "vendor")
         return Stored(
             sizes=sizes,
             rows=tuple(rows.get(size, _BAND_ROWS) for size in sizes),
             bounds=inside_canvas(x, y, width, height, sizes[0]),
             claims=claims,
             keys_tried=tried,
+            unusable=() if layout is None else layout.stored.unusable,
             associated=tuple(sorted(slide.associated_images.keys())),
             vendor=str(slide.format).lower(),
             scanner=slide.properties.get("scanner_id") or slide.properties.get("scanner_model") or None,
             icc=slide.icc_profile,
             files=mirax_files(self._path),
+            notes=() if layout is None else layout.stored.notes,
         )
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:

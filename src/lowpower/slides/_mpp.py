@@ -1,18 +1,22 @@
-"""Which microns per pixel to believe: an option, else the most trusted metadata key, if plausible."""
+"""Which microns per pixel to believe: an option, else the most trusted metadata key that is plausible."""
 
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 from lowpower.errors import InvalidMppError, MissingMppError
-from lowpower.slides._reader import Stored
+from lowpower.slides._reader import MppClaim, Stored
 from lowpower.units import Mpp
 
-__all__ = ["choose_mpp", "plausible"]
+__all__ = ["choose_mpp", "mpp_notes", "number", "plausible"]
 
 _LOWEST, _HIGHEST = 0.05, 20.0
+_USUAL = (0.08, 8.0)
 _MOST_ANISOTROPIC = 1.05
+_SAME = 1.03
+_NUMBER = re.compile(r"\s*([+-]?\d*[.,]?\d+(?:[eE][+-]?\d+)?)\s*(?:[µμu]m|microns?)?(?:/p(?:x|ixel))?\s*")
 
 
 def plausible(mpp: float) -> bool:
@@ -20,11 +24,17 @@ def plausible(mpp: float) -> bool:
     return math.isfinite(mpp) and _LOWEST <= mpp <= _HIGHEST
 
 
+def number(text: str | None) -> float | None:
+    """A number as people's computers write it, with a decimal point or comma and perhaps "um" behind it."""
+    found = None if text is None else _NUMBER.fullmatch(text)
+    return None if found is None else float(found.group(1).replace(",", "."))
+
+
 def choose_mpp(path: Path, option: float | None, stored: Stored) -> tuple[Mpp, str]:
     """um/px of level 0, and where it came from.
 
     Raises:
-        InvalidMppError: if the option or the metadata's value is not plausible, or x and y differ by
+        InvalidMppError: if the option or every value in the metadata is not plausible, or x and y differ by
             more than 5 %.
         MissingMppError: if there is neither.
     """
@@ -37,8 +47,8 @@ def choose_mpp(path: Path, option: float | None, stored: Stored) -> tuple[Mpp, s
             )
         return Mpp(float(option)), "option"
     if not stored.claims:
-        raise MissingMppError(path, stored.keys_tried)
-    claim = stored.claims[0]
+        raise MissingMppError(path, stored.keys_tried, stored.unusable)
+    claim = next((c for c in stored.claims if plausible(c.x) and plausible(c.y)), stored.claims[0])
     if not (plausible(claim.x) and plausible(claim.y)):
         wrong = claim.x if not plausible(claim.x) else claim.y
         raise InvalidMppError(
@@ -52,4 +62,27 @@ def choose_mpp(path: Path, option: float | None, stored: Stored) -> tuple[Mpp, s
             f"its metadata ({claim.key}) says {claim.x:g} um/px across but {claim.y:g} down, more than 5 % "
             "apart; give one value with --mpp or in the manifest's column mpp.",
         )
-    return Mpp((claim.x + claim.y) / 2), claim.key
+    return Mpp(_mean(claim)), claim.key
+
+
+def mpp_notes(mpp: float, source: str, stored: Stored) -> tuple[str, ...]:
+    """What a user should know of the um/px that was taken: sources that say otherwise, an unusual value."""
+    notes = []
+    for claim in stored.claims:
+        other = _mean(claim)
+        if claim.key != source and not (other > 0 and 1 / _SAME <= other / mpp <= _SAME):
+            notes.append(
+                f"um/px: {source} says {mpp:g} and is taken, but {claim.key} says {other:g}; "
+                "give the right value with --mpp."
+            )
+    if not _USUAL[0] <= mpp <= _USUAL[1]:
+        way = "finer" if mpp < _USUAL[0] else "coarser"
+        notes.append(
+            f"{mpp:g} um/px (from {source}) is {way} than slide scanners make: is it right? "
+            "If not, give the right value with --mpp."
+        )
+    return tuple(notes)
+
+
+def _mean(claim: MppClaim) -> float:
+    return (claim.x + claim.y) / 2

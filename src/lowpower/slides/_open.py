@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from lowpower.errors import DamagedSlideError, NotASlideError, SlideError
+from lowpower.errors import DamagedSlideError, NotASlideError, SlideError, StructureError
+from lowpower.slides._choice import Choice
+from lowpower.slides._looks import unlike_level
 from lowpower.slides._mpp import choose_mpp
 from lowpower.slides._reader import Reader, Stored
 from lowpower.slides._slide import Slide
 
-__all__ = ["open_slide"]
+if TYPE_CHECKING:
+    from lowpower.slides._tiff import TiffLayout
+
+__all__ = ["open_reader", "open_slide"]
 
 Opener = Callable[[], Reader]
 _GIVE_A_SLIDE = "give a slide (SVS, NDPI, MRXS, TIFF, DICOM) or an image (PNG, JPEG)."
@@ -21,13 +27,22 @@ _IMAGE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"BM")
 _TEXT_SHARE = 0.95
 
 
-def open_slide(path: str | Path, mpp: float | None = None, *, threads: int = 2) -> Slide:
+def open_slide(
+    path: str | Path,
+    mpp: float | None = None,
+    *,
+    scene: str | int | None = None,
+    plane: int | None = None,
+    threads: int = 2,
+) -> Slide:
     """Open a slide or a plain image; close it, or use it as a context manager.
 
     Args:
         path: SVS, NDPI, MRXS, TIFF, OME-TIFF, DICOM (a folder, or any file of a series), or a
             PNG/JPEG/BMP/TIFF field of view.
         mpp: Microns per pixel of the finest level, overriding the file's metadata.
+        scene: Name or number (from 1) of the scene or optical path; the largest if None.
+        plane: Number (from 1) of the focal plane; the middle one if None.
         threads: Threads that decode one large read.
 
     Raises:
@@ -35,9 +50,11 @@ def open_slide(path: str | Path, mpp: float | None = None, *, threads: int = 2) 
         DamagedSlideError: if it is a slide, but truncated or corrupt.
         MissingMppError: if neither the file nor `mpp` says the microns per pixel.
         InvalidMppError: if they are not plausible.
+        StructureError: if there is no such scene or plane, a part of the slide is missing, or a page that is
+            declared a level shows something else.
     """
     path = Path(path)
-    reader = _reader(path)
+    reader = open_reader(path, Choice(None if scene is None else str(scene), plane))
     try:
         value, source = choose_mpp(path, mpp, reader.stored)
     except SlideError:
@@ -46,27 +63,31 @@ def open_slide(path: str | Path, mpp: float | None = None, *, threads: int = 2) 
     return Slide(path, reader, value, source, threads)
 
 
-def _reader(path: Path) -> Reader:
-    """Pixels and metadata of `path`. Backends are imported when needed: each takes a while to load."""
+def open_reader(path: Path, choice: Choice) -> Reader:
+    """Pixels and metadata of `path`, its levels looked at; raises what `open_slide` does, but for um/px.
+
+    Backends are imported when needed: each takes a while to load.
+    """
     kind = _sniff(path)
+    if kind == "dicom":
+        return _open_dicom(path, choice)
+    if kind == "tiff" and path.suffix.lower() != ".vsi":
+        return _open_tiff(path, choice)
+    choice.scene_of(path, ("1",))
+    choice.plane_of(path, 1)
     if kind == "image":
         from lowpower.slides._image import ImageReader
 
         return ImageReader(path)
-    if kind == "dicom":
-        return _open_dicom(path)
-    if kind == "tiff" and path.suffix.lower() != ".vsi":
-        return _open_tiff(path)
-    return _first(path, [_fastslide(path), _openslide(path)])
+    return _looked_at(path, _first(path, [_fastslide(path), _openslide(path)]))
 
 
-def _open_tiff(path: Path) -> Reader:
+def _open_tiff(path: Path, choice: Choice) -> Reader:
     from lowpower.slides._fastslide import FastSlideReader
     from lowpower.slides._openslide import OpenSlideReader
-    from lowpower.slides._tiff import read_layout
     from lowpower.slides._tiff_reader import TiffReader
 
-    layout = read_layout(path)
+    layout = _layout(path, choice)
     own: Opener = lambda: TiffReader(path, layout)  # noqa: E731
     openslide: Opener = lambda: OpenSlideReader(path, layout)  # noqa: E731
     if layout.kind == "vendor":
@@ -81,23 +102,56 @@ def _open_tiff(path: Path) -> Reader:
         raise
     if not isinstance(reader, TiffReader):
         layout.file.close()
-    return reader
+    return _looked_at(path, reader, layout.where if reader.stored.sizes == layout.sizes else ())
 
 
-def _open_dicom(path: Path) -> Reader:
+def _layout(path: Path, choice: Choice) -> TiffLayout:
+    """The layout for a choice; images of OME-XML are joined to a pyramid only if they look like one."""
+    from lowpower.slides._tiff import read_layout
+    from lowpower.slides._tiff_reader import TiffReader
+
+    layout = read_layout(path)
+    join = True
+    if layout.joined:
+        with contextlib.suppress(SlideError), contextlib.closing(TiffReader(path, layout)) as reader:
+            join = unlike_level(reader) is None  # what is wrong is told by whoever reads the chosen scene
+    if not layout.joined and choice == Choice():
+        return layout
+    layout.file.close()
+    return read_layout(path, choice, join=join)
+
+
+def _open_dicom(path: Path, choice: Choice) -> Reader:
     from lowpower.slides._dicom_frames import FrameReader, describe
+    from lowpower.slides._dicom_levels import arrange
     from lowpower.slides._dicom_series import read_series
     from lowpower.slides._wsidicom import WsiDicomReader
 
-    instances = read_series(path)
-    base = instances[0]
-    about = describe(instances, ((base.width, base.height),))
-    openers: list[Opener] = [
-        lambda: FrameReader(path, instances),
-        _openslide(base.path, about),
-        lambda: WsiDicomReader(path, instances),
-    ]
-    return _first(path, openers)
+    slide = arrange(path, read_series(path), choice)
+    base = slide.levels[0].parts[0]
+    where = tuple(level.parts[0].path.name for level in slide.levels)
+    own: Opener = lambda: FrameReader(slide)  # noqa: E731
+    others: list[Opener] = [_openslide(base.path, describe(slide)), lambda: WsiDicomReader(path, slide)]
+    return _looked_at(path, _first(path, [own, *others] if slide.simple else [own]), where)
+
+
+def _looked_at(path: Path, reader: Reader, where: tuple[str, ...] = ()) -> Reader:
+    """`reader`, if each of its levels shows what the finer one shows.
+
+    Raises:
+        StructureError: naming the level that does not.
+    """
+    level = unlike_level(reader)
+    if level is None:
+        return reader
+    reader.close()
+    width, height = reader.stored.sizes[level]
+    name = f"{where[level]} ({width} x {height} px)" if where else f"level {level} ({width} x {height} px)"
+    raise StructureError(
+        path,
+        f"{name} is declared a smaller copy of the slide but does not show what the slide shows; "
+        "export it again, with labels and macros named as such.",
+    )
 
 
 def _fastslide(path: Path) -> Opener:

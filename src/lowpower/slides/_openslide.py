@@ -11,7 +11,15 @@ import openslide
 from lowpower.errors import DamagedSlideError, NotASlideError
 from lowpower.slides._damage import DamageLog
 from lowpower.slides._guard import TileGuard
-from lowpower.slides._reader import MppClaim, Pixels, Stored, inside_canvas, mirax_files, on_white
+from lowpower.slides._reader import (
+    MppClaim,
+    Pixels,
+    Stored,
+    inside_canvas,
+    join_claims,
+    mirax_files,
+    on_white,
+)
 from lowpower.slides._tiff import TiffLayout
 
 __all__ = ["OpenSlideReader"]
@@ -56,8 +64,13 @@ class OpenSlideReader:
             () if mpp_x is None or mpp_y is None else (MppClaim("openslide.mpp-x", mpp_x, mpp_y),)
         )
         tried: tuple[str, ...] = ("openslide.mpp-x",)
-        if layout is not None and layout.kind != "vendor":
-            claims, tried = layout.claims, layout.keys_tried
+        unusable: tuple[tuple[str, str], ...] = ()
+        if layout is not None:
+            if layout.kind != "vendor" and sizes != layout.sizes:
+                self._slide.close()
+                raise NotASlideError(path, "is read by OpenSlide with other levels than it declares.")
+            claims, tried = join_claims(claims, tried, layout.stored, vendor=layout.kind == "vendor")
+            unusable = layout.stored.unusable
         stored = Stored(
             sizes=sizes,
             rows=tuple(
@@ -66,11 +79,13 @@ class OpenSlideReader:
             bounds=inside_canvas(x, y, width, height, sizes[0]),
             claims=claims,
             keys_tried=tried,
+            unusable=unusable,
             associated=tuple(sorted(self._slide.associated_images)),
             vendor=properties.get("openslide.vendor"),
             scanner=properties.get("aperio.ScanScope ID") or properties.get("hamamatsu.Product"),
             icc=_profile(self._slide),
             files=mirax_files(path),
+            notes=() if layout is None else layout.stored.notes,
         )
         self.stored = stored if about is None else replace(about, sizes=sizes, rows=stored.rows)
 

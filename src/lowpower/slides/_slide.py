@@ -21,6 +21,7 @@ from lowpower.files import sha256_of
 from lowpower.slides._axis import Axis
 from lowpower.slides._damage import DamagedTile
 from lowpower.slides._icc import colour_transform
+from lowpower.slides._mpp import mpp_notes
 from lowpower.slides._padding import GLASS, PADDING_BLOCK, fill_padding
 from lowpower.slides._reader import Reader
 from lowpower.slides._show import as_html
@@ -83,6 +84,11 @@ class Slide:
         scanner: Which scanner, if it says so.
         associated: Label, macro, thumbnail and the like by name, (H, W, 3) uint8, decoded when asked for.
         icc_applied: Whether colours were converted to sRGB by the file's ICC profile.
+        scenes: Names of the scenes and optical paths that can be chosen.
+        scene: The one that is read.
+        planes: Focal planes of the scene.
+        plane: Number (from 1) of the one that is read.
+        notes: Sentences about the file that a user should read: what was chosen, um/px that disagree.
     """
 
     def __init__(self, path: Path, reader: Reader, mpp: Mpp, mpp_source: str, threads: int) -> None:
@@ -94,6 +100,11 @@ class Slide:
         self.backend = reader.backend
         self.vendor = reader.stored.vendor
         self.scanner = reader.stored.scanner
+        self.scenes = reader.stored.scenes
+        self.scene = reader.stored.scenes[reader.stored.scene]
+        self.planes = reader.stored.planes
+        self.plane = reader.stored.plane + 1
+        self.notes = (*reader.stored.notes, *mpp_notes(mpp, mpp_source, reader.stored))
         self._colours = colour_transform(reader.stored.icc)
         self.icc_applied = self._colours is not None
         self.associated: Mapping[str, NDArray[np.uint8]] = _Associated(reader)

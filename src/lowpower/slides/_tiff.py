@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,10 +12,13 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from lowpower.errors import DamagedSlideError
-from lowpower.slides._reader import MppClaim
+from lowpower.errors import DamagedSlideError, SlideError
+from lowpower.slides._choice import Choice
+from lowpower.slides._reader import Stored
 from lowpower.slides._tiff_chain import CURE, check_directories
-from lowpower.slides._tiff_mpp import OME_KEY, RESOLUTION_KEY, ome_claim, resolution_claims
+from lowpower.slides._tiff_mpp import MppSources
+from lowpower.slides._tiff_scenes import Contents, Pages, Scene, same_shape, sort_pages
+from lowpower.units import Box
 
 __all__ = ["Segments", "TiffLayout", "read_layout"]
 
@@ -24,6 +27,7 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())  # silent unless
 
 _VENDORS = ("is_ndpi", "is_scn", "is_bif", "is_philips", "is_qpi", "is_avs", "is_indica", "is_zif")
 _APERIO_FIELD = re.compile(r"\|\s*([^|=]+?)\s*=\s*([^|]*)")
+_SEPARATE, _ICC_TAG = 2, 34675
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,9 @@ class Segments:
         tile: (width, height) of a tile; a strip is a tile as wide as the image.
         offsets: Byte offset of each segment.
         counts: Bytes of each segment.
+        first: Index, among the page's segments, of the first of these.
+        apart: Whether these hold one colour only.
+        colours: Segments of each colour, where they are stored apart; the rest then describes the first.
     """
 
     page: Any
@@ -45,6 +52,9 @@ class Segments:
     tile: tuple[int, int]
     offsets: NDArray[np.int64]
     counts: NDArray[np.int64]
+    first: int = 0
+    apart: bool = False
+    colours: tuple[Segments, ...] = ()
 
     @property
     def across(self) -> int:
@@ -52,9 +62,9 @@ class Segments:
         return -(-self.width // self.tile[0])
 
     @property
-    def sparse(self) -> bool:
-        """Whether some segment was never written."""
-        return bool((self.counts == 0).any())
+    def samples(self) -> int:
+        """Colours that a decoded segment has: one where they are stored apart, else three."""
+        return 1 if self.apart else 3
 
 
 @dataclass(frozen=True)
@@ -64,22 +74,20 @@ class TiffLayout:
     Attributes:
         file: The open tifffile object; the owner closes it.
         kind: Which convention its directories follow; "vendor" is any that only slide libraries know.
-        levels: The pyramid, finest first.
+        levels: The pyramid of the chosen scene and plane, finest first.
+        where: Words for where each level stands in the file.
         associated: Named extra images.
-        claims: Microns per pixel found, the most trusted first.
-        keys_tried: Metadata keys looked at for them.
-        properties: Vendor metadata by name.
-        icc: The ICC profile, if any.
+        stored: What the file says of itself.
+        joined: Whether some level is only likely to be one, and a look at its pixels must confirm it.
     """
 
     file: Any
     kind: Kind
     levels: tuple[Segments, ...]
+    where: tuple[str, ...]
     associated: dict[str, Any] = field(default_factory=dict)
-    claims: tuple[MppClaim, ...] = ()
-    keys_tried: tuple[str, ...] = ()
-    properties: dict[str, str] = field(default_factory=dict)
-    icc: bytes | None = None
+    stored: Stored = field(default_factory=lambda: Stored((), (), Box(0, 0, 1, 1)))
+    joined: bool = False
 
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
@@ -87,11 +95,17 @@ class TiffLayout:
         return tuple((level.width, level.height) for level in self.levels)
 
 
-def read_layout(path: Path) -> TiffLayout:
+def read_layout(path: Path, choice: Choice | None = None, *, join: bool = True) -> TiffLayout:
     """Parse and check a TIFF.
+
+    Args:
+        path: The file.
+        choice: Scene and plane; the largest and the middle one if None.
+        join: Whether an image of OME-XML may be a level of another that covers the same extent.
 
     Raises:
         DamagedSlideError: if a directory, tile or strip lies outside the file, or none can be parsed.
+        StructureError: if there is no such scene or plane.
     """
     check_directories(path)
     try:
@@ -99,49 +113,85 @@ def read_layout(path: Path) -> TiffLayout:
     except (tifffile.TiffFileError, ValueError, OSError) as error:
         raise DamagedSlideError(path, f"its TIFF header cannot be parsed ({error}); {CURE}") from error
     try:
-        return _layout(path, file)
+        return _layout(path, file, choice or Choice(), join=join)
     except (tifffile.TiffFileError, ValueError, IndexError, KeyError, TypeError) as error:
         file.close()
         raise DamagedSlideError(path, f"its TIFF directories cannot be parsed ({error}); {CURE}") from error
-    except DamagedSlideError:
+    except SlideError:
         file.close()
         raise
 
 
-def _layout(path: Path, file: Any) -> TiffLayout:
+def _layout(path: Path, file: Any, choice: Choice, *, join: bool) -> TiffLayout:
     pages = list(file.pages)
-    children = {index: list(page.pages) for index, page in enumerate(pages) if page.pages is not None}
-    every = [*pages, *(child for family in children.values() for child in family)]
+    every = [*pages, *(child for page in pages for child in page.pages or ())]
     size = path.stat().st_size
-    segments = {id(page): _segments(path, page, size) for page in every if page.imagewidth}
+    segments = {page.offset: _segments(path, page, size) for page in every if page.imagewidth}
     if not segments:
         raise DamagedSlideError(path, f"holds no image; {CURE}")
-    first = pages[0]
     kind = _kind(file)
-    properties = {}
-    if kind == "aperio":
-        properties = {key: value.strip() for key, value in _APERIO_FIELD.findall(first.description)}
-    else:
-        properties = {name: str(first.tags.valueof(name) or "") for name in ("Make", "Model")}
-    base = first if kind == "aperio" else max(pages, key=lambda page: page.imagewidth * page.imagelength)
-    candidates = [*children.get(pages.index(base), ()), *pages]
-    levels = _pyramid(segments[id(base)], [segments[id(p)] for p in candidates if id(p) in segments], kind)
-    chosen = {id(level.page) for level in levels}
-    others = [page for page in pages if id(page) not in chosen and id(page) in segments]
-    claims, tried = _claims(kind, base, first.description, properties)
-    associated = _named(others)
-    if kind == "aperio" and len(pages) > 1 and not pages[1].is_tiled:
-        associated.setdefault("thumbnail", pages[1])
-    return TiffLayout(
-        file=file,
-        kind=kind,
-        levels=levels,
-        associated=associated,
-        claims=claims,
-        keys_tried=tried,
-        properties={key: value for key, value in properties.items() if value},
-        icc=base.tags.valueof(34675),
+    contents = sort_pages(file, pages, path.name, join=join) if kind != "vendor" else _by_shape(pages)
+    names = [scene.name for scene in contents.scenes]
+    index, scene_notes = choice.scene_of(path, names, contents.largest)
+    scene = contents.scenes[index]
+    plane, plane_notes = choice.plane_of(path, len(scene.planes))
+    levels = [_together(scene.planes[plane], segments)]
+    where = [f"page {scene.planes[plane][0].index + 1}"]
+    for words, declared in sorted(scene.levels(plane), key=lambda level: -level[1][0].imagewidth):
+        level = _together(declared, segments)
+        finest, last = (levels[0].width, levels[0].height), levels[-1]
+        if (
+            level.width < last.width
+            and level.height < last.height
+            and same_shape(finest, (level.width, level.height))
+        ):
+            levels.append(level)
+            where.append(words)
+        else:
+            size_ = f"{level.width} x {level.height} px"
+            contents.notes.append(f"{words} ({size_}) has not the shape of a level and is not read as one.")
+    base = scene.planes[plane][0]
+    properties = _properties(kind, pages[0])
+    sources = _sources(kind, scene, base, pages[0].description, properties)
+    stored = Stored(
+        sizes=tuple((level.width, level.height) for level in levels),
+        rows=tuple(level.tile[1] for level in levels),
+        bounds=Box(0, 0, levels[0].width, levels[0].height),
+        claims=tuple(sources.claims),
+        keys_tried=tuple(sources.tried),
+        unusable=tuple(sources.unusable),
+        associated=tuple(sorted(contents.associated)),
+        vendor="aperio" if kind == "aperio" else properties.get("Make"),
+        scanner=properties.get("ScanScope ID" if kind == "aperio" else "Model"),
+        icc=base.tags.valueof(_ICC_TAG),
+        scenes=tuple(names),
+        scene=index,
+        planes=len(scene.planes),
+        plane=plane,
+        notes=(*scene_notes, *plane_notes, *contents.notes),
     )
+    return TiffLayout(
+        file, kind, tuple(levels), tuple(where), contents.associated, stored, joined=contents.joined
+    )
+
+
+def _by_shape(pages: list[Any]) -> Contents:
+    """Pages of a vendor's TIFF that its library may read as levels, so that their tiles can be looked at."""
+    images = [page for page in pages if page.imagewidth]
+    base = max(images, key=lambda page: page.imagewidth * page.imagelength)
+    levels: list[Pages] = []
+    for page in images:
+        if same_shape((base.imagewidth, base.imagelength), (page.imagewidth, page.imagelength)):
+            levels.append((page,))
+    return Contents([Scene("1", [(base,)], levels)])
+
+
+def _properties(kind: Kind, first: Any) -> dict[str, str]:
+    if kind == "aperio":
+        found = {key: value.strip() for key, value in _APERIO_FIELD.findall(first.description)}
+    else:
+        found = {name: str(first.tags.valueof(name) or "") for name in ("Make", "Model")}
+    return {key: value for key, value in found.items() if value}
 
 
 def _kind(file: Any) -> Kind:
@@ -173,45 +223,36 @@ def _segments(path: Path, page: Any, size: int) -> Segments:
     )
 
 
-def _pyramid(base: Segments, candidates: list[Segments], kind: Kind) -> tuple[Segments, ...]:
-    """The smaller images that show the same as `base`: same proportions to within a row of the smaller."""
-    levels = [base]
-    for other in sorted(candidates, key=lambda segments: -segments.width):
-        factor = base.width / other.width
-        same_shape = abs(other.height - base.height / factor) <= max(1.0, 1.5 * other.height / other.width)
-        if kind == "aperio" and not other.page.is_tiled:
-            continue  # Aperio's thumbnail: a strip image between the levels
-        if other.width < levels[-1].width and other.height < levels[-1].height and same_shape:
-            levels.append(other)
-    return tuple(levels)
+def _together(pages: Pages, segments: dict[int, Segments]) -> Segments:
+    """One level from a page, or from colours that are stored apart: in a page each, or in planes of one."""
+    found = [segments[page.offset] for page in pages]
+    whole = found[0]
+    if len(found) == 1:
+        planes = int(whole.page.samplesperpixel) if int(whole.page.planarconfig) == _SEPARATE else 1
+        each = whole.offsets.size // planes
+        if planes == 1 or each * planes != whole.offsets.size:
+            return whole
+        cuts = [slice(plane * each, (plane + 1) * each) for plane in range(planes)]
+        found = [
+            replace(whole, offsets=whole.offsets[cut], counts=whole.counts[cut], first=cut.start, apart=True)
+            for cut in cuts
+        ]
+    elif any(
+        (part.width, part.height, part.tile) != (whole.width, whole.height, whole.tile) for part in found
+    ):
+        raise ValueError("its red, green and blue pages differ in size")
+    else:
+        found = [replace(part, apart=True) for part in found]
+    return replace(whole, colours=tuple(found))
 
 
-def _named(pages: list[Any]) -> dict[str, Any]:
-    """Extra images by the name their description gives (Aperio, libvips and OME name them so)."""
-    named: dict[str, Any] = {}
-    for page in pages:
-        text = page.description.lower()
-        for name in ("label", "macro", "thumbnail"):
-            if name in text:
-                named.setdefault(name, page)
-    return named
-
-
-def _claims(
-    kind: Kind, base: Any, description: str, properties: dict[str, str]
-) -> tuple[tuple[MppClaim, ...], tuple[str, ...]]:
-    claims: list[MppClaim] = []
-    tried: list[str] = []
+def _sources(kind: Kind, scene: Scene, base: Any, description: str, properties: dict[str, str]) -> MppSources:
+    sources = MppSources()
     if kind == "aperio":
-        tried.append("aperio.MPP")
-        try:
-            value = float(properties["MPP"])
-            claims.append(MppClaim("aperio.MPP", value, value))
-        except (KeyError, ValueError):
-            pass
-    if kind == "ome":
-        tried.append(OME_KEY)
-        claims += ome_claim(description)
-    tried.append(RESOLUTION_KEY)
-    claims += resolution_claims(base, description)
-    return tuple(claims), tuple(tried)
+        sources.aperio(properties)
+    if scene.image is not None:
+        sources.ome(scene.image.pixels)
+    sources.resolution(base, description)
+    if kind == "generic":
+        sources.described(base.description)
+    return sources

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from lowpower.errors import DamagedSlideError, NotASlideError
 from lowpower.slides._cache import TileCache
 from lowpower.slides._codec import JPEG, JPEG_2000, UndecodableError, decode_segment
 from lowpower.slides._damage import DamagedTile, DamageLog, tile_box
 from lowpower.slides._padding import GLASS
-from lowpower.slides._reader import Pixels, Stored, on_white
+from lowpower.slides._reader import Pixels, on_white
 from lowpower.slides._tiff import Segments, TiffLayout
-from lowpower.units import Box
 
 __all__ = ["TiffReader"]
 
 _SEGMENT_BYTES = 256 << 20
 _ONLY_SEGMENT_BYTES = 900 << 20
 _UNCOMPRESSED, _OLD_JPEG = 1, 6
-_RGB, _YCBCR = 2, 6
+_BLACK_IS_ZERO, _RGB, _YCBCR = 1, 2, 6
+_PREMULTIPLIED, _STRAIGHT = 1, 2
 _PHOTOMETRIC = {0: "greyscale", 1: "greyscale", 3: "palette colours", 5: "CMYK", 8: "CIE Lab"}
 _RAW_ROWS = 64
 
@@ -42,18 +44,8 @@ class TiffReader:
         self._layout = layout
         for level in layout.levels:
             _refuse_foreign_pixels(path, level)
-        width, height = layout.sizes[0]
-        self.stored = Stored(
-            sizes=layout.sizes,
-            rows=tuple(_RAW_ROWS if _raw(level) else level.tile[1] for level in layout.levels),
-            bounds=Box(0, 0, width, height),
-            claims=layout.claims,
-            keys_tried=layout.keys_tried,
-            associated=tuple(sorted(layout.associated)),
-            vendor="aperio" if layout.kind == "aperio" else layout.properties.get("Make"),
-            scanner=layout.properties.get("ScanScope ID" if layout.kind == "aperio" else "Model"),
-            icc=layout.icc,
-        )
+        rows = tuple(_RAW_ROWS if _raw(level) else level.tile[1] for level in layout.levels)
+        self.stored = replace(layout.stored, rows=rows)
         self.damage = DamageLog()
         self._local = threading.local()
         self._lock = threading.Lock()
@@ -63,12 +55,21 @@ class TiffReader:
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
         """Stored pixels, (height, width, 3)."""
         segments = self._layout.levels[level]
+        box = (x, y, width, height)
+        if not segments.colours:
+            return self._read(segments, (level, 0), box)
+        colours = [self._read(part, (level, i), box) for i, part in enumerate(segments.colours)]
+        return _rgb(np.concatenate(colours, axis=2), segments.page)
+
+    def _read(self, segments: Segments, key: tuple[int, int], box: tuple[int, int, int, int]) -> Pixels:
+        """Pixels of one level, or of one colour of it, (height, width, 3 or 1); `key` is level and colour."""
+        x, y, width, height = box
         if _raw(segments):
             return self._read_raw(segments, x, y, width, height)
         tile_width, tile_height = segments.tile
         if segments.offsets.size == 1:
-            return self._segment(level, 0, keep=True)[y : y + height, x : x + width]
-        out = np.empty((height, width, 3), np.uint8)
+            return self._segment(segments, (*key, 0), keep=True)[y : y + height, x : x + width]
+        out = np.empty((height, width, segments.samples), np.uint8)
         for row in range(y // tile_height, (y + height - 1) // tile_height + 1):
             top, bottom = max(y, row * tile_height), min(y + height, (row + 1) * tile_height)
             for column in range(x // tile_width, (x + width - 1) // tile_width + 1):
@@ -77,7 +78,7 @@ class TiffReader:
                 whole_width = min(tile_width, segments.width - column * tile_width)
                 whole_height = min(tile_height, segments.height - row * tile_height)
                 part = right - left < whole_width or bottom - top < whole_height
-                pixels = self._segment(level, row * segments.across + column, keep=part)
+                pixels = self._segment(segments, (*key, row * segments.across + column), keep=part)
                 out[top - y : bottom - y, left - x : right - x] = pixels[
                     top - row * tile_height : bottom - row * tile_height,
                     left - column * tile_width : right - column * tile_width,
@@ -86,7 +87,7 @@ class TiffReader:
 
     def associated(self, name: str) -> Pixels:
         """One associated image."""
-        return np.asarray(self._layout.associated[name].asarray(), np.uint8)
+        return _as_rgb(np.asarray(self._layout.associated[name].asarray()))
 
     def close(self) -> None:
         """Release the file."""
@@ -97,18 +98,20 @@ class TiffReader:
         self._cache.clear()
         self._layout.file.close()
 
-    def _segment(self, level: int, index: int, *, keep: bool) -> Pixels:
-        return self._cache.get((level, index), lambda: self._decode(level, index), keep=keep)
+    def _segment(self, segments: Segments, key: tuple[int, int, int], *, keep: bool) -> Pixels:
+        return self._cache.get(key, lambda: self._decode(segments, key[0], key[2]), keep=keep)
 
-    def _decode(self, level: int, index: int) -> Pixels:
-        segments = self._layout.levels[level]
+    def _decode(self, segments: Segments, level: int, index: int) -> Pixels:
         page, (tile_width, tile_height) = segments.page, segments.tile
         count = int(segments.counts[index])
         if count == 0:
-            return self._unwritten(level, index)
+            return self._unwritten(segments, level, index)
         try:
             pixels, warning = decode_segment(
-                page, self._bytes(int(segments.offsets[index]), count), index, segments.tile
+                page,
+                self._bytes(int(segments.offsets[index]), count),
+                segments.first + index,
+                segments.tile,
             )
         except UndecodableError as error:
             raise self._damaged(segments, index, str(error)) from error
@@ -116,7 +119,7 @@ class TiffReader:
         needed = (
             min(tile_height, segments.height - row * tile_height),
             min(tile_width, segments.width - column * tile_width),
-            page.samplesperpixel,
+            1 if segments.apart else page.samplesperpixel,
         )
         if pixels.shape[2] != needed[2] or pixels.shape[0] < needed[0] or pixels.shape[1] < needed[1]:
             raise self._damaged(
@@ -129,15 +132,14 @@ class TiffReader:
                 index, segments.across, segments.tile, (segments.width, segments.height), self.stored.sizes[0]
             )
             self.damage.add(DamagedTile(level, index, _name(segments, index), warning, box))
-            return np.full((*pixels.shape[:2], 3), GLASS, np.uint8)
-        return _rgb(pixels, page)
+            return np.full((*pixels.shape[:2], segments.samples), GLASS, np.uint8)
+        return pixels if segments.apart else _rgb(pixels, page)
 
-    def _unwritten(self, level: int, index: int) -> Pixels:
+    def _unwritten(self, segments: Segments, level: int, index: int) -> Pixels:
         """Glass: exports leave it out. Aperio left out more: there the coarser level shows it."""
-        segments = self._layout.levels[level]
         width, height = segments.tile
-        if self._layout.kind != "aperio" or level + 1 == len(self._layout.levels):
-            return np.full((height, width, 3), GLASS, np.uint8)
+        if self._layout.kind != "aperio" or level + 1 == len(self._layout.levels) or segments.apart:
+            return np.full((height, width, segments.samples), GLASS, np.uint8)
         coarser = self._layout.levels[level + 1]
         row, column = divmod(index, segments.across)
         left, top = (
@@ -152,7 +154,7 @@ class TiffReader:
 
     def _read_raw(self, segments: Segments, x: int, y: int, width: int, height: int) -> Pixels:
         """Rows of an uncompressed image, straight from the file: one strip may be the whole slide."""
-        samples = segments.page.samplesperpixel
+        samples = 1 if segments.apart else segments.page.samplesperpixel
         stride = segments.width * samples
         out = np.empty((height, width, samples), np.uint8)
         for row in range(height):
@@ -165,7 +167,7 @@ class TiffReader:
             if len(data) < width * samples:
                 raise self._damaged(segments, strip, "it ends too early")
             out[row] = np.frombuffer(data, np.uint8).reshape(width, samples)
-        return _rgb(out, segments.page)
+        return out if segments.apart else _rgb(out, segments.page)
 
     def _bytes(self, offset: int, count: int) -> bytes:
         stream: BinaryIO | None = getattr(self._local, "stream", None)
@@ -197,7 +199,8 @@ def _raw(segments: Segments) -> bool:
 def _refuse_foreign_pixels(path: Path, level: Segments) -> None:
     page: Any = level.page
     photometric = int(page.photometric)
-    if photometric in _PHOTOMETRIC:
+    grey_pages = len({id(part.page) for part in level.colours}) == 3
+    if photometric in _PHOTOMETRIC and not (grey_pages and photometric == _BLACK_IS_ZERO):
         raise NotASlideError(
             path, f"stores {_PHOTOMETRIC[photometric]}; an IHC slide needs 8-bit RGB colour."
         )
@@ -205,14 +208,15 @@ def _refuse_foreign_pixels(path: Path, level: Segments) -> None:
         raise NotASlideError(path, f"has {page.bitspersample} bits per colour; convert it to 8-bit RGB.")
     colour = photometric == _RGB or (photometric == _YCBCR and int(page.compression) == JPEG)
     colour |= photometric in (_RGB, _YCBCR) and int(page.compression) in JPEG_2000 - {33003}
-    if not colour or page.samplesperpixel not in (3, 4) or int(page.compression) == _OLD_JPEG:
+    colour &= page.samplesperpixel in (3, 4) and not (level.colours and photometric == _YCBCR)
+    if grey_pages:
+        colour = all(int(part.page.photometric) == _BLACK_IS_ZERO for part in level.colours)
+    if not colour or int(page.compression) == _OLD_JPEG:
         raise NotASlideError(
             path, f"stores its colours in an unusual way ({page.photometric.name}); convert it to 8-bit RGB."
         )
-    if page.planarconfig != 1:
-        raise NotASlideError(path, "stores its colours in separate planes; save it again with them together.")
     if not _raw(level):
-        size = level.tile[0] * level.tile[1] * page.samplesperpixel
+        size = level.tile[0] * level.tile[1] * (1 if level.colours else page.samplesperpixel)
         limit = _ONLY_SEGMENT_BYTES if level.offsets.size == 1 else _SEGMENT_BYTES
         if size > limit:
             raise NotASlideError(
@@ -224,4 +228,19 @@ def _rgb(image: Pixels, page: Any) -> Pixels:
     """Colour over white glass; a fourth channel that is not declared as alpha is left out."""
     if image.shape[2] == 3:
         return image
-    return on_white(image) if page.extrasamples and int(page.extrasamples[0]) in (1, 2) else image[..., :3]
+    alpha = int(page.extrasamples[0]) if page.extrasamples else 0
+    if alpha not in (_PREMULTIPLIED, _STRAIGHT):
+        return image[..., :3]
+    return on_white(image, premultiplied=alpha == _PREMULTIPLIED)
+
+
+def _as_rgb(image: NDArray[Any]) -> Pixels:
+    """A label or macro of any depth as 8-bit RGB."""
+    if image.dtype != np.uint8:
+        top = np.iinfo(image.dtype).max if np.issubdtype(image.dtype, np.integer) else max(1.0, image.max())
+        image = np.clip(image.astype(np.float64) * (255 / top), 0, 255).astype(np.uint8)
+    if image.ndim == 2:
+        return np.repeat(image[..., None], 3, axis=2)
+    if image.shape[0] in (3, 4) and image.shape[2] not in (3, 4):
+        image = np.moveaxis(image, 0, 2)
+    return image[..., :3] if image.shape[2] >= 3 else np.repeat(image[..., :1], 3, axis=2)

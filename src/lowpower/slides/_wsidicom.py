@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image
 from lowpower.errors import DamagedSlideError, NotASlideError
 from lowpower.slides._damage import DamageLog
 from lowpower.slides._dicom_frames import describe
-from lowpower.slides._dicom_series import Instance
+from lowpower.slides._dicom_levels import DicomSlide
 from lowpower.slides._reader import Pixels
 
 __all__ = ["WsiDicomReader"]
@@ -31,19 +32,21 @@ class WsiDicomReader:
 
     backend = "wsidicom"
 
-    def __init__(self, path: Path, instances: list[Instance]) -> None:
+    def __init__(self, path: Path, slide: DicomSlide) -> None:
         self._path = path
         self.damage = DamageLog()
         try:
             with pydicom.config.disable_value_validation(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                self._slide = wsidicom.WsiDicom.open([instance.path for instance in instances])
+                self._slide = wsidicom.WsiDicom.open(list(slide.files))
                 levels = sorted(self._slide.levels, key=lambda level: level.level)
         except Exception as error:  # wsidicom's errors share no base class
             raise NotASlideError(path, f"is not opened by wsidicom ({error}).") from error
         self._levels = [int(level.level) for level in levels]
-        self.stored = describe(
-            instances, tuple((int(level.size.width), int(level.size.height)) for level in levels)
+        self.stored = replace(
+            describe(slide),
+            sizes=tuple((int(level.size.width), int(level.size.height)) for level in levels),
+            rows=tuple(int(level.tile_size.height) for level in levels),
         )
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
