@@ -40,6 +40,7 @@ class Laboratory(SpecModel):
         line_width: Width of membranes, 1 = thin lines of about 0.75 um (full width at half height).
         unevenness: How much the stain varies along a membrane, 1 = a third, 3 = lumps and gaps.
         granularity: How lumpy stained cytoplasm is, 1 = fine, 3 = coarse granules.
+        veil: DAB OD that lies evenly over all tissue, nuclei too.
         soot: Grey OD that dense DAB adds, times the square of the DAB's own: dense DAB goes black.
     """
 
@@ -59,6 +60,7 @@ class Laboratory(SpecModel):
     line_width: float = Field(1.0, ge=0.4, le=3.0)
     unevenness: float = Field(1.0, ge=0.0, le=4.0)
     granularity: float = Field(1.0, ge=0.0, le=4.0)
+    veil: float = Field(0.0, ge=0.0, le=0.5)
     soot: float = Field(0.0, ge=0.0, le=1.0)
 
 

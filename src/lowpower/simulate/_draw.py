@@ -31,7 +31,7 @@ def _log_between(rng: np.random.Generator, low: float, high: float) -> float:
 
 def _capped(blush: float, laboratory: Laboratory) -> float:
     """No more cytoplasmic DAB, the laboratory's included, than real slides of score 0 show in the mean."""
-    return round(min(blush, max(0.0, MOST_BLUSH - laboratory.blush / 2)), 4)
+    return round(min(blush, max(0.0, MOST_BLUSH - laboratory.blush / 2 - laboratory.veil)), 4)
 
 
 def draw_laboratory(seed: int, index: int = 0, wide: float = WIDE) -> Laboratory:

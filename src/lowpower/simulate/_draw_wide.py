@@ -23,7 +23,7 @@ _BLUES: Final = np.array(
     [(0.84, 0.51, 0.17), (0.79, 0.55, 0.26), (0.73, 0.61, 0.31), (0.65, 0.64, 0.41), (0.6, 0.62, 0.5)]
 )
 """Haematoxylin from cyan over blue to grey."""
-_BROWNS: Final = np.array([(0.1, 0.35, 0.93), (0.16, 0.42, 0.89), (0.32, 0.54, 0.78), (0.51, 0.57, 0.65)])
+_BROWNS: Final = np.array([(0.08, 0.33, 0.94), (0.16, 0.42, 0.89), (0.32, 0.54, 0.78), (0.51, 0.57, 0.65)])
 """DAB from orange over brown to nearly black."""
 
 
@@ -52,12 +52,13 @@ def _hue(rng: np.random.Generator, road: NDArray[np.float64], place: float) -> R
 
 def wide_laboratory(rng: np.random.Generator, usual: Laboratory) -> Laboratory:
     """`usual` with some of its habits replaced by ones from the whole range."""
-    # A sixth each: hues that can hardly be told apart, and hues that a camera drove apart.
-    kind = rng.random()
-    low, high = (0.75, 1.0) if kind < 1 / 6 else (0.0, 0.3) if kind < 2 / 6 else (0.0, 1.0)
+    # Hues that can hardly be told apart, hues that a camera drove apart, brown through and through.
+    kind = rng.choice(("near", "far", "overstained", "any"), p=(0.16, 0.16, 0.22, 0.46))
+    low, high = {"near": (0.75, 1.0), "far": (0.0, 0.3)}.get(kind, (0.0, 1.0))
+    own_hues, overstained = kind in ("near", "far"), kind == "overstained"
     colours = {
         "hematoxylin": _hue(rng, _BLUES, float(rng.uniform(low, high))),
-        "dab": _hue(rng, _BROWNS, float(rng.uniform(low, high))),
+        "dab": _hue(rng, _BROWNS, float(rng.uniform(low, 0.6 if overstained else high))),
     }
     counterstain = _log_between(rng, 0.08, 0.8)
     haze = counterstain * _log_between(rng, 0.6, 1.8)
@@ -76,23 +77,23 @@ def wide_laboratory(rng: np.random.Generator, usual: Laboratory) -> Laboratory:
             "sharpness": _between(rng, 0.0, 1.0),
             "relief": _between(rng, 0.0, 1.6),
             "through": _log_between(rng, 0.04, 1.0),
-            "line_width": _log_between(rng, 0.5, 2.0),
+            "line_width": _log_between(rng, 0.4, 2.0),
             "unevenness": _between(rng, 0.3, 3.0),
             "granularity": _between(rng, 0.3, 3.0),
             "soot": _log_between(rng, 0.02, 0.4),
+            "veil": _log_between(rng, 0.002, 0.08),
         },
         0.6,
     )
-    if 2 / 6 <= kind < 2.8 / 6:
-        # Overstained: brown through and through, nuclei hardly blue.
+    if overstained:
         changes |= {
             "through": _between(rng, 0.5, 1.0), "dab_strength": _between(rng, 0.8, 2.0),
-            "dab_background": _between(rng, 0.02, 0.15),
+            "dab_background": _between(rng, 0.02, 0.15), "veil": _between(rng, 0.0, 0.08),
         }  # fmt: skip
         amounts |= {"counterstain": _log_between(rng, 0.08, 0.2), "cytoplasm": 0.01, "matrix": 0.01}
-    if kind < 2.8 / 6 or rng.random() < 0.6:
+    if own_hues or overstained or rng.random() < 0.6:
         changes |= colours
-    if 2 / 6 <= kind < 2.8 / 6 or rng.random() < 0.6:
+    if overstained or rng.random() < 0.6:
         changes |= amounts
     return Laboratory.model_validate({**dict(usual), **changes})
 
@@ -106,8 +107,8 @@ def _glass(rng: np.random.Generator) -> Rgb:
         white = rng.uniform(165, 225) + rng.normal(0, 3, 3)
     else:
         # Colder or warmer light, and what a camera makes of it.
-        warmth = rng.normal(-4, 11)
-        white = rng.uniform(215, 250) + rng.normal(0, 4, 3) + np.array([warmth, 0.0, -warmth])
+        warmth = rng.normal(-4, 13)
+        white = rng.uniform(215, 250) + rng.normal(0, 5, 3) + np.array([warmth, 0.0, -warmth])
     red, green, blue = (round(float(value), 1) for value in np.clip(white, 150, 255))
     return red, green, blue
 
@@ -122,7 +123,7 @@ def wide_scanner(rng: np.random.Generator, usual: Scanner) -> Scanner:
         "saturation": _between(rng, 0.9, 2.0),
         "psf_um": _log_between(rng, 0.08, 0.4),
         "sharpen": _between(rng, 0.5, 3.0),
-        "sharpen_um": _between(rng, 0.3, 1.0),
+        "sharpen_um": _between(rng, 0.2, 1.0),
         "noise": _between(rng, 0.5, 4.5),
         "jpeg_quality": int(rng.integers(55, 96)),
     }
@@ -180,7 +181,7 @@ def wide_tissue(rng: np.random.Generator, usual: SlideSpec) -> SlideSpec:
     changes = _some(
         rng,
         {
-            "nucleus_um": _log_between(rng, 5.0, 15.0),
+            "nucleus_um": _log_between(rng, 4.5, 15.0),
             "spacing": _between(rng, 0.85, 2.2),
             "stacking": _between(rng, 0.2, 0.9),
             "rim": _between(rng, 0.0, 2.0),

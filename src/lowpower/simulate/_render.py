@@ -168,6 +168,8 @@ class Piece:
             dab += rim * np.minimum(hematoxylin * np.float32(4 * lab.dab_strength), np.float32(0.7))
         thick = frame.coarse(self.plan.flow, 8)[..., 0]
         thick = ground.tissue * frame.fine(1 + np.float32(0.12) * np.tanh(thick / 60), 8)
+        if lab.veil > 0:
+            dab += np.float32(lab.veil) * ground.tissue
         if lab.soot > 0:
             grey += np.float32(lab.soot) * dab * dab
         grey *= ground.tissue
