@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lowpower.simulate import draw_shares, is_border, membrane_class, score_from_cells, score_from_shares
@@ -75,6 +75,7 @@ def test_no_tumour_cells_no_score() -> None:
 SCORES = ("0", "1+", "2+", "3+")
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from(SCORES), st.booleans())
 def test_drawn_shares_mean_the_score(seed: int, score: str, border: bool) -> None:
     shares = draw_shares(np.random.default_rng(seed), score, float(border))  # type: ignore[arg-type]
@@ -94,6 +95,7 @@ def test_shares_leave_no_gap_at_the_cut_offs() -> None:
         assert near.min() > 0
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.one_of(st.integers(0, 1000), st.sampled_from([1, 9, 10, 11, 99, 100, 101])), min_size=3, max_size=3
@@ -106,6 +108,7 @@ def test_the_rule_is_the_one_that_measuring_uses(parts: list[int]) -> None:
     assert score_from_shares(shares) == her2_score(Her2Shares(*shares)).score
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from(SCORES), st.integers(300, 3000))
 def test_rounding_to_whole_cells_changes_no_score(seed: int, score: str, cells: int) -> None:
     rng = np.random.default_rng(seed)

@@ -20,7 +20,9 @@ __all__ = ["blush_map", "epithelium"]
 
 def _lumps(texture: Floats, frame: Frame, granularity: float) -> Floats:
     """Unevenness of stained cytoplasm: the usual `texture` when fine, granules and holes when coarse."""
-    granules = np.exp(frame.tile("mottle", 9) * np.float32(0.33 * granularity))
+    granules = frame.tile("mottle", 9) * np.float32(0.24 * granularity)
+    granules += frame.tile("grain", 9) * np.float32(0.24 * granularity)
+    granules = np.exp(granules)
     granules -= np.float32(np.exp(0.5 * (0.33 * granularity) ** 2))
     granules += texture
     return np.asarray(np.maximum(granules, -1), np.float32)

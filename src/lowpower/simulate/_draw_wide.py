@@ -87,7 +87,7 @@ def wide_laboratory(rng: np.random.Generator, usual: Laboratory) -> Laboratory:
     )
     if overstained:
         changes |= {
-            "through": _between(rng, 0.5, 1.0), "dab_strength": _between(rng, 0.8, 2.0),
+            "through": _between(rng, 0.6, 1.0), "dab_strength": _between(rng, 0.9, 2.4),
             "dab_background": _between(rng, 0.02, 0.15), "veil": _between(rng, 0.0, 0.08),
         }  # fmt: skip
         amounts |= {"counterstain": _log_between(rng, 0.08, 0.2), "cytoplasm": 0.01, "matrix": 0.01}
@@ -102,7 +102,7 @@ def _glass(rng: np.random.Generator) -> Rgb:
     """Grey value of bare glass: blown out, grey, tinted."""
     kind = rng.random()
     if kind < 0.3:
-        white = rng.uniform(250, 255) + np.minimum(rng.normal(0, 1.5, 3), 1)
+        white = rng.uniform(250, 258) + np.minimum(rng.normal(0, 1.5, 3), 1)
     elif kind < 0.6:
         white = rng.uniform(165, 225) + rng.normal(0, 3, 3)
     else:
@@ -188,7 +188,7 @@ def wide_tissue(rng: np.random.Generator, usual: SlideSpec) -> SlideSpec:
             "chromatin": _between(rng, 0.2, 1.8),
             "pleomorphism": _between(rng, 0.5, 1.8),
             "cellularity": _log_between(rng, 0.2, 3.0),
-            "tumour": _between(rng, 0.1, 0.9),
+            "tumour": _between(rng, 0.1, 0.95),
         },
         0.55,
     )

@@ -159,6 +159,9 @@ def membranes(
     rough = laboratory.unevenness
     uneven = 1 + np.float32(0.35 * rough) * frame.tile("mottle", 5)[row, column]
     uneven += np.float32(0.25 * rough) * frame.tile("cloud", 6)[row, column]
+    if rough > 1:
+        # Beads on the line, where it is very uneven.
+        uneven += np.float32(0.25 * (rough - 1)) * frame.tile("grain", 5)[row, column]
     amount = cells.intensity[own] * there * np.clip(uneven, 0.2, 1.9 if rough <= 1 else 2.6)
     stain.ravel()[border] = amount
     broad = _SMEAR_UM * width
