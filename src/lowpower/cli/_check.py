@@ -7,13 +7,22 @@ from typing import Annotated
 
 import typer
 
+from lowpower.cli._options import MppOverride, Pattern, Quiet
+
 __all__ = ["command"]
 
 
 def command(
-    cohort: Annotated[
-        Path, typer.Argument(metavar="COHORT.csv", help="The manifest: slide, patient, marker, score, ...")
+    given: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="COHORT",
+            help="The manifest (slide, patient, marker, score, ...); or slides, folders and patterns, which "
+            "are checked for what they say themselves.",
+        ),
     ],
+    pattern: Pattern = None,
+    mpp: MppOverride = None,
     find_control: Annotated[
         bool,
         typer.Option(
@@ -24,29 +33,39 @@ def command(
         bool, typer.Option("--json", help="Everything found as JSON on standard output.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Also write what was found as CSV.")] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Find every problem of a cohort before hours of work: unreadable slides, um/px, labels, duplicates.
 
     Exit code 1 if anything is wrong.
     """
     import json
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     import polars as pl
     from rich.console import Console
 
     from lowpower.cli._progress import progress_bar, stderr
     from lowpower.cli._tables import print_habit
-    from lowpower.cohort import check_cohort
+    from lowpower.cohort import MANIFEST_ENDINGS, check_cohort, check_slides, slide_inputs
     from lowpower.files import write_text
 
-    with progress_bar() as bar:
+    alone = Path(given[0])
+    with progress_bar(quiet=quiet) as bar:
         task = bar.add_task("checking", total=None)
 
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        report = check_cohort(cohort, find_control=find_control, progress=show)
+        if len(given) == 1 and alone.suffix.lower() in MANIFEST_ENDINGS and mpp is None:
+            report = check_cohort(alone, find_control=find_control, progress=show)
+        else:
+            slides = [
+                slide if slide.mpp is not None else replace(slide, mpp=mpp)
+                for slide in slide_inputs(given, pattern)
+            ]
+            report = check_slides(slides, find_control=find_control, progress=show)
+    named = given[0] if len(given) == 1 else f"{len(given)} places"
     if as_json:
         typer.echo(json.dumps(asdict(report), ensure_ascii=False, indent=2))
     if out is not None:
@@ -54,21 +73,21 @@ def command(
         table = pl.DataFrame(rows, schema=["row", "slide", "kind", "message"], infer_schema_length=None)
         write_text(out, table.write_csv())
     console = stderr if as_json else Console(highlight=False)
-    print_habit(console, report.control, report.doubtful)
+    if not quiet:
+        print_habit(console, report.control, report.doubtful)
     for note in report.notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     if not report.problems:
-        found = (
-            f"{count_of(report.slides, 'slide')} of {count_of(report.patients, 'patient')}, no problem found."
-        )
-        console.print(f"{cohort}: {found}", soft_wrap=True, markup=False)
+        of = f" of {count_of(report.patients, 'patient')}" if report.patients else ""
+        found = f"{count_of(report.slides, 'slide')}{of}, no problem found."
+        console.print(f"{named}: {found}", soft_wrap=True, markup=False)
         for line in report.summary():
             console.print(line, soft_wrap=True, markup=False)
         return
     for problem in report.problems:  # a line each: paths are never cut
         console.print(f"{problem.kind}: {problem}", soft_wrap=True, markup=False)
     told = f"{count_of(len(report.problems), 'problem')} in {count_of(report.slides, 'slide')}"
-    typer.echo(f"lowpower: {cohort}: {told}.", err=True)
+    typer.echo(f"lowpower: {named}: {told}.", err=True)
     raise typer.Exit(1)
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lowpower.cli._options import Quiet
+
 __all__ = ["command"]
 
 
@@ -15,6 +17,7 @@ def command(
     patients: Annotated[int, typer.Option(min=16, help="Simulated patients; fewer are quicker.")] = 96,
     epochs: Annotated[int, typer.Option(min=1, help="Training epochs at most.")] = 24,
     seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
+    quiet: Quiet = False,
 ) -> None:
     """Simulate a HER2 cohort, train, evaluate on unseen patients, score slides, write a report. Offline."""
     from rich.progress import TaskID
@@ -22,7 +25,7 @@ def command(
     from lowpower.cli._progress import progress_bar
     from lowpower.study import DemoSize, run_demo
 
-    with progress_bar() as bar:
+    with progress_bar(quiet=quiet) as bar:
         tasks: dict[str, TaskID] = {}
 
         def show(stage: str, done: int, total: int) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from lowpower.cli._options import Pattern
 
 if TYPE_CHECKING:
     from lowpower.slides import Slide
@@ -18,19 +21,49 @@ __all__ = ["command"]
 
 
 def command(
-    file: Annotated[
-        Path | None, typer.Argument(metavar="[SLIDE]", help="Look at this slide instead of the installation.")
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SLIDE",
+            help="Look at these slides (files, folders, patterns, a manifest), not at the installation.",
+        ),
     ] = None,
+    pattern: Pattern = None,
     mpp: Annotated[float | None, typer.Option(help="Microns per pixel, if the file does not say.")] = None,
 ) -> None:
-    """Show what this installation can do, or (with SLIDE) how a file is opened and what it contains."""
+    """Show what this installation can do, or (with SLIDE) how a file is opened and what it contains.
+
+    Exit code 1 if a slide cannot be opened; the others are shown all the same.
+    """
+    from lowpower.cohort import slide_inputs
+    from lowpower.errors import SlideError
+
+    if not files:
+        _print_facts(_installation_facts())
+        return
+    failed = False
+    for number, slide in enumerate(slide_inputs(files, pattern)):
+        if number:
+            typer.echo()
+        try:
+            _print_facts(_slide_facts(slide.path, slide.mpp or mpp))
+        except SlideError as error:
+            typer.echo(f"lowpower: {error}", err=True)
+            failed = True
+    if failed:
+        raise typer.Exit(1)
+
+
+def _print_facts(rows: Sequence[tuple[str, str]]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    rows = _slide_facts(file, mpp) if file is not None else _installation_facts()
     table = Table(show_header=False, box=None)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for name, value in rows:
-        table.add_row(name, value)
+        table.add_row(name, escape(value))
     Console(highlight=False).print(table)
 
 

@@ -90,7 +90,5 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Start anew: what OUT holds
 OneFile = Annotated[
     bool, typer.Option("--one-file", help="Embed the pictures in report.html, so that it can be mailed.")
 ]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="No progress, no table: only what was refused or failed.")
-]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no tables: only what went wrong.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]

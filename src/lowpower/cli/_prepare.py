@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from lowpower.cli._options import Quiet
+
 __all__ = ["command"]
 
 
 def command(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="The training configuration.")],
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default every processor.")] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Make the low-resolution views of every slide of a cohort; what is made already is kept.
 
@@ -25,7 +28,7 @@ def command(
     from lowpower.engine import default_workers
     from lowpower.study import doubtful_in, prepare_run
 
-    with progress_bar() as bar:
+    with progress_bar(quiet=quiet) as bar:
         task = bar.add_task("preparing", total=None)
 
         def show(done: int, total: int) -> None:

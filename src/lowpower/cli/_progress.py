@@ -29,11 +29,12 @@ __all__ = ["SlideProgress", "progress_bar", "stderr"]
 stderr = Console(stderr=True, highlight=False)
 
 _LINE_EVERY_S: Final = 10.0
+_BRIEF_S: Final = 2.0
 _NEVER: Final = float("inf")
 
 
 class _Stages(Progress):
-    """Bars in a terminal; elsewhere a line for a stage every ten seconds and when it is done."""
+    """Bars in a terminal; elsewhere lines for what takes long, every ten seconds and at the end."""
 
     def __init__(self, *, quiet: bool) -> None:
         super().__init__(
@@ -59,7 +60,7 @@ class _Stages(Progress):
         begun = self._begun.setdefault(stage, now)
         told = self._told.get(stage, begun)
         finished = task.completed >= task.total
-        if told < _NEVER and (finished or now - told >= _LINE_EVERY_S):
+        if told < _NEVER and (now - told >= _LINE_EVERY_S or (finished and now - begun >= _BRIEF_S)):
             self._told[stage] = _NEVER if finished else now
             left = _left(now - begun, int(task.completed), int(task.total))
             line = f"{task.description}: {task.completed:.0f} of {task.total:.0f}; {left}"

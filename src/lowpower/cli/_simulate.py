@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lowpower.cli._options import Quiet
+
 __all__ = ["command"]
 
 
@@ -18,6 +20,7 @@ def command(
     patients: Annotated[int | None, typer.Option(min=1, help="Over what SPEC says.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed, over what SPEC says.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default every processor.")] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Simulate IHC slides with known truth. They are not real and say so."""
     from lowpower.cli._progress import progress_bar
@@ -27,7 +30,7 @@ def command(
     wanted = CohortSpec.from_yaml(spec) if spec is not None else CohortSpec()
     changes = {key: value for key, value in (("patients", patients), ("seed", seed)) if value is not None}
     wanted = CohortSpec.model_validate({**wanted.model_dump(), **changes})
-    with progress_bar() as bar:
+    with progress_bar(quiet=quiet) as bar:
         task = bar.add_task("simulating", total=None)
 
         def show(done: int, total: int) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lowpower.cli._options import Quiet
+
 __all__ = ["command"]
 
 
@@ -17,6 +19,7 @@ def command(
         bool, typer.Option(help="Forget an earlier study in the same folder; views and features stay.")
     ] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default every processor.")] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Compare arms (paradigm, resolution) on a cohort, with nested patient-level folds.
 
@@ -28,7 +31,7 @@ def command(
     from lowpower.cli._study_table import print_study
     from lowpower.study import run_study, write_study_report
 
-    with progress_bar() as bar:
+    with progress_bar(quiet=quiet) as bar:
         tasks = {stage: bar.add_task(stage, total=None) for stage in ("preparing slides", "arms x folds")}
 
         def show(stage: str, done: int, total: int) -> None:

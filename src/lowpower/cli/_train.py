@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lowpower.cli._options import Quiet
+
 __all__ = ["command"]
 
 
@@ -16,6 +18,7 @@ def command(
     ],
     out: Annotated[Path | None, typer.Option(help="Run folder, over what CONFIG says.")] = None,
     fresh: Annotated[bool, typer.Option(help="Forget an earlier run in the same folder.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a slide network, calibrate it on validation, and write a model bundle.
 
@@ -24,7 +27,7 @@ def command(
     from lowpower.cli._progress import progress_bar
     from lowpower.study import train_run
 
-    with progress_bar() as bar:
+    with progress_bar(quiet=quiet) as bar:
         task = bar.add_task("preparing", total=None)
 
         def show(stage: str, done: int, total: int) -> None:

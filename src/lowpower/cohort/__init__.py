@@ -1,10 +1,10 @@
 """Who is in a study: the manifest, label schemes, patient-level folds, the leakage audit and `check`."""
 
 from lowpower.cohort._audit import Leak, audit_leakage
-from lowpower.cohort._check import CohortCheck, check_cohort
+from lowpower.cohort._check import CohortCheck, check_cohort, check_slides
 from lowpower.cohort._copies import content_hashes, refuse_copies
 from lowpower.cohort._folds import Fold, Folds, FoldSlide, Split, load_folds
-from lowpower.cohort._inputs import SlideInput, slide_inputs
+from lowpower.cohort._inputs import MANIFEST_ENDINGS, SlideInput, slide_inputs
 from lowpower.cohort._make_folds import make_folds
 from lowpower.cohort._manifest import read_cohort, write_manifest
 from lowpower.cohort._patients import canonical_patient
@@ -24,6 +24,7 @@ __all__ = [
     "HER2_SCORES",
     "ISH_SPELLINGS",
     "KI67_SCORES",
+    "MANIFEST_ENDINGS",
     "MARKER_SPELLINGS",
     "RECEPTOR_SCORES",
     "SCHEMES",
@@ -42,6 +43,7 @@ __all__ = [
     "audit_leakage",
     "canonical_patient",
     "check_cohort",
+    "check_slides",
     "content_hashes",
     "load_folds",
     "make_folds",

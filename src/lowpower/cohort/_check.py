@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.cohort._inputs import SlideInput
 from lowpower.cohort._likeness import likeness, near_pairs
 from lowpower.cohort._manifest import parse_manifest
 from lowpower.cohort._spelling import percent_of
 from lowpower.cohort._table import Problem
 from lowpower.engine import map_items
-from lowpower.errors import NoTissueError, RegionsError, SlideError
+from lowpower.errors import NoTissueError, RegionsError, SlideError, one_line
 from lowpower.geometry import check_mask
 from lowpower.tissue import ControlHabit, control_habit, find_tissue, is_control_word
 
 if TYPE_CHECKING:
     from lowpower.slides import Slide
 
-__all__ = ["CohortCheck", "check_cohort"]
+__all__ = ["CohortCheck", "check_cohort", "check_slides"]
 
 Progress = Callable[[int, int], None]
 Row = dict[str, Any]
@@ -110,7 +111,52 @@ def check_cohort(
     if cohort is None:
         return CohortCheck(0, 0, tuple(problems))
     rows = list(cohort.table.iter_rows(named=True))
-    problems = problems + _missing_files(rows) + _two_labels(rows) + _ish_discordant(rows)
+    problems = problems + _two_labels(rows) + _ish_discordant(rows)
+    found = _check_rows(rows, problems, find_control, workers, progress)
+    return replace(
+        found,
+        patients=cohort.table["patient"].n_unique(),
+        notes=cohort.notes,
+        classes=_classes(rows),
+        sites=tuple(sorted({row["site"] for row in rows if row["site"]})),
+    )
+
+
+def check_slides(
+    slides: Sequence[SlideInput],
+    *,
+    find_control: bool = False,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> CohortCheck:
+    """Find what is wrong with slides that no manifest describes: unreadable, without um/px, copies.
+
+    Args:
+        slides: As `slide_inputs` gives them.
+        find_control: Also look for on-slide control tissue.
+        workers: Processes that look at slides.
+        progress: Called with (slides looked at, slides in all).
+    """
+    rows: list[Row] = [
+        {
+            "slide": str(slide.path.absolute()), "slide_name": one_line(slide.path), "manifest_row": None,
+            "patient": None, "marker": slide.marker, "mpp": slide.mpp, "mask": slide.mask,
+            "control": slide.control,
+        }
+        for slide in slides
+    ]  # fmt: skip
+    return _check_rows(rows, [], find_control, workers, progress)
+
+
+def _check_rows(
+    rows: Sequence[Row],
+    problems: list[Problem],
+    find_control: bool,
+    workers: int,
+    progress: Progress | None,
+) -> CohortCheck:
+    """What the slides themselves show, beside the problems that are known already."""
+    problems = problems + _missing_files(rows)
     # A slide listed twice is its own problem; looking at it once is enough.
     first = {row["slide"]: number for number, row in reversed(list(enumerate(rows)))}
     there = [rows[number] for number in sorted(first.values()) if Path(rows[number]["slide"]).exists()]
@@ -129,20 +175,16 @@ def check_cohort(
     controls = [
         (row["slide_name"], *seen.control) for row, seen in zip(there, looked, strict=True) if seen.control
     ]
+    habit = control_habit(
+        [end for _, code, end in controls if code == "control"],
+        [end for _, code, end in controls if code == "control_doubtful"],
+    )
     return CohortCheck(
         len(rows),
-        cohort.table["patient"].n_unique(),
+        0,
         tuple(ordered),
-        control_habit(
-            [end for _, code, end in controls if code == "control"],
-            [end for _, code, end in controls if code == "control_doubtful"],
-        )
-        if find_control
-        else None,
+        habit if find_control else None,
         tuple(name for name, code, _ in controls if code == "control_doubtful"),
-        cohort.notes,
-        _classes(rows),
-        tuple(sorted({row["site"] for row in rows if row["site"]})),
     )
 
 
@@ -201,7 +243,8 @@ def _missing_files(rows: Sequence[Row]) -> list[Problem]:
     for row in rows:
         number, name = row["manifest_row"], row["slide_name"]
         if not Path(row["slide"]).exists():
-            message = f"no such file ({row['slide']}); paths are relative to the manifest."
+            relative = "" if number is None else "; paths are relative to the manifest"
+            message = f"no such file ({row['slide']}){relative}."
             problems.append(Problem(number, name, "missing_slide", message))
         mask = row["mask"]
         if mask is not None and not Path(mask).is_file():
@@ -319,6 +362,9 @@ def _near_duplicates(
 
 
 def _copy_problem(first: Row, second: Row, kind: str, verb: str) -> Problem:
+    if first["manifest_row"] is None:
+        message = f"{verb} {first['slide_name']}; keep one, or see that both are meant."
+        return Problem(None, second["slide_name"], kind, message)
     if first["patient"] == second["patient"]:
         people = "of the same patient, and would count twice"
     else:

@@ -54,9 +54,8 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"row {self.row}" if self.row is not None else ""
-        return (
-            ", ".join(part for part in (place, self.slide) if part) + (": " if place else "") + self.message
-        )
+        where = ", ".join(part for part in (place, self.slide) if part)
+        return f"{where}: {self.message}" if where else self.message
 
 
 @dataclass(frozen=True)
