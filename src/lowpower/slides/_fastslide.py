@@ -1,22 +1,18 @@
-"""fastslide: the first choice for scanners' own formats. Thread-safe, C++, releases the GIL."""
+"""fastslide: the first choice for scanners' own formats, in processes that can be ended."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import fastslide
-import numpy as np
-
 from lowpower.errors import DamagedSlideError, NotASlideError
 from lowpower.slides._damage import DamageLog
 from lowpower.slides._guard import TileGuard
-from lowpower.slides._quiet import quiet_stderr
+from lowpower.slides._killable import KillableSlide, StoppedError
 from lowpower.slides._reader import MppClaim, Pixels, Stored, inside_canvas, join_claims, mirax_files
 from lowpower.slides._tiff import TiffLayout
 
 __all__ = ["FastSlideReader"]
 
-_CACHE_BYTES = 64 << 20
 _BAND_ROWS = 256
 
 
@@ -39,10 +35,13 @@ class FastSlideReader:
         self._guard = None if layout is None else TileGuard(path, layout)
         self.damage = DamageLog() if self._guard is None else self._guard.damage
         try:
-            with quiet_stderr():
-                self._slide = fastslide.FastSlide.from_file_path(path, cache=_CACHE_BYTES)
-                self.stored = self._describe(layout)
-        except (RuntimeError, ValueError) as error:
+            self._slide = KillableSlide(path)
+        except (StoppedError, ValueError) as error:
+            raise NotASlideError(path, f"is not opened by fastslide ({_first_line(error)}).") from error
+        try:
+            self.stored = self._describe(layout)
+        except ValueError as error:
+            self._slide.close()
             raise NotASlideError(path, f"is not opened by fastslide ({_first_line(error)}).") from error
         try:
             # fastslide opens some files that it cannot decode; the corner of the smallest level tells.
@@ -54,15 +53,15 @@ class FastSlideReader:
             raise NotASlideError(path, f"is not decoded by fastslide ({error}).") from error
 
     def _describe(self, layout: TiffLayout | None) -> Stored:
-        slide = self._slide
-        sizes = tuple((int(width), int(height)) for width, height in slide.level_dimensions)
-        if not sizes or slide.dtype != "uint8" or slide.num_channels != 3:
-            raise ValueError(f"{len(sizes)} levels of {slide.num_channels} channels, {slide.dtype}")
+        facts = self._slide.facts
+        sizes = tuple((width, height) for width, height in facts["sizes"])
+        if not sizes or facts["dtype"] != "uint8" or facts["channels"] != 3:
+            raise ValueError(f"{len(sizes)} levels of {facts['channels']} channels, {facts['dtype']}")
         if layout is not None and layout.kind != "vendor" and sizes != layout.sizes:
             raise ValueError(f"it reads the levels {sizes}, the file declares {layout.sizes}")
-        (x, y), (width, height) = slide.bounds
+        x, y, width, height = facts["bounds"]
         rows = {(s.width, s.height): s.tile[1] for s in layout.levels} if layout is not None else {}
-        mpp_x, mpp_y = slide.mpp
+        mpp_x, mpp_y = facts["mpp"]
         claims: tuple[MppClaim, ...] = (
             (MppClaim("openslide.mpp-x", mpp_x, mpp_y),) if mpp_x > 0 and mpp_y > 0 else ()
         )
@@ -76,10 +75,10 @@ class FastSlideReader:
             claims=claims,
             keys_tried=tried,
             unusable=() if layout is None else layout.stored.unusable,
-            associated=tuple(sorted(slide.associated_images.keys())),
-            vendor=str(slide.format).lower(),
-            scanner=slide.properties.get("scanner_id") or slide.properties.get("scanner_model") or None,
-            icc=slide.icc_profile,
+            associated=tuple(facts["associated"]),
+            vendor=facts["format"].lower(),
+            scanner=facts["scanner"],
+            icc=None if facts["icc"] is None else bytes.fromhex(facts["icc"]),
             files=mirax_files(self._path),
             notes=() if layout is None else layout.stored.notes,
         )
@@ -89,11 +88,10 @@ class FastSlideReader:
         size = self.stored.sizes[level]
         damaged = [] if self._guard is None else self._guard.check(size, x, y, width, height)
         try:
-            image = self._slide.read_region((x, y), level, (width, height))
-        except (RuntimeError, ValueError) as error:
+            pixels = self._slide.read_region(level, x, y, width, height)
+        except (StoppedError, ValueError) as error:
             problem = f"pixels of level {level} cannot be decoded ({_first_line(error)})"
             raise DamagedSlideError(self._path, f"{problem}; copy or export it again.") from error
-        pixels = np.asarray(image.numpy())
         if pixels.shape != (height, width, 3):
             problem = f"level {level} gave {pixels.shape[1]} x {pixels.shape[0]} of {width} x {height} pixels"
             raise DamagedSlideError(self._path, f"{problem}; copy or export it again.")
@@ -102,8 +100,8 @@ class FastSlideReader:
     def associated(self, name: str) -> Pixels:
         """One associated image."""
         try:
-            return np.array(self._slide.associated_images[name].numpy())
-        except (RuntimeError, ValueError) as error:
+            return self._slide.associated(name)
+        except (StoppedError, ValueError) as error:
             problem = f"its {name} image cannot be decoded ({_first_line(error)})"
             raise DamagedSlideError(self._path, f"{problem}; copy or export it again.") from error
 
