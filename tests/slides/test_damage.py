@@ -160,6 +160,28 @@ def test_tiles_that_were_never_written_are_glass(
     with open_slide(path) as slide:
         assert np.array_equal(slide.overview(0.25), want)
         assert slide.damage() == ()
+        assert slide.notes == ("never written: 1 of 88 tiles of its 700 x 500 image; read as glass.",)
+
+
+def test_a_plane_that_is_lost_takes_the_others_with_it(tmp_path: Path, image: NDArray[np.uint8]) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path,
+        np.moveaxis(image, 2, 0),
+        tile=(64, 64),
+        photometric="rgb",
+        planarconfig="separate",
+        compression="zlib",
+        resolution=(4e4, 4e4),
+        resolutionunit="CENTIMETER",
+        metadata=None,
+    )
+    _unwrite(path, 88 + 13)  # in green alone
+    want = image.copy()
+    want[64:128, 128:192] = 255
+    with open_slide(path) as slide:
+        assert np.array_equal(slide.overview(0.25), want)
+        assert slide.notes[0].startswith("never written: 1 of 88 tiles")
 
 
 def test_what_aperio_left_out_is_shown_by_the_coarser_level(

@@ -145,6 +145,10 @@ def _looked_at(path: Path, reader: Reader, where: tuple[str, ...] = ()) -> Reade
     if level is None:
         return reader
     reader.close()
+    damaged = reader.damage.tiles()
+    if damaged:
+        lost = f"{damaged[0].name} and {len(damaged) - 1} more are damaged ({damaged[0].reason})"
+        raise DamagedSlideError(path, f"{lost}: its levels no longer agree; copy or export it again.")
     width, height = reader.stored.sizes[level]
     name = f"{where[level]} ({width} x {height} px)" if where else f"level {level} ({width} x {height} px)"
     raise StructureError(

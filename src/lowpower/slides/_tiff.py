@@ -62,6 +62,12 @@ class Segments:
         return -(-self.width // self.tile[0])
 
     @property
+    def empty(self) -> NDArray[np.bool_]:
+        """Which segments were never written, in some colour at least."""
+        parts = self.colours or (self,)
+        return np.asarray(np.any([part.counts == 0 for part in parts], axis=0), np.bool_)
+
+    @property
     def samples(self) -> int:
         """Colours that a decoded segment has: one where they are stored apart, else three."""
         return 1 if self.apart else 3
@@ -168,11 +174,25 @@ def _layout(path: Path, file: Any, choice: Choice, *, join: bool) -> TiffLayout:
         scene=index,
         planes=len(scene.planes),
         plane=plane,
-        notes=(*scene_notes, *plane_notes, *contents.notes),
+        notes=(*scene_notes, *plane_notes, *contents.notes, *_unwritten(kind, levels)),
     )
     return TiffLayout(
         file, kind, tuple(levels), tuple(where), contents.associated, stored, joined=contents.joined
     )
+
+
+def _unwritten(kind: Kind, levels: list[Segments]) -> list[str]:
+    """A note for each level that lacks tiles."""
+    notes = []
+    for number, level in enumerate(levels):
+        shown = "from the coarser level" if kind == "aperio" and number + 1 < len(levels) else "as glass"
+        lacking = int(np.count_nonzero(level.empty))
+        if lacking:
+            notes.append(
+                f"never written: {lacking} of {level.empty.size} tiles of its {level.width} x {level.height} "
+                f"image; read {shown}."
+            )
+    return notes
 
 
 def _by_shape(pages: list[Any]) -> Contents:

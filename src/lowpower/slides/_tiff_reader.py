@@ -59,7 +59,15 @@ class TiffReader:
         if not segments.colours:
             return self._read(segments, (level, 0), box)
         colours = [self._read(part, (level, i), box) for i, part in enumerate(segments.colours)]
-        return _rgb(np.concatenate(colours, axis=2), segments.page)
+        pixels = _rgb(np.concatenate(colours, axis=2), segments.page)
+        # Where one colour is glass for want of data, the others would make a false one of it.
+        lost = {tile.index for tile in self.damage.tiles() if tile.level == level}
+        for index in lost.union(np.flatnonzero(segments.empty).tolist()):
+            row, column = divmod(index, segments.across)
+            top, left = row * segments.tile[1] - y, column * segments.tile[0] - x
+            bottom, right = max(0, top + segments.tile[1]), max(0, left + segments.tile[0])
+            pixels[max(0, top) : bottom, max(0, left) : right] = GLASS
+        return pixels
 
     def _read(self, segments: Segments, key: tuple[int, int], box: tuple[int, int, int, int]) -> Pixels:
         """Pixels of one level, or of one colour of it, (height, width, 3 or 1); `key` is level and colour."""
@@ -142,10 +150,8 @@ class TiffReader:
             return np.full((height, width, segments.samples), GLASS, np.uint8)
         coarser = self._layout.levels[level + 1]
         row, column = divmod(index, segments.across)
-        left, top = (
-            column * width * coarser.width // segments.width,
-            row * height * coarser.height // segments.height,
-        )
+        left = column * width * coarser.width // segments.width
+        top = row * height * coarser.height // segments.height
         across = max(1, min(coarser.width - left, round(width * coarser.width / segments.width)))
         down = max(1, min(coarser.height - top, round(height * coarser.height / segments.height)))
         small = self.read(level + 1, left, top, across, down)
