@@ -135,7 +135,7 @@ def test_a_patient_in_one_table_alone_is_a_row(tmp_path: Path) -> None:
     [
         ("patient,score,marker\nP,0,ER\n", "line 2 is of ER, but HER2 is expected"),
         ("patient,score\nP,5+\n", "line 2: score '5\\+' is no HER2 score"),
-        ("slide,score\na.svs,0\n", "names no patient; .*--patients"),
+        ("slide,score\na.svs,0\n", "names no patient; .*with patients="),
         ("patient,status\nP,0\n", "none of the columns decision, score"),
         ("patient,score,ish\nP,2+,perhaps\n", "ish 'perhaps'"),
     ],
