@@ -63,6 +63,20 @@ def test_weights_that_do_not_fit_are_told(tmp_path: Path) -> None:
         build_network(TINY, 4, str(tmp_path / "shape.safetensors"))
 
 
+def test_a_training_goes_on_from_a_bundled_model() -> None:
+    bundle = load_bundle("her2-sim")
+    given = bundle.network.state_dict()
+    same = build_network(bundle.network.spec, 4, "her2-sim").state_dict()
+    assert all(torch.equal(same[name], value) for name, value in given.items())
+    fewer = build_network(bundle.network.spec, 3, str(bundle.folder)).state_dict()
+    kept = [name for name, value in given.items() if torch.equal(fewer[name], value)]
+    assert set(given) - set(kept) == {"head.linear.weight", "head.linear.bias"}
+    with pytest.raises(WeightsError, match=r"her2-sim holds weights of .*, not of test_convnext"):
+        build_network(TINY, 4, "her2-sim")
+    with pytest.raises(WeightsError, match=r"no such weight file; .* bundled model \(her2-sim"):
+        build_network(TINY, 4, "her2-sin")
+
+
 class Malicious:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return (exec, ("raise SystemExit('executed')",))

