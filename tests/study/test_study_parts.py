@@ -102,7 +102,7 @@ def test_the_scheme_says_what_is_measured(scheme: str, marker: str) -> None:
 def test_the_measurement_becomes_probabilities(tmp_path: Path) -> None:
     given = material(tmp_path)
     arm = given.config.arms[0]
-    predictor = LEARNERS["measured"](arm, given)
+    predictor = LEARNERS["measured"](arm, given).predict
     found = np.stack([predictor(row) for row in range(32, 40)])
     assert found.sum(1) == pytest.approx(1)
     assert (found.argmax(1) == np.arange(32, 40) % 4).mean() >= 0.75

@@ -50,6 +50,7 @@ from lowpower.evaluation._evaluation import (
 from lowpower.evaluation._fit_decision import MEASURED_COLUMNS, DecisionOptions, fit_decision
 from lowpower.evaluation._flat import metric_table, named_metrics
 from lowpower.evaluation._given import PER_SLIDE, GivenPredictions, read_given
+from lowpower.evaluation._held_out import patient_folds
 from lowpower.evaluation._metrics import (
     accuracy,
     auc_at,
@@ -136,6 +137,7 @@ __all__ = [
     "mcnemar",
     "metric_table",
     "named_metrics",
+    "patient_folds",
     "percent_agreement",
     "read_given",
     "read_predictions",

@@ -7,11 +7,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.evaluation._held_out import patient_folds
 from lowpower.models import Combination, joint_inputs
 
 __all__ = ["fit_combination", "out_of_fold"]
 
-_FOLDS: Final = 5
 _STRENGTHS: Final = (0.03, 0.3, 3.0)
 Floats = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ def fit_combination(
     losses = []
     for strength in _STRENGTHS:
         held_out = np.empty_like(network)
-        for fit, rest in _folds(labels, patients):
+        for fit, rest in patient_folds(labels, patients):
             fitted = _fit(labels[fit], inputs[fit], network.shape[1], strength)
             held_out[rest] = fitted.probabilities(network[rest], shares[rest], h_score[rest])
         losses.append(-np.log(np.maximum(held_out[np.arange(len(labels)), labels], 1e-12)).mean())
@@ -44,20 +44,10 @@ def out_of_fold(
 ) -> Floats:
     """(N, K) joint probabilities, each from a combination fitted without the slide's patient."""
     found = np.empty_like(network)
-    for fit, rest in _folds(labels, patients):
+    for fit, rest in patient_folds(labels, patients):
         combination = fit_combination(labels[fit], patients[fit], network[fit], shares[fit], h_score[fit])
         found[rest] = combination.probabilities(network[rest], shares[rest], h_score[rest])
     return found
-
-
-def _folds(labels: NDArray[np.int64], patients: NDArray[Any]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    """(fitted on, held out) rows, patients whole, classes spread evenly."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    whose = np.unique(patients, return_inverse=True)[1]
-    fewest = min(len(np.unique(whose[labels == label])) for label in np.unique(labels))
-    splitter = StratifiedGroupKFold(max(2, min(_FOLDS, fewest)), shuffle=True, random_state=0)
-    return list(splitter.split(labels, labels, whose))
 
 
 def _fit(labels: NDArray[np.int64], inputs: Floats, classes: int, strength: float) -> Combination:

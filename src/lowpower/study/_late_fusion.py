@@ -1,13 +1,19 @@
-"""Late fusion: a weighted mean of arms' calibrated probabilities, the weights fitted on validation slides."""
+"""Late fusion: a weighted mean of arms' calibrated probabilities, the weights fitted on validation slides.
+
+The fusion is calibrated on those slides too, so each of them is fused by weights of other patients' slides.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["fit_weights", "fused"]
+from lowpower.evaluation import patient_folds
+
+__all__ = ["cross_fused", "fit_weights", "fused"]
 
 _ROUNDS = 500
 _TINY = 1e-12
@@ -39,3 +45,18 @@ def fit_weights(
 def fused(probabilities: Sequence[NDArray[np.float64]], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """The weighted mean (N, K)."""
     return np.asarray(np.tensordot(weights, np.stack(probabilities), 1), np.float64)
+
+
+def cross_fused(
+    probabilities: Sequence[NDArray[np.float64]], labels: NDArray[np.int64], patients: NDArray[Any]
+) -> NDArray[np.float64]:
+    """The weighted mean (N, K) of validation slides, each by weights fitted without its patient.
+
+    Raises:
+        ValueError: if there is one patient alone.
+    """
+    found = np.empty_like(probabilities[0])
+    for fit, rest in patient_folds(labels, patients):
+        weights = fit_weights([arm[fit] for arm in probabilities], labels[fit])
+        found[rest] = fused([arm[rest] for arm in probabilities], weights)
+    return found

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.cohort import Cohort, scheme_of
 from lowpower.errors import CohortError
+from lowpower.evaluation import patient_folds
 from lowpower.models import create_aggregator, fit_histogram_fusion, fuse_patches, predict
 from lowpower.study._makers import Artefact
 from lowpower.study._needs import needs_of
@@ -29,10 +31,28 @@ from lowpower.training import (
 )
 from lowpower.views import PreparedView, load_view
 
-__all__ = ["LEARNERS", "Material", "Predictor"]
+__all__ = ["LEARNERS", "Learnt", "Material", "Predictor", "cross_histogram"]
 
 Predictor = Callable[[int], NDArray[np.float64]]
 """Row of the cohort's table to class probabilities (K,), uncalibrated."""
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """What a learner makes.
+
+    Attributes:
+        predict: For slides it has not seen.
+        held_out: (validation slides, K) where something was fitted on the validation slides: each slide's
+            probabilities by a fit without its patient. None where `predict` has not seen them.
+    """
+
+    predict: Predictor
+    held_out: NDArray[np.float64] | None = None
+
+    def of_validation(self, rows: Sequence[int]) -> NDArray[np.float64]:
+        """(validation slides, K) probabilities that may be calibrated."""
+        return np.stack([self.predict(row) for row in rows]) if self.held_out is None else self.held_out
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +89,7 @@ class Material:
         return file
 
 
-def _slide(arm: SlideArm, material: Material) -> Predictor:
+def _slide(arm: SlideArm, material: Material) -> Learnt:
     config = material.config
     view = needs_of(arm, config)[0].view
     assert view is not None
@@ -96,7 +116,7 @@ def _slide(arm: SlideArm, material: Material) -> Predictor:
     def predictor(row: int) -> NDArray[np.float64]:
         return predict(run.network, [load_view(material.file(row))[0]], str(device))[0].probabilities
 
-    return predictor
+    return Learnt(predictor)
 
 
 def _prepared(material: Material, row: int) -> PreparedView:
@@ -104,7 +124,7 @@ def _prepared(material: Material, row: int) -> PreparedView:
     return PreparedView(row, slide, "ok", None, None, material.file(row), (0, 0), 0.0)
 
 
-def _mil(arm: MilArm, material: Material) -> Predictor:
+def _mil(arm: MilArm, material: Material) -> Learnt:
     def bags(rows: Sequence[int]) -> list[BagExample]:
         return [BagExample(material.file(row), material.labels.get(row, -1)) for row in rows]
 
@@ -119,10 +139,10 @@ def _mil(arm: MilArm, material: Material) -> Predictor:
         accelerator=config.accelerator,
     )
     device = device_of(config.accelerator)
-    return lambda row: predict_bags(network, bags([row]), device)[0]
+    return Learnt(lambda row: predict_bags(network, bags([row]), device)[0])
 
 
-def _patch(arm: PatchArm, material: Material) -> Predictor:
+def _patch(arm: PatchArm, material: Material) -> Learnt:
     def patches(row: int) -> PatchExample:
         made = material.artefacts[row]
         return PatchExample(material.file(row), material.labels.get(row, -1), made.white_point, made.mpp)
@@ -140,16 +160,48 @@ def _patch(arm: PatchArm, material: Material) -> Predictor:
         accelerator=config.accelerator,
     )
     device = device_of(config.accelerator)
+
+    def predicted(row: int) -> NDArray[np.float64]:
+        return np.asarray(predict_patches(network, patches(row), device), np.float64)
+
     if arm.fusion != "histogram":
         method = arm.fusion
-        return lambda row: fuse_patches(predict_patches(network, patches(row), device), method, top=arm.top)
-    seen = [predict_patches(network, patches(row), device) for row in material.validation]
+        return Learnt(lambda row: fuse_patches(predicted(row), method, top=arm.top))
+    seen = [predicted(row) for row in material.validation]
     labels = np.array([material.labels[row] for row in material.validation])
-    fused = fit_histogram_fusion(seen, labels, material.classes)
-    return lambda row: fused.fuse(predict_patches(network, patches(row), device))
+    patients = material.cohort.table["patient"][list(material.validation)].to_numpy()
+    try:
+        held_out = cross_histogram(seen, labels, patients, material.classes)
+        fused = fit_histogram_fusion(seen, labels, material.classes)
+    except ValueError as error:
+        raise CohortError(
+            f"its validation slides are too few for a fitted fusion of patches ({error}); use fusion: mean."
+        ) from error
+    return Learnt(lambda row: fused.fuse(predicted(row)), held_out)
 
 
-def _measured(arm: MeasuredArm, material: Material) -> Predictor:
+def cross_histogram(
+    slides: Sequence[NDArray[np.float64]], labels: NDArray[np.int64], patients: NDArray[Any], classes: int
+) -> NDArray[np.float64]:
+    """Fused probabilities (N, K) of validation slides, each by a fusion fitted without its patient.
+
+    Args:
+        slides: (N_i, K) patch probabilities of each slide.
+        labels: (N,) class index.
+        patients: (N,)
+        classes: K.
+
+    Raises:
+        ValueError: if there is one patient alone, or a fit is left with slides of one class.
+    """
+    found = np.empty((len(slides), classes))
+    for fit, rest in patient_folds(labels, patients):
+        fusion = fit_histogram_fusion([slides[row] for row in fit], labels[fit], classes)
+        found[rest] = [fusion.fuse(slides[row]) for row in rest]
+    return found
+
+
+def _measured(arm: MeasuredArm, material: Material) -> Learnt:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -172,13 +224,13 @@ def _measured(arm: MeasuredArm, material: Material) -> Predictor:
         probabilities[present] = model.predict_proba(values([row]))[0]
         return probabilities
 
-    return predictor
+    return Learnt(predictor)
 
 
-LEARNERS: dict[str, Callable[..., Predictor]] = {
+LEARNERS: dict[str, Callable[..., Learnt]] = {
     "slide": _slide,
     "mil": _mil,
     "patch": _patch,
     "measured": _measured,
 }
-"""By paradigm: (arm, material) to a predictor."""
+"""By paradigm: (arm, material) to what was learnt."""

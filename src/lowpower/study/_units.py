@@ -23,7 +23,7 @@ from lowpower.evaluation import Calibration, apply_temperature, conformal_sets, 
 from lowpower.files import atomic_path, make_folder, write_json
 from lowpower.study._artefacts import load_artefacts
 from lowpower.study._costs import NOTHING, Cost, watch
-from lowpower.study._late_fusion import fit_weights, fused
+from lowpower.study._late_fusion import cross_fused, fit_weights, fused
 from lowpower.study._learners import LEARNERS, Material
 from lowpower.study._needs import needs_of
 from lowpower.study._results import FOLDS
@@ -31,7 +31,7 @@ from lowpower.study._study_config import Arm, FusionArm, StudyConfig
 
 __all__ = ["Done", "Unit", "fingerprint", "finished", "run_unit", "unit_folder"]
 
-_MAKER = 2
+_MAKER = 3
 """Raise when the same unit would give other predictions than before."""
 
 
@@ -171,10 +171,10 @@ def _run(unit: Unit, folder: Path) -> Done:
             config, cohort, known, usable["training"], usable["validation"], artefacts, folder
         )
         with watch() as learning:
-            predictor = LEARNERS[arm.paradigm](arm, material)
-            seen = np.stack([predictor(row) for row in usable["validation"]])
+            learnt_arm = LEARNERS[arm.paradigm](arm, material)
+            seen = learnt_arm.of_validation(usable["validation"])
         with watch() as testing:
-            found = np.stack([predictor(row) for row in usable["test"]])
+            found = np.stack([learnt_arm.predict(row) for row in usable["test"]])
         tables = (
             _table(cohort, labels, usable["validation"], seen),
             _table(cohort, labels, usable["test"], found),
@@ -244,14 +244,17 @@ def _fused(unit: Unit, arm: FusionArm) -> tuple[tuple[pl.DataFrame, pl.DataFrame
         parts.append([table.filter(pl.col("row").is_in(shared)).sort("row") for table in tables])
     names = [name for name in parts[0][0].columns if name.startswith("p_")]
     values = [[table.select(names).to_numpy() for table in part] for part in parts]
-    weights = fit_weights(values[0], parts[0][0]["label"].to_numpy())
+    known, patients = (parts[0][0][name].to_numpy() for name in ("label", "patient"))
+    try:
+        held_out = cross_fused(values[0], known, patients)
+    except ValueError as error:
+        raise CohortError(f"its validation slides are too few to weigh arms ({error}).") from error
+    weights = fit_weights(values[0], known)
     write_json(unit.folder / "weights.json", dict(zip(arm.of, weights.tolist(), strict=True)))
     made = [
         part[0]
         .select("row", "slide", "patient", "label")
-        .with_columns(
-            *(pl.Series(name, column) for name, column in zip(names, fused(value, weights).T, strict=True))
-        )
-        for part, value in zip(parts, values, strict=True)
+        .with_columns(*(pl.Series(name, column) for name, column in zip(names, told.T, strict=True)))
+        for part, told in zip(parts, (held_out, fused(values[1], weights)), strict=True)
     ]
     return (made[0], made[1]), left_out
