@@ -25,7 +25,7 @@ from lowpower.models import (
     save_bundle,
     software_versions,
 )
-from lowpower.models import _bundle as bundling
+from lowpower.models import _bundle_find as finding
 from lowpower.views import LowResRecipe
 
 TINY = ModelSpec(backbone="test_convnext", strides=(8,), width=16)
@@ -162,7 +162,7 @@ def test_corrupted_bundles_are_refused_in_one_sentence(bundle: Bundle, name: str
 
 
 def test_unknown_names_get_the_nearest(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundling, "bundled_models", lambda: {"her2-sim": bundle.folder})
+    monkeypatch.setattr(finding, "bundled_models", lambda: {"her2-sim": bundle.folder})
     assert load_bundle("her2-sim").spec == bundle.spec
     with pytest.raises(BundleError, match=r"did you mean her2-sim\?.*bundled models: her2-sim"):
         load_bundle("her2-simm")

@@ -163,7 +163,7 @@ def print_case(console: Console, result: Result) -> None:
         table.add_row("" if number else "because", escape(reason))
     for number, cutoff in enumerate(result.answer.cutoffs if result.answer else ()):
         table.add_row("" if number else "cut-offs", escape(cutoff.sentence))
-    if result.answer is not None and result.answer.by != "network":
+    if result.answer is not None and result.answer.by == "network and measurement":
         both = "  ".join(f"{name} {share:.2f}" for name, share in result.answer.probabilities.items())
         table.add_row("together", f"{both} (network and measurement)")
     if result.answer is not None:

@@ -1,6 +1,8 @@
 """Models: the slide network, its heads, pretrained weights, prediction and the model bundle."""
 
-from lowpower.models._bundle import Bundle, bundled_models, load_bundle, save_bundle
+from lowpower.models._blueprint import Blueprint, LateFusion, MeasuredModel, MilModel, PatchModel
+from lowpower.models._bundle import Bundle, load_bundle, save_bundle, weights_of
+from lowpower.models._bundle_find import bundled_models
 from lowpower.models._bundle_spec import BundleSpec, Metric, software_versions
 from lowpower.models._decision import (
     Abstention,
@@ -13,6 +15,7 @@ from lowpower.models._decision import (
     joint_inputs,
 )
 from lowpower.models._encoder_cards import EncoderCard, register_encoder
+from lowpower.models._encoder_ref import EncoderRef
 from lowpower.models._encoder_stain import STAIN_NAMES
 from lowpower.models._encoders import Encoder, create_encoder, encoder_card, encoder_names
 from lowpower.models._fusion import FusionName, HistogramFusion, fit_histogram_fusion, fuse_patches
@@ -27,10 +30,14 @@ from lowpower.models._lite0 import (
 )
 from lowpower.models._network import SlideNetwork
 from lowpower.models._predict import Prediction, explain, predict, to_tensors
+from lowpower.models._predict_patches import patch_probabilities
+from lowpower.models._share_regression import ShareRegression, fit_share_regression, measured_inputs
 from lowpower.models._spec import HeadName, ModelSpec, check_backbone
 from lowpower.models._weights import build_network, is_weight_path, read_state
 from lowpower.models.mil import (
     Aggregator,
+    BagNetwork,
+    BagPrediction,
     MilOutput,
     aggregator_names,
     create_aggregator,
@@ -44,6 +51,9 @@ __all__ = [
     "STAIN_NAMES",
     "Abstention",
     "Aggregator",
+    "BagNetwork",
+    "BagPrediction",
+    "Blueprint",
     "Bundle",
     "BundleSpec",
     "Combination",
@@ -51,15 +61,21 @@ __all__ = [
     "Decision",
     "Encoder",
     "EncoderCard",
+    "EncoderRef",
     "FusionName",
     "HeadName",
     "HistogramFusion",
     "Joint",
+    "LateFusion",
+    "MeasuredModel",
     "Metric",
+    "MilModel",
     "MilOutput",
     "ModelSpec",
+    "PatchModel",
     "Prediction",
     "Selective",
+    "ShareRegression",
     "SlideNetwork",
     "Voice",
     "aggregator_names",
@@ -74,6 +90,7 @@ __all__ = [
     "expected_score",
     "explain",
     "fit_histogram_fusion",
+    "fit_share_regression",
     "fuse_patches",
     "head_loss",
     "is_weight_path",
@@ -82,6 +99,8 @@ __all__ = [
     "lite0_weights",
     "load_bundle",
     "load_lite0",
+    "measured_inputs",
+    "patch_probabilities",
     "predict",
     "read_state",
     "register_aggregator",
@@ -90,4 +109,5 @@ __all__ = [
     "software_versions",
     "temper",
     "to_tensors",
+    "weights_of",
 ]

@@ -1,32 +1,35 @@
-"""The model bundle: a folder with model.safetensors, bundle.json and README.md. No pickle anywhere."""
+"""The model bundle: a folder with model.safetensors, bundle.json and README.md. No pickle anywhere.
+
+A late fusion holds its members, bundles themselves, in `members/`; it and a measured model have no weights.
+"""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
+from torch import nn
 
 from lowpower.cohort import SCHEMES, LabelScheme
-from lowpower.errors import BundleError, ConfigError, WeightsError
+from lowpower.errors import BundleError, ConfigError
 from lowpower.files import make_folder, sha256_of, write_bytes, write_text
+from lowpower.models._blueprint import Blueprint
+from lowpower.models._bundle_find import CARD_FILE, MEMBERS, SPEC_FILE, find_bundle
 from lowpower.models._bundle_spec import BundleSpec
 from lowpower.models._card import render_card
 from lowpower.models._decision import Abstention, Decision
-from lowpower.models._hub import HUB, hub_file, parse_hub
+from lowpower.models._encoder_ref import encoder_of
+from lowpower.models._encoders import Encoder
 from lowpower.models._network import SlideNetwork
+from lowpower.models.mil import BagNetwork, create_aggregator
 from lowpower.views import LowResRecipe
 
-__all__ = ["Bundle", "bundled_models", "load_bundle", "save_bundle"]
-
-_SPEC_FILE = "bundle.json"
-_CARD_FILE = "README.md"
+__all__ = ["Bundle", "load_bundle", "save_bundle", "weights_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,17 +40,43 @@ class Bundle:
         name: What it is called.
         folder: Where it was loaded from.
         spec: Everything bundle.json says.
-        network: The slide network, float32, in evaluation mode.
+        module: What has weights: a slide or patch network, or an aggregator (`BagNetwork`), float32, in
+            evaluation mode; None for measured models and late fusions.
+        encoder: What makes a MIL model's features; None for other kinds.
+        members: Of a late fusion, in its order.
     """
 
     name: str
     folder: Path
     spec: BundleSpec
-    network: SlideNetwork
+    module: nn.Module | None = None
+    encoder: Encoder | None = None
+    members: tuple[Bundle, ...] = ()
+
+    @property
+    def network(self) -> SlideNetwork:
+        """The slide or patch network.
+
+        Raises:
+            BundleError: this kind of model has none.
+        """
+        if not isinstance(self.module, SlideNetwork):
+            raise BundleError(
+                f"{self.folder}: is a model of kind {self.spec.kind}, which has no slide network."
+            )
+        return self.module
 
     @property
     def recipe(self) -> LowResRecipe:
-        """How views for this model are made."""
+        """How a slide network's views are made.
+
+        Raises:
+            BundleError: this kind of model looks at no view.
+        """
+        if self.spec.recipe is None:
+            raise BundleError(
+                f"{self.folder}: is a model of kind {self.spec.kind}; this takes a slide network's bundle."
+            )
         return self.spec.recipe
 
     @property
@@ -73,17 +102,23 @@ class Bundle:
     @property
     def card(self) -> str:
         """The model card, Markdown."""
-        path = self.folder / _CARD_FILE
+        path = self.folder / CARD_FILE
         return path.read_text(encoding="utf-8") if path.is_file() else render_card(self.spec)
 
 
-def save_bundle(folder: str | Path, network: SlideNetwork, spec: BundleSpec, notes: str = "") -> Bundle:
+def save_bundle(
+    folder: str | Path,
+    network: nn.Module | None,
+    spec: BundleSpec,
+    notes: str = "",
+) -> Bundle:
     """Write a bundle and load it back.
 
     Args:
-        folder: Where to; made if absent, an earlier bundle there is replaced.
-        network: The trained network.
-        spec: What bundle.json is to say; architecture and checksum are filled in here.
+        folder: Where to; made if absent, an earlier bundle there is replaced. A late fusion's members lie in
+            its folder `members/` already.
+        network: The trained network or aggregator; None for kinds without weights.
+        spec: What bundle.json is to say; a network's architecture and the checksum are filled in here.
         notes: Markdown appended to the model card (how it was trained, what it must not be used for).
 
     Returns:
@@ -94,21 +129,30 @@ def save_bundle(folder: str | Path, network: SlideNetwork, spec: BundleSpec, not
         OutputError: if the folder cannot be written.
     """
     folder = make_folder(folder)
-    if network.classes != len(spec.classes):
-        raise BundleError(f"{folder}: a network of {network.classes} classes cannot serve {spec.scheme}.")
-    dtype = getattr(torch, spec.weights_dtype)
-    state = {
-        name: value.detach().cpu().to(dtype if value.is_floating_point() else value.dtype).contiguous()
-        for name, value in sorted(network.state_dict().items())
-    }
-    data = save(state)
-    spec = spec.model_copy(
-        update={"architecture": network.spec, "weights_sha256": hashlib.sha256(data).hexdigest()}
-    )
-    write_bytes(folder / spec.weights_file, data)
-    write_text(folder / _CARD_FILE, render_card(spec, notes))
-    write_text(folder / _SPEC_FILE, spec.model_dump_json(indent=2) + "\n")
+    if isinstance(network, SlideNetwork):
+        if network.classes != len(spec.classes):
+            raise BundleError(f"{folder}: a network of {network.classes} classes cannot serve {spec.scheme}.")
+        spec = spec.model_copy(update={"architecture": network.spec})
+    digest = spec.numbers_sha256
+    if network is not None:
+        data = weights_of(network, getattr(torch, spec.weights_dtype))
+        write_bytes(folder / spec.weights_file, data)
+        digest = hashlib.sha256(data).hexdigest()
+    spec = spec.model_copy(update={"weights_sha256": digest})
+    write_text(folder / CARD_FILE, render_card(spec, notes))
+    write_text(folder / SPEC_FILE, spec.model_dump_json(indent=2) + "\n")
     return load_bundle(folder)
+
+
+def weights_of(network: nn.Module, dtype: torch.dtype = torch.float32) -> bytes:
+    """A network's weights as a safetensors file, floating ones rounded to `dtype`."""
+    state = network.state_dict()
+    return save(
+        {
+            name: value.detach().cpu().to(dtype if value.is_floating_point() else value.dtype).contiguous()
+            for name, value in sorted(state.items())
+        }
+    )
 
 
 def load_bundle(name: str | Path) -> Bundle:
@@ -116,9 +160,10 @@ def load_bundle(name: str | Path) -> Bundle:
 
     Raises:
         BundleError: if there is none of this name, or a file of it is missing, altered or does not fit.
+        WeightsError: if the encoder it needs is not here.
     """
-    folder = _find(name)
-    spec_path = folder / _SPEC_FILE
+    folder = find_bundle(name)
+    spec_path = folder / SPEC_FILE
     try:
         spec = BundleSpec.model_validate_json(spec_path.read_bytes())
     except ValidationError as error:
@@ -128,85 +173,65 @@ def load_bundle(name: str | Path) -> Bundle:
             f"{spec_path}: cannot be used ({where}: {first['msg']}); get the bundle again."
         ) from error
     weights = folder / spec.weights_file
-    if not weights.is_file():
+    if spec.has_weights and not weights.is_file():
         raise BundleError(f"{weights}: the bundle's weight file is missing; get the bundle again.")
-    found = sha256_of(weights)
+    found = sha256_of(weights) if spec.has_weights else spec.numbers_sha256
     if found != spec.weights_sha256:
         raise BundleError(
-            f"{weights}: the weights were altered (SHA-256 {found[:12]}..., {_SPEC_FILE} says "
-            f"{spec.weights_sha256[:12] or 'nothing'}...); get the bundle again."
+            f"{weights if spec.has_weights else spec_path}: the weights were altered (SHA-256 "
+            f"{found[:12]}..., {SPEC_FILE} says {spec.weights_sha256[:12] or 'nothing'}...); get the bundle "
+            "again."
         )
-    return Bundle(spec.name, folder, spec, _network_of(spec, weights))
-
-
-def bundled_models() -> dict[str, Path]:
-    """Models that come with lowpower: name -> folder."""
-    root = Path(str(resources.files("lowpower"))) / "bundled"
-    if not root.is_dir():
-        return {}
-    return {path.parent.name: path.parent for path in sorted(root.glob(f"*/{_SPEC_FILE}"))}
-
-
-def _find(name: str | Path) -> Path:
-    text = str(name)
-    if text.startswith(HUB):
-        return _from_hub(text)
-    bundled = bundled_models()
-    if text in bundled:
-        return bundled[text]
-    folder = Path(name)
-    if folder.is_dir():
-        return _within(folder)
-    if folder.name == _SPEC_FILE and folder.is_file():
-        return folder.parent
-    near = difflib.get_close_matches(text, bundled, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}? " if near else ""
-    known = ", ".join(bundled) or "none"
-    raise BundleError(
-        f"no model {text!r}: {hint}bundled models: {known}; otherwise name a bundle folder or hf://owner/name."
+    return Bundle(
+        spec.name,
+        folder,
+        spec,
+        _module_of(spec, len(spec.classes), weights) if spec.has_weights else None,
+        None if spec.mil is None else encoder_of(spec.mil.encoder, folder),
+        () if spec.late_fusion is None else _members(spec, folder),
     )
 
 
-def _within(folder: Path) -> Path:
-    """The folder itself, or the one bundle that a run's or a study's folder holds."""
-    if (folder / _SPEC_FILE).is_file():
-        return folder
-    found = sorted(
-        path.parent for depth in ("*", "*/*", "*/*/*") for path in folder.glob(f"{depth}/{_SPEC_FILE}")
-    )
-    if len(found) == 1:
-        return found[0]
-    if found:
-        names = ", ".join(str(bundle) for bundle in found[:5]) + (", ..." if len(found) > 5 else "")
-        raise BundleError(f"{folder}: holds {len(found)} bundles; name one of them: {names}.")
-    raise BundleError(
-        f"{folder / _SPEC_FILE}: is missing, and no folder in {folder} holds one; a bundle is a folder with "
-        f"{_SPEC_FILE} and model.safetensors, which `lowpower train` writes when it ends."
-    )
+def _members(spec: BundleSpec, folder: Path) -> tuple[Bundle, ...]:
+    """The bundles of a late fusion, each the one it was fitted with."""
+    assert spec.late_fusion is not None
+    found = tuple(load_bundle(folder / MEMBERS / name) for name in spec.late_fusion.members)
+    for member, digest in zip(found, spec.late_fusion.sha256, strict=True):
+        if member.spec.weights_sha256 != digest or member.spec.scheme != spec.scheme:
+            raise BundleError(
+                f"{member.folder}: is not the model that {folder.name} was fitted with; get the bundle again."
+            )
+    return found
 
 
-def _from_hub(address: str) -> Path:
-    """Download (or find in the cache) a hub repository that is a bundle; its local folder."""
+def _module_of(blueprint: Blueprint, classes: int, weights: Path) -> nn.Module:
+    """The network or aggregator that a blueprint describes, with its weights.
+
+    Raises:
+        BundleError: the weights do not fit it.
+    """
     try:
-        repository, revision, _ = parse_hub(address)
-        hub_file(repository, "model.safetensors", revision)
-        return hub_file(repository, _SPEC_FILE, revision).parent
-    except WeightsError as error:
-        raise BundleError(str(error)) from error
-
-
-def _network_of(spec: BundleSpec, weights: Path) -> SlideNetwork:
-    try:
-        network = SlideNetwork(spec.architecture, len(spec.classes))
+        module = _built(blueprint, classes)
         state = {
             name: value.float() if value.is_floating_point() else value
             for name, value in load_file(weights).items()
         }
-        network.load_state_dict(state)
+        module.load_state_dict(state)
     except (SafetensorError, RuntimeError, ConfigError) as error:
         reason = str(error).strip().split("\n")[0]
         raise BundleError(
-            f"{weights}: the weights do not fit the architecture in {_SPEC_FILE} ({reason}); get the bundle "
+            f"{weights}: the weights do not fit the architecture in {SPEC_FILE} ({reason}); get the bundle "
             "again."
         ) from error
-    return network.to(memory_format=torch.channels_last).eval()
+    return module.eval()
+
+
+def _built(blueprint: Blueprint, classes: int) -> nn.Module:
+    """The same with fresh weights."""
+    if blueprint.architecture is not None:
+        return SlideNetwork(blueprint.architecture, classes).to(memory_format=torch.channels_last)
+    mil = blueprint.mil
+    assert mil is not None
+    aggregator = create_aggregator(mil.aggregator, mil.encoder.dim, classes, mil.head, **mil.options)
+    size = mil.encoder.dim
+    return BagNetwork(aggregator, torch.zeros(size), torch.ones(size), mil.patches.mpp)

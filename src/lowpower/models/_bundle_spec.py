@@ -10,9 +10,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lowpower.cohort import SCHEMES
+from lowpower.models._blueprint import Blueprint
 from lowpower.models._decision import Abstention, Decision
-from lowpower.models._spec import ModelSpec
-from lowpower.views import LowResRecipe
 
 __all__ = ["BundleSpec", "Metric", "software_versions"]
 
@@ -30,20 +29,18 @@ class Metric(_Part):
     n: int | None = Field(None, description="Slides it was measured on.")
 
 
-class BundleSpec(_Part):
-    """What a model bundle says of itself. Version 1 has no `decision`."""
+class BundleSpec(Blueprint):
+    """What a model bundle says of itself. Version 1 has no `decision`, and its kind is the slide network."""
 
     schema_version: Literal[1, 2] = 2
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]*$")
     version: str = "1"
     description: str = ""
     trained_on: str = Field(description="One line on the training cohort; says so where it was simulated.")
     licence: str = "Apache-2.0"
-    architecture: ModelSpec
     scheme: str
     marker: str
     classes: tuple[str, ...] = Field(min_length=2)
-    recipe: LowResRecipe
     slide_mpp_range: tuple[float, float] = Field(
         description="um/px of level 0 of slides that the model was made for; others are refused."
     )
@@ -57,13 +54,19 @@ class BundleSpec(_Part):
         description="SHA-256 over the training cohort's slides, patients and labels."
     )
     metrics: dict[str, Metric] = Field(
-        default_factory=dict, description="On the test fold, with 95 % intervals."
+        default_factory=dict, description="On test slides, with 95 % intervals."
     )
     seed: int = 0
     software: dict[str, str] = Field(default_factory=dict)
-    weights_file: Literal["model.safetensors"] = "model.safetensors"
+    weights_file: Literal["model.safetensors"] = Field(
+        "model.safetensors", description="Absent where the kind has no weights."
+    )
     weights_dtype: Literal["float16", "float32"] = "float16"
-    weights_sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
+    weights_sha256: str = Field(
+        "",
+        pattern=r"^([0-9a-f]{64})?$",
+        description="Of the weights; of a measured model's or a fusion's numbers where there are none.",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -83,9 +86,10 @@ class BundleSpec(_Part):
 
     def fingerprint(self) -> str:
         """SHA-256 over everything that decides a result; two bundles that agree here answer alike."""
-        decisive = self.model_dump_json(
-            include={"architecture", "scheme", "recipe", "temperature", "abstention", "decision"}
-        )
+        names = {"architecture", "scheme", "recipe", "temperature", "abstention", "decision"}
+        if self.kind != "slide_network":
+            names |= {"kind", "mil", "patch_fusion", "measured", "late_fusion"}
+        decisive = self.model_dump_json(include=names)
         return hashlib.sha256(f"{decisive}{self.weights_sha256}".encode()).hexdigest()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lowpower.cohort import SCHEMES
 from lowpower.models._bundle_spec import BundleSpec, Metric
 from lowpower.models._decision import Selective
+from lowpower.views import PatchRecipe
 
 __all__ = ["render_card"]
 
@@ -12,7 +13,6 @@ __all__ = ["render_card"]
 def render_card(spec: BundleSpec, notes: str = "") -> str:
     """Markdown of a bundle's model card, with `notes` appended."""
     low, high = spec.slide_mpp_range
-    architecture = spec.architecture
     lines = [
         f"# {spec.name}",
         "",
@@ -26,15 +26,12 @@ def render_card(spec: BundleSpec, notes: str = "") -> str:
         f"| mapping | {SCHEMES[spec.scheme].mapping} |",
         f"| trained on | {spec.trained_on} |",
         f"| slides | {low:g} to {high:g} um/px at level 0; others are refused |",
-        f"| view | {spec.recipe.mpp:g} um/px, tissue's box + {spec.recipe.margin_um:g} um, glass: "
-        f"{spec.recipe.glass} |",
-        f"| network | {architecture.backbone}, strides {', '.join(map(str, architecture.strides))}, "
-        f"pooling {architecture.pooling}, head {architecture.head}, inputs {architecture.inputs} |",
+        *(f"| {what} | {told} |" for what, told in _model_rows(spec)),
         f"| normalisation | {spec.normalisation} |",
         f"| calibration | temperature {spec.temperature:.3g} |",
         f"| conformal sets | {_abstention(spec)} |",
         f"| answers | {_answers(spec)} |",
-        f"| weights | {spec.weights_file}, {spec.weights_dtype}, SHA-256 {spec.weights_sha256} |",
+        f"| weights | {_weights(spec)} |",
         f"| cohort fingerprint | {spec.cohort_fingerprint} |",
         f"| seed | {spec.seed} |",
         f"| licence | {spec.licence} |",
@@ -42,7 +39,7 @@ def render_card(spec: BundleSpec, notes: str = "") -> str:
         "",
     ]
     if spec.metrics:
-        lines += ["## Test fold", "", "| metric | value (95 % interval) | slides |", "|---|---|---|"]
+        lines += ["## Test slides", "", "| metric | value (95 % interval) | slides |", "|---|---|---|"]
         lines += [
             f"| {name} | {_interval(metric)} | {metric.n or ''} |" for name, metric in spec.metrics.items()
         ]
@@ -50,6 +47,53 @@ def render_card(spec: BundleSpec, notes: str = "") -> str:
     if notes:
         lines += [notes.strip(), ""]
     return "\n".join(lines)
+
+
+def _model_rows(spec: BundleSpec) -> list[tuple[str, str]]:
+    """What the model is, by its kind."""
+    rows = [("kind", spec.kind.replace("_", " "))]
+    if spec.recipe is not None:
+        recipe = spec.recipe
+        margin = f"tissue's box + {recipe.margin_um:g} um"
+        rows.append(("view", f"{recipe.mpp:g} um/px, {margin}, glass: {recipe.glass}"))
+    if spec.architecture is not None:
+        network = spec.architecture
+        strides = ", ".join(map(str, network.strides))
+        told = f"pooling {network.pooling}, head {network.head}, inputs {network.inputs}"
+        rows.append(("network", f"{network.backbone}, strides {strides}, {told}"))
+    if spec.mil is not None:
+        encoder = spec.mil.encoder
+        source = f", {encoder.hub}" if encoder.hub else ""
+        told = f"weights SHA-256 {encoder.sha256}, licence {encoder.licence}; not in this bundle"
+        rows += [
+            ("patches", _patches(spec.mil.patches)),
+            ("encoder", f"{encoder.name}{source}, {told}"),
+            ("aggregator", f"{spec.mil.aggregator}, head {spec.mil.head}"),
+        ]
+    if spec.patch_fusion is not None:
+        fusion = spec.patch_fusion
+        top = f" {fusion.top:g}" if fusion.fusion == "top" else ""
+        rows += [("patches", _patches(fusion.patches)), ("fusion of patches", f"{fusion.fusion}{top}")]
+    if spec.measured is not None:
+        regression = spec.measured.regression
+        told = f"logistic regression over the measured shares, fitted on {regression.slides} slides"
+        rows.append(("model", f"{told}; cells found by the network {spec.measured.cell_network[:12]}..."))
+    if spec.late_fusion is not None:
+        late = spec.late_fusion
+        parts = (f"{weight:.2f} {name}" for name, weight in zip(late.members, late.weights, strict=True))
+        rows.append((f"mean of {late.of}", ", ".join(parts)))
+    return rows
+
+
+def _patches(recipe: PatchRecipe) -> str:
+    cap = "all" if recipe.max_patches is None else f"at most {recipe.max_patches}"
+    return f"{recipe.size} px at {recipe.mpp:g} um/px, {cap}, at least {recipe.min_tissue:.0%} tissue"
+
+
+def _weights(spec: BundleSpec) -> str:
+    if not spec.has_weights:
+        return f"none; numbers in bundle.json, SHA-256 {spec.weights_sha256}"
+    return f"{spec.weights_file}, {spec.weights_dtype}, SHA-256 {spec.weights_sha256}"
 
 
 def _abstention(spec: BundleSpec) -> str:

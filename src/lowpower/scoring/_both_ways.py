@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
 
 from pydantic import Field
 
 from lowpower.errors import LowpowerError
-from lowpower.models import Bundle, predict
+from lowpower.models import Bundle
 from lowpower.scoring._answer import Answer, CutoffAnswer
 from lowpower.scoring._decide import answer_of
-from lowpower.scoring._drawn import regions_on, within
-from lowpower.scoring._measure_slide import measure_slide
+from lowpower.scoring._drawn import regions_on
 from lowpower.scoring._measured import Measured
+from lowpower.scoring._predict_slide import predict_slide
 from lowpower.scoring._record import Record
 from lowpower.scoring._request import ScoreRequest
+from lowpower.scoring._sight import Sight
 from lowpower.slides import Slide
-from lowpower.stain import Marker
 from lowpower.tissue import Group, Tissue, find_tissue
 from lowpower.units import Box
-from lowpower.views import make_view
 
 __all__ = ["ControlDoubt", "ControlWay", "doubt_of", "settled"]
 
@@ -115,12 +113,10 @@ def _without(
     answer, problem = None, None
     try:
         tissue, regions = find_tissue(slide, control=group.mask), regions_on(slide, request)
-        view = make_view(slide, within(tissue, regions, slide), bundle.recipe)
-        prediction = predict(bundle, [view])[0]
+        sight = Sight(slide, tissue, regions, replace(request, pictures=False), bundle.scheme.marker)
+        prediction = predict_slide(bundle, sight)
         if measure:
-            marker = cast(Marker, bundle.scheme.marker)
-            request = replace(request, pictures=False)
-            measured, _ = measure_slide(slide, tissue, request, marker, regions=regions)
+            measured, _ = sight.measured()
         answer = answer_of(bundle, prediction.probabilities, measured)
     except LowpowerError as error:
         problem = str(error)

@@ -34,16 +34,18 @@ def prediction_set(
 
 
 def answer_of(bundle: Bundle, network: NDArray[np.float64], measured: Measured | None) -> Answer:
-    """The answer from the network's probabilities and, where the bundle joins them, the measurement.
+    """The answer from the model's probabilities and, where the bundle joins them, the measurement.
 
     Args:
         bundle: The model.
-        network: (K,) the network's, after the temperature.
+        network: (K,) the model's, after the temperature.
         measured: The stain as measured; None where it was not.
     """
     decision, probabilities = bundle.decision, network
     voice = None if decision is None else decision.network
-    by: Literal["network", "network and measurement"] = "network"
+    by: Literal["network", "measurement", "network and measurement"] = "network"
+    if bundle.spec.kind == "measured":
+        by = "measurement"
     if decision is not None and decision.joint is not None and measured is not None:
         numbers = _numbers(measured)
         if numbers is not None:

@@ -20,6 +20,8 @@ __all__ = ["INK", "Explanation", "draw_overlay", "draw_scale_bar", "draw_text", 
 
 _PANEL_PIXELS = 1200
 _MARGIN = 16
+_COLOUR = 0.55
+_FAINTEST, _STRONGEST = 0.12, 0.75
 INK = (32, 32, 40)
 _CONTOUR = (20, 20, 20)
 _DOUBTFUL = (0, 114, 178)
@@ -28,19 +30,23 @@ _MAY_BE_CONTROL = "control?"
 
 @dataclass(frozen=True)
 class Explanation:
-    """The network's map over a part of the slide.
+    """A model's map over a part of the slide.
 
     Attributes:
-        scores: (h, w) float32, local expected class index, 0 to `top`.
-        mask: (H, W) bool, tissue in the view; the map is shown there only.
+        scores: (h, w) float32, local expected class index, 0 to K-1.
+        mask: (H, W) bool, tissue that the map speaks of; it is shown there only.
         box: The part of the slide that both cover, base pixels.
         classes: Class names, lowest first.
+        weights: (h, w) float32, 0 to 1: how strongly the map is shown; None for alike everywhere.
+        about: What the colours mean, beside their key.
     """
 
     scores: NDArray[np.float32]
     mask: NDArray[np.bool_]
     box: Box
     classes: tuple[str, ...]
+    weights: NDArray[np.float32] | None = None
+    about: str = "local score seen by the network"
 
 
 def draw_overlay(
@@ -69,7 +75,7 @@ def draw_overlay(
         mpp /= factor
     tinted = _tint(plain, explanation, slide.mpp / mpp)
     plain, tinted = (_mark(panel, marked, slide.mpp / mpp) for panel in (plain, tinted))
-    return _compose(plain, tinted, explanation.classes, mpp, title, footer)
+    return _compose(plain, tinted, explanation, mpp, title, footer)
 
 
 def _mark(panel: NDArray[np.uint8], marked: Sequence[Box], scale: float) -> NDArray[np.uint8]:
@@ -124,8 +130,7 @@ def _tint(plain: NDArray[np.uint8], explanation: Explanation, scale: float) -> N
     part = part[: scores.shape[0], : scores.shape[1]]
     levels = np.clip(scores / max(1, len(explanation.classes) - 1), 0, 1)
     colours = cv2.applyColorMap((levels * 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS)[..., ::-1]
-    blended = cv2.addWeighted(part, 0.45, np.ascontiguousarray(colours), 0.55, 0)
-    part[mask > 0] = blended[mask > 0]
+    part[mask > 0] = _blended(part, colours, _strength(explanation, size, inside))[mask > 0]
     contours, _ = cv2.findContours(mask.copy(), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     outlined = np.ascontiguousarray(part)
     cv2.drawContours(outlined, contours, -1, _CONTOUR, 1, cv2.LINE_AA)
@@ -133,10 +138,27 @@ def _tint(plain: NDArray[np.uint8], explanation: Explanation, scale: float) -> N
     return tinted
 
 
+def _strength(
+    explanation: Explanation, size: tuple[int, int], inside: tuple[slice, slice]
+) -> NDArray[np.float32]:
+    """How much of the colour is seen at each pixel (h, w, 1) of the panel's part, or everywhere (1, 1, 1)."""
+    if explanation.weights is None:
+        return np.full((1, 1, 1), _COLOUR, np.float32)
+    weights = cv2.resize(explanation.weights, size, interpolation=cv2.INTER_LINEAR)[inside]
+    return np.asarray(_FAINTEST + (_STRONGEST - _FAINTEST) * weights[..., None], np.float32)
+
+
+def _blended(
+    part: NDArray[np.uint8], colours: NDArray[Any], strength: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    mixed = part * (1 - strength) + colours * strength
+    return np.asarray(np.rint(mixed), np.uint8)
+
+
 def _compose(
     plain: NDArray[np.uint8],
     tinted: NDArray[np.uint8],
-    classes: tuple[str, ...],
+    explanation: Explanation,
     mpp: float,
     title: str,
     footer: str,
@@ -149,7 +171,7 @@ def _compose(
     draw = ImageDraw.Draw(canvas)
     draw_text(draw, (_MARGIN, 14), title, 24, canvas.width - 2 * _MARGIN)
     draw_scale_bar(draw, _MARGIN, height + head + 12, width, mpp)
-    _colour_key(canvas, draw, width + 2 * _MARGIN, height + head + 12, min(width, 360), classes)
+    _colour_key(canvas, draw, width + 2 * _MARGIN, height + head + 12, min(width, 360), explanation)
     draw_text(draw, (_MARGIN, height + head + 56), footer, 15, canvas.width - 2 * _MARGIN)
     return canvas
 
@@ -174,8 +196,9 @@ def draw_scale_bar(draw: ImageDraw.ImageDraw, x: int, y: int, room: int, mpp: fl
 
 
 def _colour_key(
-    canvas: Image.Image, draw: ImageDraw.ImageDraw, x: int, y: int, width: int, classes: tuple[str, ...]
+    canvas: Image.Image, draw: ImageDraw.ImageDraw, x: int, y: int, width: int, explanation: Explanation
 ) -> None:
+    classes = explanation.classes
     ramp = np.linspace(0, 255, width, dtype=np.uint8)[None].repeat(8, 0)
     canvas.paste(Image.fromarray(cv2.applyColorMap(ramp, cv2.COLORMAP_VIRIDIS)[..., ::-1].copy()), (x, y))
     font = ImageFont.load_default(15)
@@ -183,4 +206,4 @@ def _colour_key(
         place = x + width * index / max(1, len(classes) - 1)
         shift = draw.textlength(name, font=font) * index / max(1, len(classes) - 1)
         draw.text((place - shift, y + 10), name, fill=INK, font=font)
-    draw.text((x + width + 12, y - 4), "local score seen by the network", fill=INK, font=font)
+    draw.text((x + width + 12, y - 4), explanation.about, fill=INK, font=font)

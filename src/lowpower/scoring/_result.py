@@ -146,7 +146,7 @@ class Result(SlideRecord):
         for cutoff in answer.cutoffs if answer else ():
             row[cutoff.question] = cutoff.answer
         for key, value in (answer.probabilities if answer else {}).items():
-            row[f"joint_{key}"] = value if answer and answer.by != "network" else None
+            row[f"joint_{key}"] = value if answer and answer.by == "network and measurement" else None
         row["expected_score"] = self.expected_score
         for key, value in (self.probabilities or {}).items():
             row[f"p_{key}"] = value

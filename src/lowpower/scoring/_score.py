@@ -7,31 +7,32 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Unpack, cast, get_args
+from typing import Unpack, get_args
 
 import numpy as np
 
 import lowpower
 from lowpower.errors import MppOutOfRangeError
 from lowpower.geometry import Regions
-from lowpower.models import Bundle, Prediction, predict
-from lowpower.scoring._agreement import Agreement, agreement_of, not_asked
+from lowpower.models import Bundle
+from lowpower.scoring._agreement import Agreement, agreement_of, not_asked, not_two
 from lowpower.scoring._answer import Answer
 from lowpower.scoring._attachments import Attachments
 from lowpower.scoring._both_ways import ControlDoubt, doubt_of, settled
 from lowpower.scoring._decide import answer_of, prediction_set
-from lowpower.scoring._drawn import regions_on, regions_record, within
-from lowpower.scoring._measure_slide import FieldProgress, measure_slide
+from lowpower.scoring._drawn import regions_on, regions_record
+from lowpower.scoring._measure_slide import FieldProgress
 from lowpower.scoring._measured import Measured
-from lowpower.scoring._overlay import Explanation, draw_overlay, network_annotations
+from lowpower.scoring._overlay import draw_overlay, network_annotations
+from lowpower.scoring._predict_slide import SlidePrediction, predict_slide
 from lowpower.scoring._quality import draw_quality, flag_records, refuse_on
 from lowpower.scoring._record import NOTICE, ModelIdentity, QualityRecord
 from lowpower.scoring._request import Model, ScoreOptions, ScoreRequest, asked
 from lowpower.scoring._result import REFER, Result
+from lowpower.scoring._sight import Sight
 from lowpower.slides import Slide, opened
 from lowpower.stain import Marker, StainLook, clipping, looks_like, stain_quality
 from lowpower.tissue import QCFlag, Tissue, control_name, damage_flags, find_tissue, quality_features
-from lowpower.views import View, make_view
 
 __all__ = ["model_identity", "score"]
 
@@ -98,10 +99,10 @@ class _Seen:
 
     tissue: Tissue
     regions: Regions | None
-    view: View
+    sight: Sight
     look: StainLook
     flags: tuple[QCFlag, ...]
-    prediction: Prediction
+    prediction: SlidePrediction
     slide_sha256: str
 
 
@@ -121,8 +122,8 @@ def _score_open(
     slide: Slide, bundle: Bundle, clock: _Clock, request: ScoreRequest, progress: FieldProgress | None
 ) -> Result:
     _check_mpp(slide, bundle)
-    seen = _see(slide, bundle, clock, request)
-    said = _say(slide, bundle, seen, request, progress)
+    seen = _see(slide, bundle, clock, request, progress)
+    said = _say(slide, bundle, seen, request)
     damaged = damage_flags(slide, seen.tissue)  # now that every tile that counts was read
     refuse_on(slide, damaged, bundle.scheme.marker, force=request.force)
     seen = replace(seen, flags=(*seen.flags, *damaged))
@@ -135,8 +136,10 @@ def _score_open(
     return _result(slide, bundle, seen, said, clock, request).attach(made)
 
 
-def _see(slide: Slide, bundle: Bundle, clock: _Clock, request: ScoreRequest) -> _Seen:
-    """Tissue, view, stain and the network's answer; stops where quality refuses."""
+def _see(
+    slide: Slide, bundle: Bundle, clock: _Clock, request: ScoreRequest, progress: FieldProgress | None
+) -> _Seen:
+    """Tissue, view, stain and the model's answer; stops where quality refuses."""
     marker, force = bundle.scheme.marker, request.force
     regions = regions_on(slide, request)
     # Hashing waits on the disk and releases the GIL, so it runs beside the decoding.
@@ -145,7 +148,8 @@ def _see(slide: Slide, bundle: Bundle, clock: _Clock, request: ScoreRequest) -> 
         tissue = find_tissue(slide, mask=request.mask, control=request.control)
         refuse_on(slide, (*tissue.qc.flags, *damage_flags(slide, tissue)), marker, force=force)
         clock.lap("tissue")
-        view = make_view(slide, within(tissue, regions, slide), bundle.recipe)
+        sight = Sight(slide, tissue, regions, request, marker, progress)
+        view = sight.ground if bundle.spec.recipe is None else sight.view(bundle.spec.recipe)
         clock.lap("view")
         look = looks_like(view.image, view.mask, view.white_point)
         flags = (*tissue.qc.flags, *stain_quality(view.image, view.mask, view.white_point, look))
@@ -153,25 +157,24 @@ def _see(slide: Slide, bundle: Bundle, clock: _Clock, request: ScoreRequest) -> 
         flags = (*flags, *clipping(slide, tissue))
         refuse_on(slide, flags, marker, force=force)
         clock.lap("stain")
-        prediction = predict(bundle, [view])[0]
+        prediction = predict_slide(bundle, sight)
         clock.lap("network")
         slide_sha256 = digest.result()
         clock.lap("hash")
-    return _Seen(tissue, regions, view, look, flags, prediction, slide_sha256)
+    return _Seen(tissue, regions, sight, look, flags, prediction, slide_sha256)
 
 
-def _say(
-    slide: Slide, bundle: Bundle, seen: _Seen, request: ScoreRequest, progress: FieldProgress | None
-) -> _Said:
+def _say(slide: Slide, bundle: Bundle, seen: _Seen, request: ScoreRequest) -> _Said:
     """The answer, the measurement where it is asked for, and whether network and measurement agree."""
     probabilities, classes = seen.prediction.probabilities, bundle.scheme.classes
     kept = prediction_set(bundle.abstention, classes, probabilities)
     measured, made, agreement = None, Attachments(), not_asked()
-    marker = bundle.scheme.marker
-    if request.measure and marker in get_args(Marker):
-        measured, made = measure_slide(
-            slide, seen.tissue, request, cast(Marker, marker), progress, seen.regions
-        )
+    asked_for = request.measure and bundle.scheme.marker in get_args(Marker)
+    if asked_for or seen.prediction.measures:
+        measured, made = seen.sight.measured()
+    if bundle.spec.kind == "measured":
+        agreement = not_two()
+    elif measured is not None:
         agreement = agreement_of(bundle.scheme, classes[int(np.argmax(probabilities))], kept, measured)
     answer = answer_of(bundle, probabilities, measured)
     doubt = doubt_of(slide, bundle, seen.tissue, request, answer, measured)
@@ -184,14 +187,14 @@ def _say(
 
 def _draw(slide: Slide, bundle: Bundle, seen: _Seen, said: _Said) -> Attachments:
     """The pictures, beside those that the measurement made."""
-    view, tissue = seen.view, seen.tissue
-    explanation = Explanation(seen.prediction.local_scores, view.mask, view.box, bundle.scheme.classes)
-    titles = _titles(slide, bundle, view, said)
+    tissue, explanation = seen.tissue, seen.prediction.explanation
+    titles = _titles(slide, bundle, seen, said)
     marked = () if said.doubt is None else tuple(group.box for group in tissue.doubtful)
+    classed = explanation is not None and explanation.classes == bundle.scheme.classes
     return replace(
         said.made,
-        overlay=draw_overlay(slide, explanation, *titles, marked=marked),
-        network=network_annotations(explanation),
+        overlay=None if explanation is None else draw_overlay(slide, explanation, *titles, marked=marked),
+        network=network_annotations(explanation) if explanation is not None and classed else [],
         quality=draw_quality(slide, tissue),
         defects=quality_features(tissue, slide.size),
     )
@@ -224,7 +227,7 @@ def _result(
         model=model_identity(bundle),
         mpp=float(slide.mpp),
         mpp_source=slide.mpp_source,
-        view_mpp=float(seen.view.mpp),
+        view_mpp=seen.prediction.mpp,
         backend=slide.backend,
         slide_sha256=seen.slide_sha256,
         seconds=clock.total,
@@ -278,14 +281,14 @@ def _quality(tissue: Tissue, look: StainLook, flags: Sequence[QCFlag]) -> Qualit
     )
 
 
-def _titles(slide: Slide, bundle: Bundle, view: View, said: _Said) -> tuple[str, str]:
+def _titles(slide: Slide, bundle: Bundle, seen: _Seen, said: _Said) -> tuple[str, str]:
     """Title and footer of the picture."""
     answer = said.answer
     shares = "  ".join(f"{name}: {p:.2f}" for name, p in answer.probabilities.items())
     head = f"{answer.likeliest}" if answer.issued else f"likely {answer.likeliest}; refer"
     title = f"{bundle.scheme.marker} {head}   ({shares})   {slide.path.name}"
     footer = (
-        f"{NOTICE} Model {bundle.name} {bundle.spec.version}, seen at {view.mpp:.3g} um/px; "
+        f"{NOTICE} Model {bundle.name} {bundle.spec.version}, seen at {seen.prediction.mpp:.3g} um/px; "
         f"slide {slide.mpp:.4g} um/px ({slide.mpp_source}). {bundle.spec.trained_on}"
     )
     return title, footer

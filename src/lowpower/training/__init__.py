@@ -1,7 +1,7 @@
 """Training: configuration, stain-space augmentation, balanced crops, Lightning. It never sees a test fold."""
 
 from lowpower.training._augment import Crop, make_crop
-from lowpower.training._bags import BagExample, BagNetwork, predict_bags, train_bags
+from lowpower.training._bags import BagExample, predict_bags, train_bags
 from lowpower.training._batches import Batch, CropBatches, balanced_order
 from lowpower.training._config import (
     Augmentation,
@@ -26,7 +26,6 @@ __all__ = [
     "Augmentation",
     "BagExample",
     "BagFitting",
-    "BagNetwork",
     "Batch",
     "BundleOptions",
     "Crop",

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from lowpower.errors import CohortError
-from lowpower.models import Aggregator, MilOutput
+from lowpower.models import Aggregator, BagNetwork
 from lowpower.training._ahead import ahead
 from lowpower.training._batches import balanced_order
 from lowpower.training._learner import Accelerator, LearningRun, learn
 from lowpower.training._patch_config import BagFitting
 from lowpower.views import Bag, check_bag, read_bag
 
-__all__ = ["BagExample", "BagNetwork", "predict_bags", "train_bags"]
+__all__ = ["BagExample", "predict_bags", "train_bags"]
 
 _RAM_BYTES = 4_000_000_000
 
@@ -29,37 +29,6 @@ class BagExample:
 
     path: str
     label: int
-
-
-class BagNetwork(nn.Module):
-    """An aggregator behind the standardisation of its features.
-
-    Args:
-        aggregator: The aggregator.
-        centre: (D,) mean feature of the training slides.
-        scale: (D,) standard deviation, 1 where a feature is constant.
-        mpp: um/px of the bags it learnt from; None not to ask it of others.
-    """
-
-    def __init__(
-        self, aggregator: Aggregator, centre: Tensor, scale: Tensor, mpp: float | None = None
-    ) -> None:
-        super().__init__()
-        self.mpp = mpp
-        self.aggregator = aggregator
-        self.centre: Tensor
-        self.scale: Tensor
-        self.register_buffer("centre", centre)
-        self.register_buffer("scale", scale)
-
-    def standardised(self, bags: Tensor) -> Tensor:
-        """(B, N, D) features as the aggregator takes them."""
-        return (bags.float() - self.centre).div_(self.scale)
-
-    def forward(self, bags: Tensor, mask: Tensor | None = None, coords: Tensor | None = None) -> MilOutput:
-        """As `Aggregator.forward`, of raw features."""
-        output: MilOutput = self.aggregator(self.standardised(bags), mask, coords)
-        return output
 
 
 def train_bags(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lowpower.errors import CohortError
-from lowpower.models import ModelSpec, SlideNetwork, build_network, head_loss
+from lowpower.models import ModelSpec, SlideNetwork, build_network, head_loss, patch_probabilities
 from lowpower.training._ahead import ahead
 from lowpower.training._augment import make_crop
 from lowpower.training._batches import Batch, balanced_order, collate
@@ -22,11 +22,6 @@ from lowpower.units import Box, Mpp
 from lowpower.views import View
 
 __all__ = ["PatchExample", "predict_patches", "train_patches"]
-
-_AT_ONCE = 32
-_CPU_PIXELS = 1 << 18
-"""Predicted at once on a processor: activations of more come from fresh pages, at a third of the speed."""
-_BRIGHTEST = 1.25
 
 
 @dataclass(frozen=True)
@@ -95,36 +90,11 @@ def train_patches(
     return network, run
 
 
-@torch.inference_mode()
 def predict_patches(
     network: SlideNetwork, example: PatchExample, device: torch.device | str = "cpu"
 ) -> NDArray[np.float64]:
     """(N, K) probabilities of a slide's patches."""
-    was_training = network.training
-    network = network.to(device).eval()
-    patches = example.patches()
-    few = _AT_ONCE
-    if torch.device(device).type == "cpu":
-        few = min(few, max(1, _CPU_PIXELS // (patches.shape[1] * patches.shape[2])))
-    found = [
-        network.probabilities(network(*_tensors(patches[start : start + few], example, network, device)))
-        for start in range(0, len(patches), few)
-    ]
-    network.train(was_training)
-    return np.asarray(torch.cat(found).double().cpu().numpy())
-
-
-def _tensors(
-    patches: NDArray[np.uint8], example: PatchExample, network: SlideNetwork, device: torch.device | str
-) -> tuple[Tensor, Tensor]:
-    """Images and masks as the network takes them, padded with glass that carries no weight."""
-    white = np.maximum(np.asarray(example.white_point, np.float32), 1.0)
-    images = np.minimum(np.ascontiguousarray(patches).astype(np.float32) / white, _BRIGHTEST)
-    rows, columns = (-side % network.pad_multiple for side in images.shape[1:3])
-    images = np.pad(images, ((0, 0), (0, rows), (0, columns), (0, 0)), constant_values=1.0)
-    masks = np.zeros((len(images), 1, *images.shape[1:3]), np.float32)
-    masks[:, :, : patches.shape[1], : patches.shape[2]] = 1.0
-    return torch.from_numpy(images).permute(0, 3, 1, 2).to(device), torch.from_numpy(masks).to(device)
+    return patch_probabilities(network, example.patches(), example.white_point, device)
 
 
 class _PatchLearner:

@@ -4,6 +4,7 @@ from lowpower.views._bags import Bag, BagMaker, check_bag, read_bag
 from lowpower.views._feature_sidecar import FeatureSidecar, read_sidecar
 from lowpower.views._features import FeatureRun, FeatureTimes, make_features
 from lowpower.views._make import make_view
+from lowpower.views._patch_pass import kept_patches
 from lowpower.views._patch_qc import PATCH_REASONS, PatchQC, PatchReason, inspect_patches, reason_counts
 from lowpower.views._patch_stream import PatchBatch, read_patches
 from lowpower.views._patches import PatchGrid, PatchRecipe, effective_mpp, plan_patches
@@ -32,6 +33,7 @@ __all__ = [
     "effective_mpp",
     "inspect_patches",
     "keep_open_view",
+    "kept_patches",
     "load_view",
     "make_features",
     "make_view",

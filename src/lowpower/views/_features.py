@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +20,8 @@ from lowpower.errors import NoTissueError
 from lowpower.files import atomic_path, output_errors, sha256_of, write_json
 from lowpower.tissue import refuse_damaged
 from lowpower.views._feature_sidecar import FEATURES_MAKER, FeatureSidecar, features_path, find_features
-from lowpower.views._patch_qc import PATCH_REASONS, PatchQC, inspect_patches, reason_counts
-from lowpower.views._patch_stream import read_patches
+from lowpower.views._patch_pass import ahead, inspected
+from lowpower.views._patch_qc import PATCH_REASONS, PatchQC, reason_counts
 from lowpower.views._patches import PatchGrid, PatchRecipe, plan_patches
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ Encode = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
 """Patches (B, H, W, 3) uint8 RGB -> features (B, D)."""
 
 _ROWS = 256
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +177,7 @@ def _write(
     waiting = encoding = writing = 0.0
     begin = mark = time.perf_counter()
     with h5py.File(path, "w", libver="latest") as file:
-        for images, index, told in _ahead(_inspected(slide, grid, white, qc, batch)):
+        for images, index, told in ahead(inspected(slide, grid, white, qc, batch)):
             waiting += (now := time.perf_counter()) - mark
             reasons[index] = told
             keep = told == PATCH_REASONS.index("ok")
@@ -200,25 +198,6 @@ def _write(
         )
     times = FeatureTimes(waiting, encoding, writing, time.perf_counter() - begin)
     return _Written(rows, dim, reasons), times
-
-
-def _inspected(
-    slide: Slide, grid: PatchGrid, white: tuple[float, float, float], qc: PatchQC | None, batch: int
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8]]]:
-    for some in read_patches(slide, grid, batch=batch):
-        passed = np.zeros(len(some.index), np.uint8)
-        told = passed if qc is None else inspect_patches(some.images, white, grid.mpp, qc)
-        yield some.images, some.index, told
-
-
-def _ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """`items`, the next one being made in a thread while the last one is used."""
-    done = object()
-    with ThreadPoolExecutor(1, thread_name_prefix="lowpower-ahead") as pool:
-        future = pool.submit(next, items, done)
-        while (item := future.result()) is not done:
-            future = pool.submit(next, items, done)
-            yield item  # type: ignore[misc]
 
 
 def _encoded(encode: Encode, images: NDArray[np.uint8]) -> NDArray[np.float16]:

@@ -5,6 +5,7 @@ attention (B, N). All are written from the papers they name.
 """
 
 from lowpower.models.mil._abmil import AttentionPool
+from lowpower.models.mil._bag_network import BagNetwork, BagPrediction
 from lowpower.models.mil._base import Aggregator, MilOutput
 from lowpower.models.mil._clam_mb import ClamMB
 from lowpower.models.mil._clam_sb import ClamSB
@@ -18,6 +19,8 @@ from lowpower.models.mil._transmil import TransMil
 __all__ = [
     "Aggregator",
     "AttentionPool",
+    "BagNetwork",
+    "BagPrediction",
     "ClamMB",
     "ClamSB",
     "DoubleTier",

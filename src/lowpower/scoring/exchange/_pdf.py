@@ -115,7 +115,7 @@ def _rows(case: Case) -> list[tuple[str, str]]:
     if scored is not None:
         shares = ", ".join(f"{name} {share:.2f}" for name, share in (scored.probabilities or {}).items())
         rows.append(("network, probabilities", shares))
-        if scored.answer is not None and scored.answer.by != "network":
+        if scored.answer is not None and scored.answer.by == "network and measurement":
             both = ", ".join(f"{name} {share:.2f}" for name, share in scored.answer.probabilities.items())
             rows.append(("with the measurement", both))
         if scored.prediction_set is not None:
