@@ -31,9 +31,10 @@ from lowpower.models._lite0 import (
 from lowpower.models._network import SlideNetwork
 from lowpower.models._predict import Prediction, explain, predict, to_tensors
 from lowpower.models._predict_patches import patch_probabilities
+from lowpower.models._read_state import read_state
 from lowpower.models._share_regression import ShareRegression, fit_share_regression, measured_inputs
 from lowpower.models._spec import HeadName, ModelSpec, check_backbone
-from lowpower.models._weights import build_network, is_weight_path, read_state
+from lowpower.models._weights import build_network, is_weight_path
 from lowpower.models.mil import (
     Aggregator,
     BagNetwork,

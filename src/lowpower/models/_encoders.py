@@ -23,7 +23,7 @@ from lowpower.models._encoder_remaps import plain_state
 from lowpower.models._encoder_stain import stain_features
 from lowpower.models._hub import hub_file
 from lowpower.models._lite0 import lite0_weights, load_lite0
-from lowpower.models._weights import read_state
+from lowpower.models._read_state import read_state
 
 __all__ = ["Encoder", "create_encoder", "encoder_card", "encoder_names"]
 

