@@ -51,7 +51,7 @@ def test_the_print_of_a_lost_core_is_not_tissue(real_cores: Path, mpp: float) ->
 
 
 @pytest.mark.parametrize("glass", [(244, 244, 244), (235, 234, 244), (250, 246, 248), (248, 244, 235)])
-@pytest.mark.parametrize(("mpp", "noise", "quality"), [(1.0, 2, 90), (2.0, 1, 85), (4.0, 3, 95)])
+@pytest.mark.parametrize(("mpp", "noise", "quality"), [(1.0, 2, 90), (2.0, 2, 85), (4.0, 3, 95)])
 def test_squares_from_faint_counterstain_to_dark_dab(
     glass: tuple[int, int, int], mpp: float, noise: float, quality: int
 ) -> None:

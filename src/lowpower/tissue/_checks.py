@@ -53,6 +53,7 @@ _ALL = (
           warn=1),
     Check("no_glass", "no glass in view: the white point is a stand-in", "yes = 1", note=1),
     Check("padding", "scanner padding, black or white", "share of the image", note=0.01),
+    Check("unscanned", "blocks and strips filled with one colour", "share of the image", note=0.0005),
     Check("uneven_light", "range of the glass's brightness", "OD", note=0.01),
     Check("pen", "pen ink", "share of the image", warn=0.0005),
     Check("out_of_focus", "tissue blurred by 2 um or more", "share of the tissue", note=0.02, warn=0.05,

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from lowpower.tissue._density import rgb_of
-from lowpower.tissue._grid import Flags, Plane, shrink
+from lowpower.tissue._grid import Flags, Plane, enlarge, shrink
 from lowpower.tissue._types import WhitePointSource
 
-__all__ = ["BLOCK_UM", "Glass", "find_glass", "stand_in_white_point"]
+__all__ = ["BLOCK_UM", "Glass", "colour_off", "find_glass", "stand_in_white_point"]
 
 BLOCK_UM = 16.0
 """Side of the blocks that are judged flat or not: wider than a nucleus, so that tissue is not flat."""
@@ -152,6 +152,18 @@ def _close_to(mean: Plane, surface: Plane, flat: Flags) -> Flags:
     colour = np.hypot(off[..., 1], off[..., 2])
     close: Flags = flat & (np.abs(off[..., 0]) < _PEAK) & (colour < _STEP)
     return close
+
+
+def colour_off(glass: Glass, density: Plane, where: Flags) -> float:
+    """How far the median colour of the pixels that are marked (H, W) is from the glass around them.
+
+    Up to 1 they are of its colour, as blocks of one glass are.
+    """
+    level = glass.level
+    if glass.field is not None:
+        level = np.median(enlarge(glass.field, (where.shape[1], where.shape[0]))[where], axis=0)
+    off = np.median(density[where], axis=0) - level
+    return float(max(abs(off[0]) / _PEAK, np.hypot(off[1], off[2]) / _STEP))
 
 
 def stand_in_white_point(density: Plane, padding: Flags) -> tuple[Plane, WhitePointSource]:

@@ -54,6 +54,7 @@ LAYERS: Final = (
     Layer("out_of_focus", "Out of focus", (230, 159, 0)),
     Layer("bubble", "Air bubble, left out", (204, 121, 167)),
     Layer("padding", "Scanner padding", (110, 110, 110)),
+    Layer("unscanned", "Not scanned", (60, 40, 110)),
 )
 """By label: 0 is glass, 1 sound tissue."""
 _LABEL = {layer.code: label for label, layer in enumerate(LAYERS)}
@@ -83,6 +84,7 @@ def label_layers(look: Look, sample: Flags, choice: Choice) -> NDArray[np.uint8]
         ("control", choice.mask),
         ("pen", look.found.pen),
         ("padding", look.padding),
+        ("unscanned", look.unscanned),
     ):
         labels[where] = _LABEL[code]
     return labels

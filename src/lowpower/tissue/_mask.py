@@ -17,6 +17,7 @@ from lowpower.tissue._evidence import Evidence, find_evidence
 from lowpower.tissue._glass import BLOCK_UM, Glass, find_glass, stand_in_white_point
 from lowpower.tissue._grid import Flags, Plane, enlarge
 from lowpower.tissue._types import MaskNumbers, MaskResult, WhitePointSource
+from lowpower.tissue._unscanned import find_unscanned
 from lowpower.units import Mpp, scaled_size
 
 __all__ = ["Look", "look_at", "tissue_mask", "working_mpp"]
@@ -47,7 +48,8 @@ class Look:
     Attributes:
         found: The tissue.
         off: (H, W, 3) opponent density above the glass, on the mask's grid.
-        padding: (H, W) bool, pixels that no scanner saw.
+        padding: (H, W) bool, wide areas of exact black or white, which no scanner saw.
+        unscanned: (H, W) bool, areas filled with another colour, likewise.
         blurred: (H, W) bool, tissue out of focus.
         bubbles: (H, W) bool, insides of air bubbles, on tissue and glass.
     """
@@ -55,6 +57,7 @@ class Look:
     found: MaskResult
     off: Plane
     padding: Flags
+    unscanned: Flags
     blurred: Flags
     bubbles: Flags
 
@@ -90,30 +93,33 @@ def look_at(image: NDArray[np.uint8], mpp: float) -> Look:
     effective = mpp * math.sqrt(width * height / (image.shape[0] * image.shape[1]))
     density = opponent_density(image)
     padding = _find_padding(image, effective)
-    glass = find_glass(density, padding, effective)
+    unscanned = find_unscanned(image, density, padding, effective)
+    unseen = padding | unscanned
+    glass = find_glass(density, unseen, effective)
     evidence: Evidence | None = None
     source: WhitePointSource
     if glass is None:
-        white, source = stand_in_white_point(density, padding)
+        white, source = stand_in_white_point(density, unseen)
         off = density
-        pen = np.zeros(padding.shape, bool)
-        mask = ~padding
+        pen = np.zeros(unseen.shape, bool)
+        mask = ~unseen
     else:
         white, source = rgb_of(glass.level), "glass"
         off = _above_glass(density, glass)
-        pen = find_pen(off, effective) & ~padding
-        evidence = find_evidence(off, glass, padding | pen, effective)
-        mask = clean(evidence.mask & ~(padding | pen), off, effective)
+        off[unscanned] = 0.0  # as on glass: a block's colour is nobody's ink and leaks nowhere
+        pen = find_pen(off, effective) & ~unseen
+        evidence = find_evidence(off, glass, unseen | pen, effective)
+        mask = clean(evidence.mask & ~(unseen | pen), off, effective)
         field = mask.size * effective * effective
         if glass.share < _GAPS and field < _FIELD_OF_VIEW_UM2 and mask.mean() > 0.25:
             # A few flat spots in a field of view are gaps in pale tissue: glass, but nobody's background.
             mask = np.ones_like(mask)
-        mask &= ~(padding | pen)
-    bubbles = find_bubbles(off, effective) & ~padding
+        mask &= ~(unseen | pen)
+    bubbles = find_bubbles(off, effective) & ~unseen
     share, blurred = find_blur(off[..., 0], mask & ~bubbles, effective)
     numbers = _numbers(off[..., 0], mask, pen, padding, glass, evidence, share)
     found = MaskResult(mask, pen, Mpp(effective), white, source, numbers)
-    return Look(found, off, padding, blurred, bubbles)
+    return Look(found, off, padding, unscanned, blurred, bubbles)
 
 
 def _numbers(

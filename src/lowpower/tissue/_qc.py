@@ -25,15 +25,18 @@ def flags_of(look: Look, sample: Flags, size: tuple[int, int]) -> tuple[QCFlag, 
         size: (width, height) of the slide, base pixels.
     """
     numbers, mpp = look.found.numbers, look.found.mpp
-    area = float(np.count_nonzero(sample)) * mpp**2 / 1e6
+    area = _area(sample, mpp)
     bubbles = look.bubbles & sample
     bubble = _share(bubbles, sample)
+    unscanned = float(look.unscanned.mean())
     stand_in = look.found.white_point_source != "glass"
     judged: tuple[tuple[str, float, str, Flags | None], ...] = (
         ("no_glass", float(stand_in), "no glass in view: everything counts as tissue, the white point is the "
          f"{look.found.white_point_source}.", None),
         ("padding", numbers.padding_share, f"{numbers.padding_share:.0%} of the image is scanner padding.",
          look.padding),
+        ("unscanned", unscanned, f"unscanned block of {_area(look.unscanned, mpp):.2g} mm2, filled with one "
+         f"colour ({unscanned:.1%} of the image), was left out.", look.unscanned),
         ("uneven_light", numbers.illumination_range, "the glass's brightness varies by "
          f"{numbers.illumination_range:.3f} OD across the slide.", None),
         ("pen", numbers.pen_share, f"pen ink on {numbers.pen_share:.1%} of the slide was left out.",
@@ -53,8 +56,7 @@ def flags_of(look: Look, sample: Flags, size: tuple[int, int]) -> tuple[QCFlag, 
         if where is None:
             flags.append(QCFlag(code, message, effect))
         else:
-            covered = float(np.count_nonzero(where)) * mpp**2 / 1e6
-            flags.append(QCFlag(code, message, effect, covered, box_around(where, size)))
+            flags.append(QCFlag(code, message, effect, _area(where, mpp), box_around(where, size)))
     return tuple(flags)
 
 
@@ -77,6 +79,11 @@ def control_flags(choice: Choice, marked: tuple[Piece, ...], size: tuple[int, in
         )
         return (QCFlag("control_doubtful", message, "warn", area, around(pieces), choice.end),)
     return ()
+
+
+def _area(where: Flags, mpp: float) -> float:
+    """mm2."""
+    return float(np.count_nonzero(where)) * mpp**2 / 1e6
 
 
 def _share(where: Flags, of: Flags) -> float:
