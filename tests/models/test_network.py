@@ -6,13 +6,24 @@ import torch
 from tests.training.toys import GLASS, toy_view
 
 from lowpower.errors import ConfigError
-from lowpower.models import HeadName, ModelSpec, SlideNetwork, explain, head_loss, predict, to_tensors
+from lowpower.models import (
+    HeadName,
+    ModelSpec,
+    SlideNetwork,
+    count_loss,
+    explain,
+    head_loss,
+    predict,
+    to_tensors,
+)
 from lowpower.models import _predict as predicting
+from lowpower.models._cell_counts import exceeding_shares
 from lowpower.models._pooling import cell_weights, weighted_mean, weighted_top_mean
 from lowpower.units import Box, Mpp
 from lowpower.views import View
 
 TINY = ModelSpec(backbone="test_convnext", strides=(8,), width=16, dropout=0.0)
+SHARES = TINY.model_copy(update={"pooling": "shares"})
 
 
 def network_of(spec: ModelSpec = TINY, classes: int = 4, seed: int = 0) -> SlideNetwork:
@@ -57,7 +68,7 @@ def test_cell_weights_are_shares_and_never_all_zero() -> None:
     assert weights[1].tolist() == [1.0] * 4
 
 
-@pytest.mark.parametrize("pooling", ["mean", "mean_top"])
+@pytest.mark.parametrize("pooling", ["mean", "mean_top", "shares"])
 @pytest.mark.parametrize("inputs", ["rgb", "od"])
 @pytest.mark.parametrize("head", ["softmax", "corn", "cumulative"])
 def test_gradient_reaches_every_parameter(pooling: str, inputs: str, head: HeadName) -> None:
@@ -101,6 +112,36 @@ def test_pooling_sees_tissue_only() -> None:
     other[:, 2:] = 1e3
     other[:, :, 2:] = -1e3
     assert torch.equal(network.classify(features, mask), network.classify(other, mask))
+
+
+def test_shares_are_of_tumour_cells_on_tissue() -> None:
+    counts = torch.zeros(1, 2, 2, 4)
+    counts[0, 0, 0] = torch.tensor([40.0, 30.0, 20.0, 10.0])
+    counts[0, 1, 1, 3] = 500.0
+    mask = torch.zeros(1, 1, 16, 16)
+    mask[..., :8, :] = 1
+    found = exceeding_shares(counts.clamp_min(1e-6).log(), mask).sigmoid()
+    assert found[0].tolist() == pytest.approx([0.6, 0.3, 0.1], abs=0.01)
+    local = network_of(SHARES).local_scores(torch.zeros(1, 2, 2, 16), counts.clamp_min(1e-6).log())
+    assert local.shape == (1, 2, 2)
+    assert local[0, 0, 1] < 1e-3 < local[0, 0, 0]
+
+
+def test_counting_is_learnt_where_cells_are_known_and_tissue_is() -> None:
+    counts = torch.tensor([3.0, 1.0, 0.0, 2.0]).expand(2, 2, 2, 4).clone()
+    mask = torch.zeros(2, 1, 16, 16)
+    mask[..., :8] = 1
+    counts[:, :, 1] = 99.0
+    counts[1] = torch.nan
+    log_rates = torch.zeros(2, 2, 2, 4, requires_grad=True)
+    optimizer = torch.optim.Adam([log_rates], 0.1)
+    for _ in range(200):
+        optimizer.zero_grad()
+        count_loss(log_rates, counts, mask).backward()
+        optimizer.step()
+    assert log_rates[0, 0, 0].exp().tolist() == pytest.approx([3, 1, 0, 2], abs=0.05)
+    assert (log_rates[0, :, 1] == 0).all()
+    assert (log_rates[1] == 0).all()
 
 
 def test_company_changes_nothing() -> None:

@@ -39,6 +39,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("cohort: c.csv\nfitting: {epoch: 3}", r"unknown key fitting\.epoch; did you mean epochs\?"),
         ("cohort: c.csv\nview: {um: 3}", r"unknown key view\.um"),
         ("cohort: c.csv\nmodel: {zzzz: 3}", r"unknown key model\.zzzz; known here: backbone"),
+        ("cohort: c.csv\nteacher: truth", r"a teacher of cells needs model\.pooling: shares"),
         ("scheme: her2_four", "cohort is missing"),
         ("cohort: c.csv\nscheme: her2_for", r"did you mean 'her2_four'\?"),
         ("cohort: c.csv\nfitting: {epochs: 0}", r"fitting\.epochs"),

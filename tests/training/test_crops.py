@@ -53,6 +53,28 @@ def test_without_augmentation_a_crop_is_the_view_turned() -> None:
         assert min(np.abs(image - crop.image).max() for image in fits) < 1e-4
 
 
+def test_cells_move_with_the_crop_and_are_counted_in_squares() -> None:
+    view = whole_grey(toy_view(0, height=50, width=70))
+    places = np.array([[20, 14], [51, 31], [33, 25]])
+    view.image[view.mask] = 200
+    view.image[places[:, 1], places[:, 0]] = 0
+    cells = np.column_stack([places, [1, 3, 0]]).astype(np.float32)
+    for seed in range(8):
+        crop = make_crop(view, 96, STILL, np.random.default_rng(seed), cells)
+        assert crop.cells is not None
+        x, y = np.rint(crop.cells[:, :2]).astype(int).T
+        assert (crop.image[y, x] < 0.1).all()
+        assert crop.cells[:, 2].tolist() == [1, 3, 0]
+        unknown = make_crop(view, 96, STILL, np.random.default_rng(seed))
+        batch = collate([crop, unknown], [0, 0], 32, 8)
+        counts = batch.counts
+        assert counts is not None
+        assert counts.shape == (2, batch.images.shape[2] // 8, batch.images.shape[3] // 8, 4)
+        assert counts[0].sum((0, 1)).tolist() == [1, 1, 0, 1]
+        assert counts[0, y[1] // 8, x[1] // 8, 3] == 1
+        assert counts[1].isnan().all()
+
+
 def test_haematoxylin_and_dab_are_scaled_apart() -> None:
     view = whole_grey(toy_view(3, height=60, width=60))
     stains = np.stack([RUIFROK_H, RUIFROK_DAB])

@@ -47,6 +47,32 @@ def test_learns_brown_from_blue(cohort: Cohort, tmp_path: Path) -> None:
     assert outcome.summary.best_loss < 0.9
 
 
+def taught(cohort: Cohort, out: Path, **fitting: object) -> TrainConfig:
+    config = toy_config(cohort, out, **fitting)
+    model = config.model.model_copy(update={"pooling": "shares"})
+    return config.model_copy(update={"teacher": "truth", "model": model})
+
+
+def test_a_teacher_tells_of_every_cell(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ConfigError, match=r"has no 0-0\.truth\.json beside it"):
+        run(taught(cohort, tmp_path / "untold"), cohort)
+
+    def beside(slide: str) -> Path:
+        path = tmp_path / f"{Path(slide).stem}.parquet"
+        grade = int(Path(slide).name[0])
+        x, y = np.random.default_rng(grade).uniform(100, 300, (2, 200))
+        table = {"x": x, "y": y, "type": "tumour", "class": np.full(200, grade), "control": False}
+        pl.DataFrame(table).write_parquet(path)
+        return path
+
+    monkeypatch.setattr(training, "true_cells", beside)
+    outcome = run(taught(cohort, tmp_path / "told", epochs=6, crops=32, patience=6), cohort)
+    losses = pl.read_csv(outcome.folder / "history.csv")["train_count_loss"]
+    assert losses[-1] < losses[0]
+
+
 def test_a_run_leaves_what_it_promises(cohort: Cohort, tmp_path: Path) -> None:
     config = toy_config(cohort, tmp_path / "run")
     steps: list[tuple[str, int, int]] = []
@@ -106,13 +132,13 @@ class Killed(BaseException):
 def test_a_killed_run_goes_on_to_the_same_end(
     cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = run(toy_config(cohort, tmp_path / "whole", epochs=4), cohort)
+    whole = run(toy_config(cohort, tmp_path / "whole", epochs=4, average=0.8), cohort)
 
     def killed(self: DataWait, trainer, module, batch, index) -> None:  # type: ignore[no-untyped-def]
         if (trainer.current_epoch, index) == (2, 1):
             raise Killed
 
-    config = toy_config(cohort, tmp_path / "parts", epochs=4)
+    config = toy_config(cohort, tmp_path / "parts", epochs=4, average=0.8)
     with monkeypatch.context() as patch:
         patch.setattr(DataWait, "on_train_batch_start", killed)
         with pytest.raises(Killed):

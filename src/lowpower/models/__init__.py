@@ -4,6 +4,7 @@ from lowpower.models._blueprint import Blueprint, LateFusion, MeasuredModel, Mil
 from lowpower.models._bundle import Bundle, load_bundle, save_bundle, weights_of
 from lowpower.models._bundle_find import bundled_models
 from lowpower.models._bundle_spec import BundleSpec, Metric, software_versions
+from lowpower.models._cell_counts import CELL_CLASSES, count_loss
 from lowpower.models._decision import (
     Abstention,
     Combination,
@@ -46,6 +47,7 @@ from lowpower.models.mil import (
 )
 
 __all__ = [
+    "CELL_CLASSES",
     "LITE0_MEAN",
     "LITE0_SHA256",
     "LITE0_STD",
@@ -84,6 +86,7 @@ __all__ = [
     "bundled_models",
     "check_backbone",
     "class_probabilities",
+    "count_loss",
     "create_aggregator",
     "create_encoder",
     "encoder_card",

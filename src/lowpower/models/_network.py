@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lowpower.errors import ConfigError
+from lowpower.models._cell_counts import CELL_CLASSES, CellCounts, exceeding_shares, presence
 from lowpower.models._heads import Head, class_probabilities, expected_score
 from lowpower.models._pooling import cell_weights, weighted_mean, weighted_top_mean
 from lowpower.models._spec import ModelSpec, check_backbone
@@ -55,8 +56,9 @@ class SlideNetwork(nn.Module):
         self.norm = nn.LayerNorm(channels)
         self.stain = _stain_branch(spec.stain_width) if spec.stain_width else None
         self.neck = nn.Linear(channels + spec.stain_width, spec.width)
-        pooled = spec.width * (2 if spec.pooling == "mean_top" else 1)
-        self.mix = _mixer(pooled, spec.hidden) if spec.hidden else nn.Identity()
+        self.counts = CellCounts(spec.width) if spec.pooling == "shares" else None
+        pooled = {"mean": spec.width, "mean_top": 2 * spec.width, "shares": CELL_CLASSES - 1}[spec.pooling]
+        self.mix = _mixer(pooled, spec.hidden, self.counts is None) if spec.hidden else nn.Identity()
         self.dropout = nn.Dropout(spec.dropout)
         self.head = Head(spec.head, spec.hidden or pooled, classes)
 
@@ -134,12 +136,27 @@ class SlideNetwork(nn.Module):
 
     def classify(self, features: Tensor, mask: Tensor) -> Tensor:
         """Pool (B, h, w, width) features over the tissue in (B, 1, H, W) masks; logits (B, K or K-1)."""
+        return self.read(features, mask)[0]
+
+    def read(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor | None]:
+        """`classify`'s logits and, where pooling is by shares, the logarithms of what is counted.
+
+        Returns:
+            Logits (B, K or K-1); (B, h, w, 4) log of expected tumour cells of each class in each square, or
+            None.
+        """
+        if self.counts is not None:
+            log_rates: Tensor = self.counts(features, mask)
+            return self._judge(exceeding_shares(log_rates, mask)), log_rates
         weights = cell_weights(mask, (features.shape[1], features.shape[2]))
         cells = features.flatten(1, 2)
         pooled = weighted_mean(cells, weights)
         if self.spec.pooling == "mean_top":
             top = weighted_top_mean(cells, weights, self.spec.top_share)
             pooled = torch.cat([pooled, top], -1)
+        return self._judge(pooled), None
+
+    def _judge(self, pooled: Tensor) -> Tensor:
         logits: Tensor = self.head(self.dropout(self.mix(pooled)))
         return logits
 
@@ -151,18 +168,23 @@ class SlideNetwork(nn.Module):
         """Class probabilities (B, K) of logits."""
         return class_probabilities(self.spec.head, logits)
 
-    def local_scores(self, features: Tensor) -> Tensor:
+    def local_scores(self, features: Tensor, log_rates: Tensor | None = None) -> Tensor:
         """What each cell says alone: the expected score of a slide made of nothing but such cells.
 
         With mean pooling and no hidden layer this is the class-activation map itself (Zhou et al. 2016),
-        passed through the head's link: logits of the slide are the mean of the cells' logits.
+        passed through the head's link: logits of the slide are the mean of the cells' logits. Pooled by
+        shares, a square counts as far as a tumour cell is in it: stained stroma scores nothing.
 
         Args:
             features: (..., width), from `local_features`.
+            log_rates: (..., 4), from `read`, where pooling is by shares.
 
         Returns:
             (...), 0 to K-1.
         """
+        if log_rates is not None:
+            shares, present = presence(log_rates)
+            return present * expected_score(self.probabilities(self._judge(shares)))
         pooled = torch.cat([features, features], -1) if self.spec.pooling == "mean_top" else features
         return expected_score(self.probabilities(self.head(self.mix(pooled))))
 
@@ -176,9 +198,13 @@ def _side(size: int | tuple[int, ...]) -> int:
     return size if isinstance(size, int) else size[0]
 
 
-def _mixer(pooled: int, hidden: int) -> nn.Sequential:
-    """Lets the head compare what was pooled: the brown of a slide against its own blue."""
-    return nn.Sequential(nn.LayerNorm(pooled), nn.Linear(pooled, hidden), nn.GELU())
+def _mixer(pooled: int, hidden: int, norm: bool) -> nn.Sequential:
+    """Lets the head compare what was pooled: the brown of a slide against its own blue.
+
+    Shares enter without `norm`: their size is what counts.
+    """
+    first = nn.LayerNorm(pooled) if norm else nn.Identity()
+    return nn.Sequential(first, nn.Linear(pooled, hidden), nn.GELU())
 
 
 def make_body(spec: ModelSpec, **options: Any) -> nn.Module:

@@ -98,11 +98,11 @@ def explain(model: Bundle | SlideNetwork, view: View, device: str = "cpu") -> ND
 def _predict_one(network: SlideNetwork, view: View, temperature: float, device: str) -> Prediction:
     images, mask = to_tensors(view.image, view.mask, view.white_point, network.pad_multiple)
     features = _features_in_tiles(network, images, device)
-    logits = network.classify(features, mask.to(device))
+    logits, log_rates = network.read(features, mask.to(device))
     probabilities = network.probabilities(logits.double())
     if temperature != 1.0:
         probabilities = temper(probabilities, temperature)
-    local = network.local_scores(features)[0].float().cpu().numpy()
+    local = network.local_scores(features, log_rates)[0].float().cpu().numpy()
     return Prediction(
         probabilities[0].cpu().numpy(),
         logits[0].float().cpu().numpy(),

@@ -31,9 +31,10 @@ class ModelSpec(BaseModel):
     )
     width: int = Field(128, ge=8, le=4096, description="Features per cell of the grid.")
     head: HeadName = Field("corn", description="softmax, or ordinal: corn, cumulative.")
-    pooling: Literal["mean", "mean_top"] = Field(
+    pooling: Literal["mean", "mean_top", "shares"] = Field(
         "mean_top",
-        description="Over tissue cells: mean, or mean and mean of the highest top_share, by feature.",
+        description="Over tissue cells: mean; mean and mean of the highest top_share, by feature; or shares "
+        "of membrane classes, from the tumour cells of each class that the network counts in every square.",
     )
     top_share: float = Field(
         0.1,

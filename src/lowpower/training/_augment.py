@@ -34,14 +34,25 @@ class Crop:
     Attributes:
         image: (h, w, 3) float32, intensity / white point; glass is 1.0.
         mask: (h, w) bool, tissue.
+        cells: (N, 3) tumour cells, x and y in the crop's pixels, class; None if nobody knows them.
     """
 
     image: NDArray[np.float32]
     mask: NDArray[np.bool_]
+    cells: NDArray[np.float32] | None = None
 
 
-def make_crop(view: View, side: int, options: Augmentation, rng: np.random.Generator) -> Crop:
-    """Draw a crop of at most `side` x `side` pixels, centred on tissue where the view is larger."""
+def make_crop(
+    view: View,
+    side: int,
+    options: Augmentation,
+    rng: np.random.Generator,
+    cells: NDArray[np.float32] | None = None,
+) -> Crop:
+    """Draw a crop of at most `side` x `side` pixels, centred on tissue where the view is larger.
+
+    `cells` of the view, as `Crop.cells`, move with it.
+    """
     matrix, size = _placement(view, side, options, rng)
     white = np.maximum(view.white_point, 1.0)
     glass = tuple(float(value) for value in np.rint(white))
@@ -56,7 +67,10 @@ def make_crop(view: View, side: int, options: Augmentation, rng: np.random.Gener
     _add_over_tissue(od, mask, options, rng)
     intensity: Any = cv2.exp(od * -_LN10)
     intensity = _damage(intensity, mask, options, rng)
-    return Crop(np.minimum(intensity, _BRIGHTEST, out=intensity), mask > 0)
+    if cells is not None:
+        moved = cells[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+        cells = np.column_stack([moved, cells[:, 2]]).astype(np.float32)
+    return Crop(np.minimum(intensity, _BRIGHTEST, out=intensity), mask > 0, cells)
 
 
 def _placement(

