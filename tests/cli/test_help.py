@@ -7,6 +7,7 @@ import pytest
 
 VERBS = (
     "demo",
+    "init",
     "doctor",
     "check",
     "prepare",

@@ -19,6 +19,7 @@ from lowpower.cli import (
     _doctor,
     _evaluate,
     _export,
+    _init,
     _measure,
     _prepare,
     _score,
@@ -84,6 +85,7 @@ app = typer.Typer(
 )
 for verb in (
     _demo,
+    _init,
     _doctor,
     _check,
     _prepare,

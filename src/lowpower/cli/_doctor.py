@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lowpower.cli._options import Pattern
+from lowpower.cli._options import Pattern, Plane, Scene
 
 if TYPE_CHECKING:
     from lowpower.slides import Slide
 
 __all__ = ["command"]
+
+_ANY_MPP = 1.0
 
 
 def command(
@@ -30,13 +32,15 @@ def command(
     ] = None,
     pattern: Pattern = None,
     mpp: Annotated[float | None, typer.Option(help="Microns per pixel, if the file does not say.")] = None,
+    scene: Scene = None,
+    plane: Plane = None,
 ) -> None:
     """Show what this installation can do, or (with SLIDE) how a file is opened and what it contains.
 
-    Exit code 1 if a slide cannot be opened; the others are shown all the same.
+    What is wrong with a slide stands below all that can be said of it. Exit code 1 if one cannot be opened,
+    or is damaged; the others are shown all the same.
     """
     from lowpower.cohort import slide_inputs
-    from lowpower.errors import SlideError
 
     if not files:
         _print_facts(_installation_facts())
@@ -45,11 +49,7 @@ def command(
     for number, slide in enumerate(slide_inputs(files, pattern)):
         if number:
             typer.echo()
-        try:
-            _print_facts(_slide_facts(slide.path, slide.mpp or mpp))
-        except SlideError as error:
-            typer.echo(f"lowpower: {error}", err=True)
-            failed = True
+        failed |= not _look(slide.path, slide.mpp or mpp, scene, plane)
     if failed:
         raise typer.Exit(1)
 
@@ -67,32 +67,62 @@ def _print_facts(rows: Sequence[tuple[str, str]]) -> None:
     Console(highlight=False).print(table)
 
 
-def _slide_facts(file: Path, mpp: float | None) -> list[tuple[str, str]]:
-    from lowpower.slides import open_slide
+def _look(path: Path, mpp: float | None, scene: str | None, plane: int | None) -> bool:
+    """Print all that can be said of a slide, then what is wrong with it; whether nothing is."""
+    from lowpower.errors import InvalidMppError, MissingMppError, SlideError
+    from lowpower.slides import contents_of, open_slide
 
-    with open_slide(file, mpp=mpp) as slide:
-        width, height = slide.size
-        rows = [
-            ("file", str(slide.path)),
-            ("opened by", slide.backend),
-            ("vendor, scanner", f"{slide.vendor or 'not said'}, {slide.scanner or 'not said'}"),
-            ("um/px", f"{slide.mpp:.6g} (from {slide.mpp_source})"),
-            ("size", f"{width:,} x {height:,} px"),
-            ("extent", f"{width * slide.mpp / 1000:.2f} x {height * slide.mpp / 1000:.2f} mm"),
-        ]
-        rows += [
-            (f"level {index}", f"{level.width:,} x {level.height:,} px at {level.mpp:.4g} um/px")
-            for index, level in enumerate(slide.levels)
-        ]
-        rows.append(("other images", ", ".join(sorted(slide.associated)) or "none"))
-        rows.append(("colour profile", "applied" if slide.icc_applied else "none"))
-        rows.append(("pixels", _pixels(slide)))
-        rows.append(("SHA-256", slide.content_hash()))
-    return rows
+    problem: SlideError | None = None
+    rows = [("file", str(path))]
+    try:
+        try:
+            slide = open_slide(path, mpp=mpp, scene=scene, plane=plane)
+        except (MissingMppError, InvalidMppError) as error:
+            problem = error
+            slide = open_slide(path, mpp=_ANY_MPP, scene=scene, plane=plane)
+        with slide:
+            rows += _slide_facts(slide, sized=problem is None)
+            damage = _decode(slide)
+            rows += [("pixels", damage or "all decode"), ("SHA-256", slide.content_hash())]
+    except SlideError as error:
+        problem, damage = error, None
+        if len(rows) == 1:
+            rows += contents_of(path)
+    _print_facts(rows)
+    if problem is not None:
+        typer.echo(f"lowpower: {problem}", err=True)
+    return problem is None and damage is None
 
 
-def _pixels(slide: Slide) -> str:
-    """Whether every tile decodes."""
+def _slide_facts(slide: Slide, *, sized: bool) -> list[tuple[str, str]]:
+    """What the file says; lengths only where its um/px are known."""
+    width, height = slide.size
+    rows = [
+        ("opened by", slide.backend),
+        ("vendor, scanner", f"{slide.vendor or 'not said'}, {slide.scanner or 'not said'}"),
+        ("um/px", f"{slide.mpp:.6g} (from {slide.mpp_source})" if sized else "not known"),
+    ]
+    rows += [(f"  {key}", text) for key, text in slide.mpp_claims]
+    rows.append(("size", f"{width:,} x {height:,} px"))
+    if sized:
+        rows.append(("extent", f"{width * slide.mpp / 1000:.2f} x {height * slide.mpp / 1000:.2f} mm"))
+    for index, level in enumerate(slide.levels):
+        scale = f"at {level.mpp:.4g} um/px" if sized else f"(1/{level.downsample:.4g})"
+        rows.append((f"level {index}", f"{level.width:,} x {level.height:,} px {scale}"))
+    if len(slide.scenes) > 1:
+        names = ", ".join(f"'{name}'" for name in slide.scenes)
+        rows.append(("scenes", f"{names}; '{slide.scene}' is read, choose with --scene"))
+    if slide.planes > 1:
+        rows.append(("focal planes", f"{slide.planes}; {slide.plane} is read, choose with --plane"))
+    rows += [
+        ("other images", ", ".join(sorted(slide.associated)) or "none"),
+        ("colour profile", "applied" if slide.icc_applied else "none"),
+    ]
+    return [*rows, *(("note", note) for note in slide.notes)]
+
+
+def _decode(slide: Slide) -> str | None:
+    """Decode every tile; the words for those that cannot be."""
     from lowpower.cli._progress import progress_bar
 
     with progress_bar() as bar:
@@ -100,7 +130,7 @@ def _pixels(slide: Slide) -> str:
         slide.verify(lambda done, total: bar.update(task, completed=done, total=total))
     damaged = slide.damage()
     if not damaged:
-        return "all decode"
+        return None
     more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
     return f"DAMAGED and read as glass: {damaged[0].name} ({damaged[0].reason}){more}"
 

@@ -18,9 +18,11 @@ from lowpower.cli._options import (
     MppOverride,
     OneFile,
     Pattern,
+    Plane,
     Quiet,
     RegionClass,
     Regions,
+    Scene,
 )
 
 __all__ = ["command"]
@@ -33,6 +35,8 @@ def command(
         MarkerName, typer.Option(help="What the slides are stained for.", case_sensitive=False)
     ] = MarkerName.HER2,
     mpp: MppOverride = None,
+    scene: Scene = None,
+    plane: Plane = None,
     regions: Regions = None,
     region_class: RegionClass = None,
     mask: Mask = None,
@@ -59,6 +63,8 @@ def command(
     request = ScoreRequest(
         marker=marker.value,
         mpp=mpp,
+        scene=scene,
+        plane=plane,
         regions=regions,
         region_classes=tuple(region_class or ()),
         mask=mask,

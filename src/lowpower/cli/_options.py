@@ -19,9 +19,11 @@ __all__ = [
     "MppOverride",
     "OneFile",
     "Pattern",
+    "Plane",
     "Quiet",
     "RegionClass",
     "Regions",
+    "Scene",
 ]
 
 
@@ -51,6 +53,16 @@ MppOverride = Annotated[
     typer.Option(
         "--mpp", help="Microns per pixel, over what the files say; a manifest's row goes before this."
     ),
+]
+Scene = Annotated[
+    str | None,
+    typer.Option(
+        help="Scene or optical path to read, by name or number, of files with several (`lowpower doctor` "
+        "lists them); otherwise the largest."
+    ),
+]
+Plane = Annotated[
+    int | None, typer.Option(help="Focal plane to read, from 1, of files that hold several; the middle one.")
 ]
 Control = Annotated[
     str,

@@ -17,9 +17,11 @@ from lowpower.cli._options import (
     MppOverride,
     OneFile,
     Pattern,
+    Plane,
     Quiet,
     RegionClass,
     Regions,
+    Scene,
 )
 
 __all__ = ["command"]
@@ -29,6 +31,8 @@ def command(
     files: Files,
     pattern: Pattern = None,
     mpp: MppOverride = None,
+    scene: Scene = None,
+    plane: Plane = None,
     model: Annotated[
         str, typer.Option(help="A bundled model's name, a bundle's or a run's folder, or hf://owner/name.")
     ] = "her2-sim",
@@ -68,6 +72,8 @@ def command(
     request = ScoreRequest(
         model=model,
         mpp=mpp,
+        scene=scene,
+        plane=plane,
         regions=regions,
         region_classes=tuple(region_class or ()),
         mask=mask,

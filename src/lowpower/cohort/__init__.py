@@ -3,6 +3,7 @@
 from lowpower.cohort._audit import Leak, audit_leakage
 from lowpower.cohort._check import CohortCheck, check_cohort, check_slides
 from lowpower.cohort._copies import content_hashes, refuse_copies
+from lowpower.cohort._draft import Draft, draft_manifest
 from lowpower.cohort._folds import Fold, Folds, FoldSlide, Split, load_folds
 from lowpower.cohort._inputs import MANIFEST_ENDINGS, SlideInput, slide_inputs
 from lowpower.cohort._make_folds import make_folds
@@ -31,6 +32,7 @@ __all__ = [
     "Cohort",
     "CohortCheck",
     "Cutoff",
+    "Draft",
     "Fold",
     "FoldSlide",
     "Folds",
@@ -45,6 +47,7 @@ __all__ = [
     "check_cohort",
     "check_slides",
     "content_hashes",
+    "draft_manifest",
     "load_folds",
     "make_folds",
     "percent_of",

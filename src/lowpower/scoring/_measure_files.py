@@ -100,7 +100,7 @@ class _Measuring:
     def make(self, slide: SlideInput) -> MeasuredSlide:
         started = time.perf_counter()
         request = self.request.for_slide(slide)
-        with open_slide(slide.path, mpp=request.mpp) as opened:
+        with open_slide(slide.path, mpp=request.mpp, scene=request.scene, plane=request.plane) as opened:
             regions = regions_on(opened, request)
             tissue = find_tissue(opened, mask=request.mask, control=request.control)
             measured, made = measure_slide(opened, tissue, request, request.marker, self.progress, regions)

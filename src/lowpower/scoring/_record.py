@@ -54,6 +54,8 @@ class Asked(Record):
     """The options that a record was made with; a file by its name and SHA-256."""
 
     mpp: float | None = Field(None, description="um/px that was given, over what the file says.")
+    scene: str | None = Field(None, description="Scene or optical path that was asked for.")
+    plane: int | None = Field(None, description="Focal plane that was asked for, from 1.")
     control: str = "auto"
     regions: str | None = None
     region_classes: tuple[str, ...] = Field((), description="Classes of regions named to count beside Tumor.")

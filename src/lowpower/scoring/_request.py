@@ -37,6 +37,8 @@ class ScoreRequest:
         model: A loaded bundle, a bundled model's name, a folder or `hf://owner/name`.
         marker: What is measured where no model answers (`measure_files`); a model has its own.
         mpp: um/px, overriding what the file says.
+        scene: Scene or optical path to read, by name or number, of files with several; the largest if None.
+        plane: Number (from 1) of the focal plane; the middle one if None.
         control: On-slide control tissue, left out: as `find_tissue` takes it.
         regions: GeoJSON of tumour regions in base pixels: only cells inside count; a network sees only them.
         region_classes: Classes of `regions` that count beside Tumor; "unclassified" for areas without one.
@@ -52,6 +54,8 @@ class ScoreRequest:
     model: Model = "her2-sim"
     marker: Marker = "HER2"
     mpp: float | None = None
+    scene: str | None = None
+    plane: int | None = None
     control: Control = "auto"
     regions: str | Path | None = None
     region_classes: tuple[str, ...] = ()
@@ -96,6 +100,8 @@ class ScoreRequest:
         """The options as a record keeps them, files by name and SHA-256."""
         return Asked(
             mpp=self.mpp,
+            scene=self.scene,
+            plane=self.plane,
             control=control_name(self.control),
             region_classes=self.region_classes,
             regions=None if self.regions is None else control_name(self.regions),
@@ -146,6 +152,8 @@ class ScoreOptions(TypedDict, total=False):
 
     marker: Marker
     mpp: float | None
+    scene: str | None
+    plane: int | None
     control: Control
     regions: str | Path | None
     region_classes: tuple[str, ...]

@@ -87,7 +87,7 @@ def score(
     bundle = request.bundle
     request = request.with_laboratory(bundle.scheme.marker)
     clock = _Clock()
-    with opened(slide, request.mpp) as one:
+    with opened(slide, request.mpp, request.scene, request.plane) as one:
         if one is not slide:
             clock.lap("open")
         return _score_open(one, bundle, clock, request.for_slide(one.path), progress)

@@ -10,7 +10,7 @@ from lowpower.errors import InvalidMppError, MissingMppError
 from lowpower.slides._reader import MppClaim, Stored
 from lowpower.units import Mpp
 
-__all__ = ["choose_mpp", "mpp_notes", "number", "plausible"]
+__all__ = ["choose_mpp", "mpp_claims", "mpp_notes", "number", "plausible"]
 
 _LOWEST, _HIGHEST = 0.05, 20.0
 _USUAL = (0.08, 8.0)
@@ -82,6 +82,15 @@ def mpp_notes(mpp: float, source: str, stored: Stored) -> tuple[str, ...]:
             "If not, give the right value with --mpp."
         )
     return tuple(notes)
+
+
+def mpp_claims(stored: Stored) -> tuple[tuple[str, str], ...]:
+    """Every source of um/px in the file and what it says, what cannot be used as it stands."""
+    told = []
+    for claim in stored.claims:
+        same = f"{claim.x:.6g}" == f"{claim.y:.6g}"
+        told.append((claim.key, f"{claim.x:.6g}" if same else f"{claim.x:.6g} across, {claim.y:.6g} down"))
+    return (*told, *((key, f"{' '.join(text.split())[:40]} (unusable)") for key, text in stored.unusable))
 
 
 def _mean(claim: MppClaim) -> float:

@@ -13,6 +13,7 @@ from lowpower.slides._damage import DamageLog
 from lowpower.units import Box
 
 __all__ = [
+    "NEVER_WRITTEN",
     "MppClaim",
     "Pixels",
     "Reader",
@@ -22,6 +23,9 @@ __all__ = [
     "mirax_files",
     "on_white",
 ]
+
+NEVER_WRITTEN = "never written"
+"""How a note on empty tiles begins: they are usual in some scanners' files, and need no warning."""
 
 Pixels = NDArray[np.uint8]
 """RGB pixels, (H, W, 3) uint8."""

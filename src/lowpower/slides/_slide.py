@@ -21,7 +21,7 @@ from lowpower.files import sha256_of
 from lowpower.slides._axis import Axis
 from lowpower.slides._damage import DamagedTile
 from lowpower.slides._icc import colour_transform
-from lowpower.slides._mpp import mpp_notes
+from lowpower.slides._mpp import mpp_claims, mpp_notes
 from lowpower.slides._padding import GLASS, PADDING_BLOCK, fill_padding
 from lowpower.slides._reader import Reader
 from lowpower.slides._show import as_html
@@ -79,6 +79,7 @@ class Slide:
         size: (width, height) in base pixels, inside the scanner's bounds.
         mpp: Microns per base pixel.
         mpp_source: "option", or the metadata key that gave mpp.
+        mpp_claims: What each key of the metadata says of um/px: (key, text), the most trusted first.
         levels: Stored resolutions, finest first.
         vendor: Who made the file, if it says so.
         scanner: Which scanner, if it says so.
@@ -95,6 +96,7 @@ class Slide:
         self.path = path
         self.mpp = mpp
         self.mpp_source = mpp_source
+        self.mpp_claims = mpp_claims(reader.stored)
         self._reader = reader
         self._bounds = reader.stored.bounds
         self.backend = reader.backend

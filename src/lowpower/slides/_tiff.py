@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lowpower.errors import DamagedSlideError, SlideError
 from lowpower.slides._choice import Choice
-from lowpower.slides._reader import Stored
+from lowpower.slides._reader import NEVER_WRITTEN, Stored
 from lowpower.slides._tiff_chain import CURE, check_directories
 from lowpower.slides._tiff_mpp import MppSources
 from lowpower.slides._tiff_scenes import Contents, Pages, Scene, same_shape, sort_pages
@@ -189,8 +189,8 @@ def _unwritten(kind: Kind, levels: list[Segments]) -> list[str]:
         lacking = int(np.count_nonzero(level.empty))
         if lacking:
             notes.append(
-                f"never written: {lacking} of {level.empty.size} tiles of its {level.width} x {level.height} "
-                f"image; read {shown}."
+                f"{NEVER_WRITTEN}: {lacking} of {level.empty.size} tiles of its {level.width} x "
+                f"{level.height} image; read {shown}."
             )
     return notes
 

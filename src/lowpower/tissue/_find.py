@@ -81,7 +81,12 @@ def _find(slide: Slide, mask: NDArray[np.bool_] | str | Path | None, control: Co
         )
     pieces = pieces_of(sample, slide.size, found.mpp)
     marked = pieces_of(choice.mask, slide.size, found.mpp, "control", choice.reason)
-    flags = (*extra, *control_flags(choice, marked, slide.size), *flags_of(look, sample, slide.size))
+    flags = (
+        *_file_flags(slide),
+        *extra,
+        *control_flags(choice, marked, slide.size),
+        *flags_of(look, sample, slide.size),
+    )
     return Tissue(
         mask=sample,
         control=choice.mask,
@@ -95,6 +100,15 @@ def _find(slide: Slide, mask: NDArray[np.bool_] | str | Path | None, control: Co
         labels=label_layers(look, sample, choice),
         doubtful=tuple(_group(where, end, slide.size, found.mpp) for where, end in choice.ways),
         picture=_shown(image),
+    )
+
+
+def _file_flags(slide: Slide) -> tuple[QCFlag, ...]:
+    """What a user should know of the file itself: which scene is read, um/px that disagree."""
+    from lowpower.slides import NEVER_WRITTEN
+
+    return tuple(
+        QCFlag("file", note, "note" if note.startswith(NEVER_WRITTEN) else "warn") for note in slide.notes
     )
 
 

@@ -20,6 +20,7 @@ from lowpower.training._patch_config import BagFitting, PatchFitting
 from lowpower.training._patches import PatchExample, predict_patches, train_patches
 from lowpower.training._precision import check_accelerator, resolve_precision
 from lowpower.training._store import Example, ViewStore
+from lowpower.training._template import template
 from lowpower.training._train import TrainingRun, TrainingSummary, train
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "prediction_table",
     "read_config",
     "resolve_precision",
+    "template",
     "train",
     "train_bags",
     "train_patches",

@@ -1,0 +1,58 @@
+"""`lowpower init`: a manifest to fill in and a commented configuration, from a folder of slides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lowpower.cli._options import Pattern
+
+__all__ = ["command"]
+
+
+def command(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the slides are.")],
+    out: Annotated[Path, typer.Option(help="Folder for cohort.csv and training.yaml.")] = Path("."),
+    pattern: Pattern = None,
+    marker: Annotated[
+        str | None, typer.Option(help="What all slides are stained for: HER2, ER, PR or Ki-67.")
+    ] = None,
+    patient: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGEX",
+            help="Finds the patient in a slide's path below FOLDER: the first group, or all that matches. "
+            "For instance '^([^/]+)/' takes the first folder.",
+        ),
+    ] = None,
+) -> None:
+    """Write cohort.csv, to fill in, and a commented training.yaml. Scores are never guessed.
+
+    Patient and marker are guessed from names by a rule that is shown. Nothing that is there is written over.
+    """
+    from lowpower.cohort import draft_manifest, write_manifest
+    from lowpower.errors import ConfigError
+    from lowpower.files import make_folder, write_text
+    from lowpower.training import template
+
+    manifest, configuration = make_folder(out) / "cohort.csv", out / "training.yaml"
+    for file in (manifest, configuration):
+        if file.exists():
+            raise ConfigError(f"{file}: is there already; move it away, or give another --out.")
+    draft = draft_manifest(folder, manifest, pattern=pattern, marker=marker, patient=patient)
+    markers = {row["marker"] for row in draft.rows} - {""}
+    write_manifest(manifest, draft.rows)
+    write_text(configuration, template(markers.pop() if len(markers) == 1 else "HER2"))
+    patients = len({row["patient"] for row in draft.rows} - {""})
+    typer.echo(f"{manifest}: {_counted(len(draft.rows), 'slide')}, {_counted(patients, 'patient')}.")
+    typer.echo(f"Guessed, so look at it: {draft.rule}")
+    for note in draft.notes:
+        typer.echo(note)
+    typer.echo(f"{configuration}: what `lowpower train` takes, each line explained.")
+    typer.echo(f"Next: fill in the column score, then `lowpower check {manifest}`.")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
