@@ -40,6 +40,7 @@ class Composed:
     spots: tuple[Spot, ...]
     path: Path = Path("composed.tif")
     mpp: float = MPP
+    notes: tuple[str, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:

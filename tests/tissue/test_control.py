@@ -23,6 +23,8 @@ Rect = tuple[float, float, float, float]
 class DrawnSlide:
     """Rectangles of stain (x, y, width, height in mm; OD) on glass."""
 
+    notes: tuple[str, ...] = ()
+
     def __init__(self, size: tuple[float, float], pieces: list[tuple[Rect, tuple[float, ...]]]) -> None:
         rng = np.random.default_rng(0)
         shape = (round(size[1] * 1000 / MPP), round(size[0] * 1000 / MPP), 3)

@@ -17,6 +17,8 @@ from lowpower.tissue import find_tissue
 class MadeSlide:
     """Stands in for an open slide: an image that is its own only level."""
 
+    notes: tuple[str, ...] = ()
+
     def __init__(self, image: NDArray[np.uint8], mpp: float) -> None:
         self.image, self.mpp, self.path = image, mpp, Path("made.tif")
         self.size = (image.shape[1], image.shape[0])

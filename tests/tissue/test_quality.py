@@ -20,6 +20,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs" / "quality.md"
 class Picture:
     """An image as a slide."""
 
+    notes: tuple[str, ...] = ()
+
     def __init__(self, image: NDArray[np.uint8], mpp: float) -> None:
         self.image, self.mpp, self.path = image, mpp, Path("picture.tif")
         self.size = (image.shape[1], image.shape[0])

@@ -10,7 +10,7 @@ import typer
 from lowpower.cli._columns import COLUMN_HELP, columns_of
 
 if TYPE_CHECKING:
-    from lowpower.evaluation import Evaluation
+    from lowpower.evaluation import AnswerTest, Evaluation
 
 __all__ = ["command"]
 
@@ -43,23 +43,25 @@ def command(
     from rich.console import Console
 
     from lowpower.cli._progress import stderr
-    from lowpower.cli._tables import metrics_table
+    from lowpower.cli._tables import answer_lines, metrics_table
 
     if target.is_dir():
         if scheme is not None or column or out is not None:
             raise typer.BadParameter("--scheme, --column and --out are for tables; a run knows its own.")
-        evaluation, report, looks = _run(target, cohort)
+        evaluation, report, answers, looks = _run(target, cohort)
     else:
         if cohort is not None:
             raise typer.BadParameter("--cohort is for runs; a table says what it needs.")
         from lowpower.study import evaluate_table
 
         outcome = evaluate_table(target, scheme, columns=columns_of(column), out=out)
-        evaluation, report, looks = outcome.evaluation, outcome.report, ()
+        evaluation, report, answers, looks = outcome.evaluation, outcome.report, None, ()
     if as_json:
         typer.echo(evaluation.model_dump_json())
     console = stderr if as_json else Console(highlight=False)
     console.print(metrics_table(evaluation))
+    for line in answer_lines(answers):
+        console.print(line, soft_wrap=True, markup=False)
     for note in evaluation.notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     if looks:
@@ -71,7 +73,7 @@ def command(
     stderr.print(f"report: {report}", soft_wrap=True)
 
 
-def _run(folder: Path, cohort: Path | None) -> tuple[Evaluation, Path, tuple[str, ...]]:
+def _run(folder: Path, cohort: Path | None) -> tuple[Evaluation, Path, AnswerTest | None, tuple[str, ...]]:
     from lowpower.cli._progress import progress_bar
     from lowpower.study import evaluate_run
 
@@ -82,4 +84,4 @@ def _run(folder: Path, cohort: Path | None) -> tuple[Evaluation, Path, tuple[str
             bar.update(task, completed=done, total=total)
 
         outcome = evaluate_run(folder, cohort=cohort, progress=show)
-    return outcome.evaluation, outcome.report, outcome.looked_before
+    return outcome.evaluation, outcome.report, outcome.answers, outcome.looked_before

@@ -11,11 +11,12 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from lowpower.evaluation import ComparisonSet, Evaluation
+    from lowpower.evaluation import AnswerTest, ComparisonSet, Evaluation
     from lowpower.scoring import Batch, MeasuredSlide, ReaderAgreement, Result
     from lowpower.tissue import ControlHabit
 
 __all__ = [
+    "answer_lines",
     "comparison_table",
     "metrics_table",
     "print_agreement",
@@ -54,6 +55,24 @@ def print_batch(console: Console, batch: Batch[Result] | Batch[MeasuredSlide]) -
         console.print(batch.closing, soft_wrap=True, markup=False)
     if batch.agreement is not None:
         print_agreement(console, batch.agreement)
+
+
+def answer_lines(answers: AnswerTest | None) -> list[str]:
+    """What a model's answers are worth, a line a question."""
+    if answers is None:
+        return []
+    lines = [f"scores: {answers.issued.sentence('issued')}."]
+    lines += [f"{name}: {given.sentence('decided')}." for name, given in answers.cutoffs.items()]
+    if answers.joint:
+        told = [
+            f"{word} {metric.value:.2f} ({metric.low:.2f} to {metric.high:.2f})"
+            for word, name in (("macro AUC", "auc_macro"), ("kappa", "kappa_quadratic"))
+            if (metric := answers.joint[name]).value is not None
+            and metric.low is not None
+            and metric.high is not None
+        ]
+        lines.append(f"network and measurement together, {answers.measured} slides: {', '.join(told)}.")
+    return lines
 
 
 def print_agreement(console: Console, agreement: ReaderAgreement) -> None:

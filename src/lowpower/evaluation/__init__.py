@@ -15,6 +15,7 @@ from lowpower.evaluation._against import (
     shared_slides,
 )
 from lowpower.evaluation._agreement import agreement_sentence
+from lowpower.evaluation._answers import AnswerTest, Given, judge_answers
 from lowpower.evaluation._bootstrap import (
     FEW_PATIENTS,
     MIN_PATIENTS,
@@ -80,6 +81,7 @@ __all__ = [
     "MIN_PATIENTS",
     "PER_SLIDE",
     "Abstention",
+    "AnswerTest",
     "AucDifference",
     "Calibration",
     "Comparison",
@@ -91,6 +93,7 @@ __all__ = [
     "Difference",
     "Discordance",
     "Evaluation",
+    "Given",
     "GivenPredictions",
     "Interval",
     "McNemarTest",
@@ -132,6 +135,7 @@ __all__ = [
     "fit_temperature",
     "holm",
     "interval_of",
+    "judge_answers",
     "kappa_quadratic",
     "log_loss",
     "mcnemar",

@@ -25,6 +25,7 @@ __all__ = [
     "joint_inputs",
 ]
 
+_EVEN: Final = 0.5
 _LEAST_P: Final = 1e-4
 _LEAST_SHARE: Final = 0.002
 """Probabilities and shares are held above these before their logarithm is taken."""
@@ -69,6 +70,10 @@ class Selective(_Part):
     bound: float | None = Field(description="Upper bound on the share of wrong answers given.")
     note: str = ""
 
+    def gives(self, certainty: float) -> bool:
+        """Whether an answer of this probability is given."""
+        return self.threshold is not None and certainty > self.threshold
+
 
 class CutoffRule(_Part):
     """When `class >= at` is answered by itself; an issued score answers it too, at the score's own rate."""
@@ -83,6 +88,23 @@ class Voice(_Part):
     conformal: Abstention
     issue: Selective
     cutoffs: tuple[CutoffRule, ...]
+
+    def at_cutoff(self, index: int, probabilities: NDArray[np.float64]) -> tuple[bool | None, float | None]:
+        """Whether the class lies at or above a cut-off, None if undetermined; and the rate that is promised.
+
+        A score that is issued answers every cut-off, at the score's own rate.
+
+        Args:
+            index: Of the cut-off.
+            probabilities: (K,) of the classes.
+        """
+        place, rule = self.cutoffs[index].at, self.cutoffs[index].rule
+        above = float(probabilities[place:].sum())
+        if rule.gives(max(above, 1 - above)):
+            return above >= _EVEN, rule.error
+        if self.issue.gives(float(probabilities.max())):
+            return int(probabilities.argmax()) >= place, self.issue.error
+        return None, None
 
 
 class Combination(_Part):
@@ -121,6 +143,21 @@ class Decision(_Part):
     network: Voice = Field(description="Where the stain is not measured.")
     joint: Joint | None = Field(None, description="Where it is.")
     notes: tuple[str, ...] = ()
+
+    def hear(
+        self, network: NDArray[np.float64], shares: NDArray[np.float64] | None, h_score: float | None
+    ) -> tuple[Voice, NDArray[np.float64]]:
+        """What speaks for one slide, and its probabilities (K,): both together where it was measured.
+
+        Args:
+            network: (K,) the network's, after the temperature.
+            shares: (4,) measured shares of tumour-like cells, from not stained to strongest; None without.
+            h_score: 0 to 300; None without.
+        """
+        if self.joint is None or shares is None or h_score is None:
+            return self.network, network
+        combined = self.joint.combination.probabilities(network[None], shares[None], np.array([h_score]))
+        return self.joint.voice, combined[0]
 
     def fits(self, scheme: LabelScheme) -> bool:
         """Whether the numbers are of this scheme's classes and cut-offs."""

@@ -15,7 +15,6 @@ from lowpower.scoring._measured import Measured
 
 __all__ = ["answer_of", "prediction_set"]
 
-_EVEN: Final = 0.5
 _NULL: Final = "null | ultralow"
 
 
@@ -41,18 +40,14 @@ def answer_of(bundle: Bundle, network: NDArray[np.float64], measured: Measured |
         network: (K,) the model's, after the temperature.
         measured: The stain as measured; None where it was not.
     """
-    decision, probabilities = bundle.decision, network
-    voice = None if decision is None else decision.network
+    decision, probabilities, voice = bundle.decision, network, None
     by: Literal["network", "measurement", "network and measurement"] = "network"
     if bundle.spec.kind == "measured":
         by = "measurement"
-    if decision is not None and decision.joint is not None and measured is not None:
-        numbers = _numbers(measured)
-        if numbers is not None:
-            shares, h_score = numbers
-            combination = decision.joint.combination
-            probabilities = combination.probabilities(network[None], shares[None], np.array([h_score]))[0]
-            voice, by = decision.joint.voice, "network and measurement"
+    if decision is not None:
+        voice, probabilities = decision.hear(network, *_numbers(measured))
+        if voice is not decision.network:
+            by = "network and measurement"
     classes = bundle.scheme.classes
     likeliest = int(probabilities.argmax())
     conformal = bundle.abstention if voice is None else voice.conformal
@@ -75,10 +70,10 @@ def answer_of(bundle: Bundle, network: NDArray[np.float64], measured: Measured |
     )
 
 
-def _numbers(measured: Measured) -> tuple[NDArray[np.float64], float] | None:
+def _numbers(measured: Measured | None) -> tuple[NDArray[np.float64] | None, float | None]:
     """The shares of cells, from not stained to strongest, and the H-score."""
-    if measured.shares is None or measured.h_score is None:
-        return None
+    if measured is None or measured.shares is None or measured.h_score is None:
+        return None, None
     return np.array(list(measured.shares.values()), np.float64), measured.h_score
 
 
@@ -87,7 +82,7 @@ def _below(voice: Voice, classes: Sequence[str], probabilities: NDArray[np.float
     rule = voice.issue
     if rule.threshold is None:
         return f"no score is issued by this model: {rule.note}."
-    if float(probabilities.max()) > rule.threshold:
+    if rule.gives(float(probabilities.max())):
         return None
     first, second = sorted(np.argsort(-probabilities, kind="stable")[:2].tolist())
     return (
@@ -103,7 +98,8 @@ def _without_rule(conformal: Abstention | None, kept: tuple[str, ...] | None) ->
     rate = f"{1 - conformal.coverage:.0%}"
     if not kept:
         return f"no class is likely enough (sets miss the truth on {rate} of slides)."
-    return f"{' and '.join(kept)} cannot be told apart (sets miss the truth on {rate} of slides)."
+    told = f"{', '.join(kept[:-1])} and {kept[-1]}"
+    return f"{told} cannot be told apart (sets miss the truth on {rate} of slides)."
 
 
 def _cutoffs(
@@ -113,14 +109,13 @@ def _cutoffs(
     likeliest = int(probabilities.argmax())
     for index, cutoff in enumerate(scheme.cutoffs):
         above = float(probabilities[cutoff.at :].sum())
-        answer: Literal["yes", "no", "undetermined"] = "undetermined"
-        error = None
-        rule = None if voice is None else voice.cutoffs[index].rule
-        if rule is not None and rule.threshold is not None and max(above, 1 - above) > rule.threshold:
-            answer, error = "yes" if above >= _EVEN else "no", rule.error
-        elif issued:
-            answer = "yes" if likeliest >= cutoff.at else "no"
-            error = None if voice is None else voice.issue.error
+        if voice is not None:
+            lies_above, error = voice.at_cutoff(index, probabilities)
+        else:
+            lies_above, error = (likeliest >= cutoff.at if issued else None), None
+        answer: Literal["yes", "no", "undetermined"] = (
+            "undetermined" if lies_above is None else "yes" if lies_above else "no"
+        )
         found.append(
             CutoffAnswer(
                 cutoff=cutoff.name,

@@ -14,11 +14,12 @@ from pydantic import ValidationError
 from lowpower.cohort import Cohort, content_hashes, load_folds, read_cohort, refuse_copies
 from lowpower.engine import default_workers
 from lowpower.errors import CohortError, ConfigError
-from lowpower.evaluation import Calibration, Evaluation, evaluate_predictions
+from lowpower.evaluation import AnswerTest, Calibration, Evaluation, evaluate_predictions, judge_answers
 from lowpower.files import atomic_path, make_folder, write_json
 from lowpower.models import Bundle, Metric, Prediction, load_bundle, predict, save_bundle
+from lowpower.study._measured_rows import with_measured
 from lowpower.study._report import write_report
-from lowpower.study._train import BUNDLE, CALIBRATION, FOLDS
+from lowpower.study._train import BUNDLE, CALIBRATION, FOLDS, MEASURED
 from lowpower.training import TrainConfig
 from lowpower.views import PreparedView, open_prepared, prepare_views
 
@@ -35,6 +36,8 @@ class TestOutcome:
             before the temperature.
         left_out: Test slides that gave no view, with the reason; they are in no metric.
         report: report.html.
+        answers: How many scores and cut-offs the model answers, and how many of these wrongly; None for a
+            bundle without rules for that.
         looked_before: When this test fold was evaluated before, UTC.
     """
 
@@ -44,6 +47,7 @@ class TestOutcome:
     predictions: pl.DataFrame
     left_out: tuple[PreparedView, ...]
     report: Path
+    answers: AnswerTest | None = None
     looked_before: tuple[str, ...] = ()
 
 
@@ -101,10 +105,32 @@ def evaluate_run(
     with atomic_path(test / "predictions.csv") as temporary:
         table.write_csv(temporary)
     evaluation.save(test / "evaluation.json")
+    answers = _answers(bundle, known, table, folder, workers or default_workers(), progress)
+    if answers is not None:
+        write_json(test / "answers.json", answers.model_dump(mode="json"))
     _note_metrics(bundle, evaluation)
-    report = write_report(folder, config, bundle, evaluation, left_out)
+    report = write_report(folder, config, bundle, evaluation, left_out, answers=answers)
     write_json(test / "looks.json", [*before, datetime.now(UTC).isoformat(timespec="seconds")])
-    return TestOutcome(evaluation, table, left_out, report, tuple(before))
+    return TestOutcome(evaluation, table, left_out, report, answers, tuple(before))
+
+
+def _answers(
+    bundle: Bundle,
+    cohort: Cohort,
+    table: pl.DataFrame,
+    folder: Path,
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+) -> AnswerTest | None:
+    """What the model's answers are worth; test slides are measured where the measurement takes part."""
+    decision = bundle.decision
+    if decision is None:
+        return None
+    if decision.joint is not None:
+        table = with_measured(
+            table, cohort, bundle.scheme, folder / MEASURED, workers=workers, progress=progress
+        )
+    return judge_answers(table, bundle.scheme, decision, temperature=bundle.temperature)
 
 
 def _cohort(folder: Path, config: TrainConfig, moved: str | Path | None) -> Cohort:

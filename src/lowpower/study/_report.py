@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 from PIL import Image
 
-from lowpower.evaluation import Evaluation
+from lowpower.evaluation import AnswerTest, Evaluation
 from lowpower.evaluation.plots import plot_confusion, plot_reliability, plot_risk_coverage, plot_roc
 from lowpower.files import write_text
 from lowpower.models import Bundle
@@ -37,6 +37,7 @@ def write_report(
     evaluation: Evaluation,
     left_out: Sequence[PreparedView],
     *,
+    answers: AnswerTest | None = None,
     examples: Sequence[Example] = (),
     timings: dict[str, float] | None = None,
     target: Path | None = None,
@@ -49,6 +50,7 @@ def write_report(
         bundle: The model.
         evaluation: Its test metrics.
         left_out: Test slides without a view.
+        answers: What the answers are worth.
         examples: Scored slides to show.
         timings: Seconds per stage, if they are to be shown.
         target: The HTML file; by default `<folder>/report.html`.
@@ -74,6 +76,7 @@ def write_report(
         metrics=[(METRIC_NAMES.get(name, name), say(metric)) for name, metric in evaluation.metrics.items()],
         say=say,
         left_out=left_out,
+        answers=answers,
         figures=[(title, embedded(Image.open(path))) for title, path in figures],
         examples=[(example, embedded(example.result.overlay())) for example in examples],
         timings=timings or {},

@@ -1,0 +1,126 @@
+"""How good the answers are that a model gives: scores issued and cut-offs decided, and how many are wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field
+
+from lowpower.cohort import LabelScheme, scheme_of
+from lowpower.evaluation._bootstrap import wilson
+from lowpower.evaluation._calibration import apply_temperature
+from lowpower.evaluation._evaluate import evaluate_predictions
+from lowpower.evaluation._evaluation import Metric
+from lowpower.evaluation._fit_decision import MEASURED_COLUMNS
+from lowpower.evaluation._predictions import parse_predictions
+from lowpower.models import Decision
+
+__all__ = ["AnswerTest", "Given", "judge_answers"]
+
+
+class Given(BaseModel):
+    """Answers given to one question on some slides, and how many of them are wrong."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    slides: int
+    given: int
+    wrong: int
+
+    def sentence(self, word: str) -> str:
+        """Counts, and Wilson's 95 % interval of the share that is wrong."""
+        told = f"{self.given} of {self.slides} {word}"
+        if not self.given:
+            return told
+        low, high = wilson(self.wrong, self.given)
+        return f"{told}, {self.wrong} of these wrong ({100 * low:.0f} to {100 * high:.0f} %)"
+
+
+class AnswerTest(BaseModel):
+    """What a model's answers are worth on slides of known score.
+
+    Attributes:
+        slides: Test slides.
+        measured: Of these, slides on which the measurement took part.
+        issued: Scores issued.
+        cutoffs: By the cut-off's name, yes and no given.
+        joint: Metrics of network and measurement together, over measured slides; empty without.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: int = 1
+    slides: int
+    measured: int
+    issued: Given
+    cutoffs: dict[str, Given]
+    joint: dict[str, Metric] = Field(default_factory=dict)
+
+
+def judge_answers(
+    table: pl.DataFrame,
+    scheme: str | LabelScheme,
+    decision: Decision,
+    *,
+    temperature: float = 1.0,
+    resamples: int = 2000,
+) -> AnswerTest:
+    """Answer every slide of a test as `score` would, and count.
+
+    Args:
+        table: `slide`, `patient`, `label`, `p_...` as the network gave them; `MEASURED_COLUMNS` if measured.
+        scheme: Label scheme, or its name.
+        decision: Of the bundle.
+        temperature: Of the network's probabilities.
+        resamples: Bootstrap resamples of patients.
+
+    Raises:
+        PredictionsError: if the table is none of predictions.
+    """
+    scheme = scheme_of(scheme)
+    found = parse_predictions(table, scheme)
+    network = apply_temperature(found.sample.probabilities, temperature)
+    numbers = np.full((len(network), len(MEASURED_COLUMNS)), np.nan)
+    if all(name in table.columns for name in MEASURED_COLUMNS):
+        numbers = table.select(MEASURED_COLUMNS).cast(pl.Float64).to_numpy()
+    issued, right, joined = [], [], []
+    decided: list[list[bool | None]] = []
+    spoken = np.empty_like(network)
+    for row, (probabilities, told) in enumerate(zip(network, numbers, strict=True)):
+        there = bool(np.isfinite(told).all())
+        voice, spoken[row] = decision.hear(
+            probabilities, told[:4] if there else None, float(told[4]) if there else None
+        )
+        joined.append(voice is not decision.network)
+        issued.append(voice.issue.gives(float(spoken[row].max())))
+        right.append(int(spoken[row].argmax()) == int(found.sample.labels[row]))
+        decided.append([voice.at_cutoff(i, spoken[row])[0] for i in range(len(scheme.cutoffs))])
+    labels = found.sample.labels.tolist()
+    joint: dict[str, Metric] = {}
+    if any(joined):
+        rows = np.flatnonzero(joined)
+        both = table[rows].with_columns(
+            pl.Series(f"p_{index}", spoken[rows, index]) for index in range(len(scheme.classes))
+        )
+        joint = evaluate_predictions(both, scheme, resamples=resamples).metrics
+    return AnswerTest(
+        slides=len(labels),
+        measured=sum(joined),
+        issued=Given(
+            slides=len(labels),
+            given=sum(issued),
+            wrong=sum(given and not ok for given, ok in zip(issued, right, strict=True)),
+        ),
+        cutoffs={
+            cutoff.name: Given(
+                slides=len(labels),
+                given=sum(answers[index] is not None for answers in decided),
+                wrong=sum(
+                    answers[index] is not None and answers[index] != (label >= cutoff.at)
+                    for answers, label in zip(decided, labels, strict=True)
+                ),
+            )
+            for index, cutoff in enumerate(scheme.cutoffs)
+        },
+        joint=joint,
+    )
