@@ -86,12 +86,23 @@ def test_compare(lowpower, table, tmp_path):
     html = (tmp_path / "out" / "report.html").read_text()
     with (tmp_path / "out" / "tests.csv").open() as stream:
         tests = list(csv.DictReader(stream))
-    assert len(tests) == 12
+    assert len(tests) == 14
+    assert {test["test"] for test in tests} == {"permutation"}
     for test in tests:
         assert f"{float(test['difference']):+.3f}" in html
     evaluation = evaluate_predictions(read_predictions(paths[2]), "her2_four")
     metric = evaluation.cutoffs["0 | >=1+"].npa
     assert f'{metric.value:.2f}<br><span class="soft small">{metric.low:.2f} to {metric.high:.2f}' in html
+
+
+def test_other_tests_are_named(lowpower, table, tmp_path):
+    given = ("--test", "mcnemar", "--test", "delong", "--out", tmp_path / "out", "--json")
+    finished = lowpower("compare", table("a"), table("b", 1.0), *given)
+    assert finished.code == 0
+    found = json.loads(finished.out)
+    assert [test["test"] for test in found["tests"]] == 7 * ["permutation"] + ["mcnemar"] + 4 * ["delong"]
+    assert "accuracy, McNemar" in (tmp_path / "out" / "report.html").read_text()
+    assert lowpower("compare", table("a"), table("b", 1.0), "--test", "t").code == 2
 
 
 def test_compare_goes_on_over_shared_slides_only_when_asked(lowpower, table, tmp_path):

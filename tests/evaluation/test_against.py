@@ -39,37 +39,56 @@ def models(predictions: Table) -> Callable[..., dict[str, pl.DataFrame]]:
     return make
 
 
+EVERY = ("permutation", "bootstrap", "mcnemar", "delong")
+
+
 def test_each_test_is_the_pairwise_one_and_holm_runs_over_all(models: Callable[..., dict]) -> None:
     tables = models()
 
-    found = compare_with_reference(tables, "her2_four", "reference", resamples=100)
+    found = compare_with_reference(tables, "her2_four", "reference", resamples=100, tests=EVERY)
 
     for name in ("m0", "m1", "m2"):
         pair = compare_predictions(tables["reference"], tables[name], "her2_four", resamples=100)
-        auc, right = found.test_of(name, "bootstrap", "auc_macro"), found.test_of(name, "mcnemar", "accuracy")
-        assert (auc.difference, auc.p) == (pair.metrics["auc_macro"].difference, pair.metrics["auc_macro"].p)
-        assert right.p == pair.mcnemar.p
+        for measure, key in (("auc_macro", "auc_macro"), ("auc[0 | >=1+]", "auc_at/1")):
+            swapped, drawn = (found.test_of(name, kind, measure) for kind in ("permutation", "bootstrap"))
+            entry = pair.metrics[key]
+            assert (swapped.difference, swapped.p) == (entry.difference, entry.p)
+            assert (drawn.low, drawn.p) == (entry.low, entry.p_bootstrap)
+        assert found.test_of(name, "mcnemar", "accuracy").p == pair.mcnemar.p
         for label, entry in pair.delong.items():
             test = found.test_of(name, "delong", label)
             assert test.p == entry.p
             assert test.difference == pytest.approx(entry.second - entry.first)
             assert test.low < test.difference < test.high
-    for kind, number in (("bootstrap", 3), ("mcnemar", 3), ("delong", 12)):
-        of_kind = [test for test in found.tests if test.test == kind]
-        assert len(of_kind) == number == of_kind[0].family
-        expected = multipletests([test.p for test in of_kind], method="holm")[1]
-        assert [test.p_holm for test in of_kind] == pytest.approx(expected)
-    assert found.table().height == 18
+    families = [("permutation", m, 3) for m in ("auc_macro", "kappa_quadratic", "f1_weighted", "accuracy")]
+    for kind, start, number in (
+        *families,
+        ("permutation", "auc[", 9),
+        ("mcnemar", "", 3),
+        ("delong", "", 12),
+    ):
+        family = [test for test in found.tests if test.test == kind and test.measure.startswith(start)]
+        assert len(family) == number == family[0].family
+        expected = multipletests([test.p for test in family], method="holm")[1]
+        assert [test.p_holm for test in family] == pytest.approx(expected)
+    assert found.table().height == 3 * (7 + 7 + 1 + 4)
+
+
+def test_without_a_name_the_permutation_test_is_made(models: Callable[..., dict]) -> None:
+    found = compare_with_reference(models(), "her2_four", "reference", resamples=50)
+    assert {test.test for test in found.tests} == {"permutation"}
 
 
 def test_two_classes_are_one_auc(models: Callable[..., dict]) -> None:
-    found = compare_with_reference(models(classes=2), "her2_status", "reference", resamples=50)
+    found = compare_with_reference(
+        models(classes=2), "her2_status", "reference", resamples=50, tests=["delong"]
+    )
     assert {test.measure for test in found.tests if test.test == "delong"} == {"positive"}
 
 
 def test_too_few_patients_get_no_interval(models: Callable[..., dict]) -> None:
     found = compare_with_reference(models(16), "her2_four", "reference", resamples=50)
-    auc = found.test_of("m0", "bootstrap", "auc_macro")
+    auc = found.test_of("m0", "permutation", "auc_macro")
     assert (auc.low, auc.p, auc.p_holm) == (None, None, None)
     assert any("too few for intervals" in note for note in found.notes)
 

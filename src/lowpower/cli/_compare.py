@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,14 @@ import typer
 from lowpower.cli._columns import COLUMN_HELP, columns_of
 
 __all__ = ["command"]
+
+
+class NamedTest(StrEnum):
+    """Tests beside the permutation test."""
+
+    mcnemar = "mcnemar"
+    delong = "delong"
+    bootstrap = "bootstrap"
 
 
 def command(
@@ -22,6 +31,10 @@ def command(
     ] = None,
     column: Annotated[list[str] | None, typer.Option(metavar="NAME=YOURS", help=COLUMN_HELP)] = None,
     shared: Annotated[bool, typer.Option("--shared", help="Leave out slides that some table lacks.")] = False,
+    test: Annotated[
+        list[NamedTest] | None,
+        typer.Option(help="A test to report beside the permutation test; give it again for more."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for report.html, metrics.csv and tests.csv.")] = Path(
         "lowpower-comparison"
     ),
@@ -29,9 +42,9 @@ def command(
         bool, typer.Option("--json", help="The comparison as JSON on standard output.")
     ] = False,
 ) -> None:
-    """Compare predictions on the same slides with the first table: differences, McNemar, DeLong, Holm.
+    """Compare predictions on the same slides with the first table: differences with intervals and tests.
 
-    Intervals resample patients with all their slides; p-values are corrected for the number of models.
+    Tests swap the models patient by patient (permutation); p-values are corrected for the number of models.
     """
     from rich.console import Console
 
@@ -39,7 +52,14 @@ def command(
     from lowpower.cli._tables import comparison_table
     from lowpower.study import compare_tables
 
-    outcome = compare_tables(tables, scheme, columns=columns_of(column), shared=shared, out=out)
+    outcome = compare_tables(
+        tables,
+        scheme,
+        columns=columns_of(column),
+        shared=shared,
+        out=out,
+        tests=[one.value for one in test or ()],
+    )
     if as_json:
         typer.echo(outcome.comparison.model_dump_json())
     console = stderr if as_json else Console(highlight=False)

@@ -242,16 +242,14 @@ def comparison_table(evaluations: Mapping[str, Evaluation], comparison: Comparis
         "kappa",
         "AUC difference",
         "p, Holm",
-        "p McNemar, Holm",
+        "p of accuracy, Holm",
         title=f"{first.slides} slides of {first.patients} patients, against {comparison.reference}. "
         f"{comparison.research_use}",
         title_justify="left",
     )
     for name, evaluation in evaluations.items():
         values = [say(evaluation.metrics[key], 3) for key in ("auc_macro", "accuracy", "kappa_quadratic")]
-        tests = [
-            comparison.test_of(name, *key) for key in (("bootstrap", "auc_macro"), ("mcnemar", "accuracy"))
-        ]
+        tests = [comparison.test_of(name, "permutation", measure) for measure in ("auc_macro", "accuracy")]
         difference = tests[0].difference if tests[0] else None
         ps = [p_sentence(test.p_holm) if test and test.p_holm is not None else "" for test in tests]
         table.add_row(name, *values, "" if difference is None else f"{difference:+.3f}", *ps)

@@ -11,6 +11,7 @@ from lowpower.evaluation._abstention import (
 from lowpower.evaluation._against import (
     ComparisonSet,
     PairedTest,
+    TestName,
     compare_with_reference,
     shared_slides,
 )
@@ -107,6 +108,7 @@ __all__ = [
     "RiskPoint",
     "RocCurve",
     "TemperatureFit",
+    "TestName",
     "accuracy",
     "agreement_sentence",
     "apply_temperature",

@@ -15,9 +15,12 @@ from lowpower.errors import PredictionsError
 from lowpower.evaluation._compare import compare_predictions
 from lowpower.evaluation._comparison import Comparison
 from lowpower.evaluation._paired import holm
+from lowpower.evaluation._permutation import TESTED
 from lowpower.files import write_json
 
-__all__ = ["ComparisonSet", "PairedTest", "compare_with_reference", "shared_slides"]
+__all__ = ["ComparisonSet", "PairedTest", "TestName", "compare_with_reference", "shared_slides"]
+
+TestName = Literal["permutation", "bootstrap", "mcnemar", "delong"]
 
 
 class PairedTest(BaseModel):
@@ -25,15 +28,16 @@ class PairedTest(BaseModel):
 
     Attributes:
         model: The model.
-        test: bootstrap (of the macro AUC's difference), mcnemar (slides right) or delong.
-        measure: auc_macro, accuracy, or the class whose AUC against the rest is tested.
+        test: permutation (models swapped by patient), bootstrap, mcnemar (slides right) or delong.
+        measure: auc_macro, kappa_quadratic, f1_weighted, accuracy, "auc[0 | >=1+]" for a cut-off's AUC, or
+            for DeLong the class whose AUC against the rest is tested.
         reference: Value of the reference, None where undefined.
         value: Value of the model.
         difference: value - reference.
         low: Lower end of the difference's interval (DeLong: from its standard error).
         high: Upper end.
         p: Two-sided, for this test alone.
-        p_holm: After Holm over all tests of the same kind in the set.
+        p_holm: After Holm over the same test of every model, and of every cut-off or class.
         family: How many tests that were.
         note: What a reader must know, or an empty string.
     """
@@ -41,7 +45,7 @@ class PairedTest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     model: str
-    test: Literal["bootstrap", "mcnemar", "delong"]
+    test: TestName
     measure: str
     reference: float | None
     value: float | None
@@ -60,8 +64,8 @@ class ComparisonSet(BaseModel):
     Attributes:
         reference: Name of the reference.
         comparisons: By the other model's name; in each the reference is first.
-        tests: The tests behind a claim, Holm-corrected within bootstrap, mcnemar and delong. Other
-            differences stand in `comparisons` with intervals and are exploratory.
+        tests: The tests behind a claim, Holm-corrected. Other differences stand in `comparisons` with
+            intervals and are exploratory.
         notes: What a reader must know.
     """
 
@@ -104,6 +108,7 @@ def compare_with_reference(
     resamples: int = 2000,
     confidence: float = 0.95,
     keep_shared: bool = False,
+    tests: Sequence[TestName] = ("permutation",),
 ) -> ComparisonSet:
     """Compare every model with the reference on the same slides.
 
@@ -116,6 +121,8 @@ def compare_with_reference(
         confidence: Of the intervals.
         keep_shared: Compare each model over the slides that it shares with the reference; a note says how
             many. A model that shares none is not compared.
+        tests: Which tests. The others than the permutation test reject too often (docs/metrics.md), DeLong's
+            excepted.
 
     Raises:
         PredictionsError: if a table is not one, or slides, patients or labels differ between them.
@@ -137,13 +144,13 @@ def compare_with_reference(
         )
         for name, (first, table) in pairs.items()
     }
-    tests = [test for name, found in comparisons.items() for test in _tests(name, found, scheme)]
+    made = [test for name, found in comparisons.items() for test in _tests(name, found, scheme, tests)]
     notes += [note for found in comparisons.values() for note in found.notes]
     return ComparisonSet(
         scheme=scheme.name,
         reference=reference,
         comparisons=comparisons,
-        tests=_corrected(tests),
+        tests=_corrected(made),
         notes=list(dict.fromkeys(notes)),
     )
 
@@ -166,38 +173,63 @@ def _over_shared(
     return kept, notes
 
 
-def _tests(name: str, found: Comparison, scheme: LabelScheme) -> list[PairedTest]:
-    auc, accuracy = found.metrics["auc_macro"], found.metrics["accuracy"]
-    tests = [
-        PairedTest(
-            model=name,
-            test="bootstrap",
-            measure="auc_macro",
-            reference=auc.first,
-            value=auc.second,
-            difference=auc.difference,
-            low=auc.low,
-            high=auc.high,
-            p=auc.p,
-            note=auc.note,
-        ),
-        PairedTest(
-            model=name,
-            test="mcnemar",
-            measure="accuracy",
-            reference=accuracy.first,
-            value=accuracy.second,
-            difference=accuracy.difference,
-            low=accuracy.low,
-            high=accuracy.high,
-            p=found.mcnemar.p,
-            note=f"right by one alone: {found.mcnemar.only_first} {found.first}, "
-            f"{found.mcnemar.only_second} {found.second}",
-        ),
-    ]
+def _tests(name: str, found: Comparison, scheme: LabelScheme, kinds: Sequence[TestName]) -> list[PairedTest]:
+    makers = {
+        "permutation": lambda: _of_metrics(name, found, scheme, "permutation"),
+        "bootstrap": lambda: _of_metrics(name, found, scheme, "bootstrap"),
+        "mcnemar": lambda: [_mcnemar(name, found)],
+        "delong": lambda: _delong(name, found, scheme),
+    }
+    return [test for kind in dict.fromkeys(kinds) for test in makers[kind]()]
+
+
+def _of_metrics(
+    name: str, found: Comparison, scheme: LabelScheme, kind: Literal["permutation", "bootstrap"]
+) -> list[PairedTest]:
+    keys = {measure: measure for measure in TESTED}
+    keys |= {f"auc[{cutoff.name}]": f"auc_at/{cutoff.at}" for cutoff in scheme.cutoffs}
+    tests = []
+    for measure, key in keys.items():
+        entry = found.metrics[key]
+        tests.append(
+            PairedTest(
+                model=name,
+                test=kind,
+                measure=measure,
+                reference=entry.first,
+                value=entry.second,
+                difference=entry.difference,
+                low=entry.low,
+                high=entry.high,
+                p=entry.p if kind == "permutation" else entry.p_bootstrap,
+                note=entry.note,
+            )
+        )
+    return tests
+
+
+def _mcnemar(name: str, found: Comparison) -> PairedTest:
+    accuracy = found.metrics["accuracy"]
+    return PairedTest(
+        model=name,
+        test="mcnemar",
+        measure="accuracy",
+        reference=accuracy.first,
+        value=accuracy.second,
+        difference=accuracy.difference,
+        low=accuracy.low,
+        high=accuracy.high,
+        p=found.mcnemar.p,
+        note=f"right by one alone: {found.mcnemar.only_first} {found.first}, "
+        f"{found.mcnemar.only_second} {found.second}",
+    )
+
+
+def _delong(name: str, found: Comparison, scheme: LabelScheme) -> list[PairedTest]:
     # With two classes both have the same AUC: one test, not two.
     classes = scheme.classes if len(scheme.classes) > 2 else scheme.classes[1:]
     z = NormalDist().inv_cdf((1 + found.confidence) / 2)
+    tests = []
     for label in classes:
         entry = found.delong[label]
         change = None if entry.first is None or entry.second is None else entry.second - entry.first
@@ -220,18 +252,18 @@ def _tests(name: str, found: Comparison, scheme: LabelScheme) -> list[PairedTest
 
 
 def _corrected(tests: Sequence[PairedTest]) -> list[PairedTest]:
-    """Holm within each kind of test."""
-    adjusted: dict[int, tuple[float, int]] = {}
-    for kind in ("bootstrap", "mcnemar", "delong"):
-        known = [(index, t.p) for index, t in enumerate(tests) if t.test == kind and t.p is not None]
-        for (index, _), p in zip(known, holm([p for _, p in known]), strict=True):
-            adjusted[index] = (p, len(known))
-    return [
-        test.model_copy(update=dict(zip(("p_holm", "family"), adjusted[index], strict=True)))
-        if index in adjusted
-        else test
-        for index, test in enumerate(tests)
-    ]
+    """Holm over the models; over models and cut-offs, or classes, where a measure has several."""
+    families: dict[tuple[str, str], list[int]] = {}
+    for index, test in enumerate(tests):
+        if test.p is not None:
+            measure = "" if test.test == "delong" else test.measure.partition("[")[0]
+            families.setdefault((test.test, measure), []).append(index)
+    corrected = list(tests)
+    for members in families.values():
+        adjusted = holm([p for index in members if (p := tests[index].p) is not None])
+        for index, p in zip(members, adjusted, strict=True):
+            corrected[index] = tests[index].model_copy(update={"p_holm": p, "family": len(members)})
+    return corrected
 
 
 def shared_slides(tables: Mapping[str, pl.DataFrame], *, keep_shared: bool) -> dict[str, pl.DataFrame]:

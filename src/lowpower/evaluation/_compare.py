@@ -12,6 +12,7 @@ from lowpower.errors import PredictionsError
 from lowpower.evaluation._bootstrap import MIN_PATIENTS, interval_of, resampled
 from lowpower.evaluation._comparison import AucDifference, Comparison, Difference, Discordance
 from lowpower.evaluation._paired import delong, holm, mcnemar
+from lowpower.evaluation._permutation import permutation_tests
 from lowpower.evaluation._predictions import Predictions, parse_predictions
 from lowpower.evaluation._statistics import Statistics
 from lowpower.evaluation._weighted import Array
@@ -36,8 +37,8 @@ def compare_predictions(
         second: The other model's, of the same slides in any order.
         scheme: Label scheme, or its name.
         names: What to call the models.
-        seed: Of the resampling; patients are resampled, the same for both.
-        resamples: How many.
+        seed: Of the resampling; patients are resampled, the same for both, and swapped between them.
+        resamples: How many resamples, and how many swaps.
         confidence: Of the intervals.
 
     Raises:
@@ -51,7 +52,7 @@ def compare_predictions(
     test = mcnemar(right[0], right[1])
     notes = []
     if patients < one.sample.size:
-        notes.append("McNemar's test takes the slides of one patient as independent; the intervals do not")
+        notes.append("McNemar's test takes the slides of one patient as independent; the others do not")
     if patients < MIN_PATIENTS:
         notes.append(f"{patients} patients are too few for intervals (at least {MIN_PATIENTS})")
     return Comparison(
@@ -108,6 +109,9 @@ def _differences(
         return {name: after[name] - before[name] for name in before}
 
     draws = resampled(differences, one.patients, resamples, seed) if patients >= MIN_PATIENTS else {}
+    tests: Mapping[str, float | None] = {}
+    if patients >= MIN_PATIENTS:
+        tests = permutation_tests(one, other, scheme, permutations=resamples, seed=seed)
     kept = [name for name in points[0] if "/" not in name or name.startswith(("auc_at", "ppa", "npa"))]
     return {
         name: _difference(
@@ -117,6 +121,7 @@ def _differences(
             statistics[0].basis(name).slides,
             (patients, statistics[0].basis(name).patients),
             confidence,
+            tests.get(name),
         )
         for name in kept
         if name != "ece"
@@ -124,7 +129,13 @@ def _differences(
 
 
 def _difference(
-    first: float, second: float, draws: Array, slides: int, patients: tuple[int, int], confidence: float
+    first: float,
+    second: float,
+    draws: Array,
+    slides: int,
+    patients: tuple[int, int],
+    confidence: float,
+    p: float | None,
 ) -> Difference:
     if np.isnan(first) or np.isnan(second):
         values = [None if np.isnan(value) else value for value in (first, second)]
@@ -135,17 +146,18 @@ def _difference(
             low=None,
             high=None,
             p=None,
+            p_bootstrap=None,
             n=slides,
             note="undefined for at least one model",
         )
     change = second - first
     interval = interval_of(change, draws, patients=patients[0], behind=patients[1], confidence=confidence)
-    p = None
+    p_bootstrap = None
     if interval.low is not None:
         known = draws[~np.isnan(draws)]
         # One is added so that a p-value is never 0 (Davison and Hinkley 1997, 4.2).
         tail = min((known <= 0).sum(), (known >= 0).sum()) + 1
-        p = min(1.0, 2 * float(tail) / (known.size + 1))
+        p_bootstrap = min(1.0, 2 * float(tail) / (known.size + 1))
     return Difference(
         first=first,
         second=second,
@@ -153,6 +165,7 @@ def _difference(
         low=interval.low,
         high=interval.high,
         p=p,
+        p_bootstrap=p_bootstrap,
         n=slides,
         note=interval.note,
     )

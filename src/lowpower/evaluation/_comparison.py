@@ -26,7 +26,10 @@ class Difference(_Part):
         difference: second - first.
         low: Lower end of the difference's interval, None where none can be given.
         high: Upper end.
-        p: Two-sided, from the share of resamples on either side of 0; None without an interval.
+        p: Two-sided, by swapping the models patient by patient; of the metrics that are tested, and None
+            with too few patients.
+        p_bootstrap: Two-sided, from the share of resamples on either side of 0, which rejects too often
+            (docs/metrics.md); None without an interval.
         n: Slides it rests on.
         note: What a reader must know, or an empty string.
     """
@@ -37,6 +40,7 @@ class Difference(_Part):
     low: float | None
     high: float | None
     p: float | None
+    p_bootstrap: float | None
     n: int
     note: str = ""
 

@@ -14,17 +14,22 @@ __all__ = [
     "Cell",
     "Row",
     "columns_of",
-    "families",
     "metric_cell",
     "model_rows",
     "p_sentence",
     "paired_rows",
-    "tested_classes",
+    "paired_titles",
 ]
 
 ALPHA: Final = 0.05
 """A Holm-corrected p-value below this tells two models apart."""
 NONE: Final = "-"
+_TESTS: Final = {
+    "permutation": "permutation",
+    "bootstrap": "bootstrap",
+    "mcnemar": "McNemar",
+    "delong": "DeLong",
+}
 _SUMMARY: Final = {
     "auc_macro": "AUC, macro",
     "f1_weighted": "F1, weighted",
@@ -84,30 +89,27 @@ def model_rows(evaluations: Mapping[str, Evaluation], scheme: LabelScheme) -> tu
     return list(titles.values()), rows
 
 
-def tested_classes(scheme: LabelScheme) -> tuple[str, ...]:
-    """Classes whose AUC is tested: with two classes both have the same."""
-    return scheme.classes if len(scheme.classes) > 2 else scheme.classes[1:]
+def paired_titles(comparison: ComparisonSet) -> list[str]:
+    """Titles of the tests behind `paired_rows`, in their order: what is tested, by which test."""
+    told = dict.fromkeys((test.test, test.measure) for test in comparison.tests)
+    return [f"{_measure_title(kind, measure)}, {_TESTS[kind]}" for kind, measure in told]
 
 
-def paired_rows(comparison: ComparisonSet, scheme: LabelScheme) -> list[Row]:
-    """One row a model with every test against the reference."""
+def paired_rows(comparison: ComparisonSet) -> list[Row]:
+    """One row a model: slides right by one alone, and every test against the reference."""
+    told = dict.fromkeys((test.test, test.measure) for test in comparison.tests)
     rows = []
     for name, found in comparison.comparisons.items():
-        auc, right = (
-            comparison.test_of(name, *key) for key in (("bootstrap", "auc_macro"), ("mcnemar", "accuracy"))
-        )
         alone = Cell(f"{found.mcnemar.only_second} / {found.mcnemar.only_first}")
-        delong = [comparison.test_of(name, "delong", label) for label in tested_classes(scheme)]
-        rows.append(Row(name, [_tested(auc), _tested(right), alone, *map(_tested, delong)]))
+        tests = [_tested(comparison.test_of(name, *key)) for key in told]
+        rows.append(Row(name, [alone, *tests]))
     return rows
 
 
-def families(comparison: ComparisonSet) -> dict[str, int]:
-    """How many tests Holm's correction ran over, by kind."""
-    return {
-        kind: max((test.family for test in comparison.tests if test.test == kind), default=0)
-        for kind in ("bootstrap", "mcnemar", "delong")
-    }
+def _measure_title(kind: str, measure: str) -> str:
+    if kind == "delong":
+        return f"AUC {measure} against the rest"
+    return _SUMMARY.get(measure) or f"AUC {measure.partition('[')[2].rstrip(']')}"
 
 
 def _tested(test: PairedTest | None) -> Cell:

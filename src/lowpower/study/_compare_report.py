@@ -16,6 +16,7 @@ from lowpower.evaluation import (
     Evaluation,
     GivenPredictions,
     PairedTest,
+    TestName,
     compare_with_reference,
     evaluate_predictions,
     metric_table,
@@ -24,7 +25,7 @@ from lowpower.evaluation import (
 )
 from lowpower.files import make_folder, write_text
 from lowpower.scoring import page_environment
-from lowpower.study._cells import ALPHA, families, model_rows, p_sentence, paired_rows, tested_classes
+from lowpower.study._cells import ALPHA, model_rows, p_sentence, paired_rows, paired_titles
 from lowpower.study._figures import plot_confusions, plot_forest, plot_reliabilities
 from lowpower.study._page import embedded
 
@@ -57,6 +58,7 @@ def compare_tables(
     out: str | Path = "lowpower-comparison",
     seed: int = 0,
     resamples: int = 2000,
+    tests: Sequence[TestName] = (),
 ) -> CompareOutcome:
     """Compare CSVs of probabilities with the first of them.
 
@@ -67,7 +69,8 @@ def compare_tables(
         shared: Leave out slides that not every table holds.
         out: Folder.
         seed: Of the resampling.
-        resamples: Bootstrap resamples of patients.
+        resamples: Bootstrap resamples of patients, and swaps of the permutation test.
+        tests: Named tests beside the permutation test, which the verdict is taken from.
 
     Raises:
         PredictionsError: a table cannot be used, or slides, patients or labels differ.
@@ -77,7 +80,12 @@ def compare_tables(
     first = next(iter(given.values()))
     tables = shared_slides(_with_patients(given), keep_shared=shared)
     comparison = compare_with_reference(
-        tables, first.scheme, next(iter(tables)), seed=seed, resamples=resamples
+        tables,
+        first.scheme,
+        next(iter(tables)),
+        seed=seed,
+        resamples=resamples,
+        tests=("permutation", *tests),
     )
     evaluations = {
         name: evaluate_predictions(table, first.scheme, seed=seed, resamples=resamples)
@@ -165,11 +173,10 @@ def _write_page(
             has_patients=any(one.has_patients for one in given.values()),
             columns=titles,
             models=rows,
-            tests=paired_rows(comparison, scheme),
-            tested_classes=tested_classes(scheme),
+            tests=paired_rows(comparison),
+            tested=paired_titles(comparison),
             confidence=about.confidence,
             alpha=ALPHA,
-            families=families(comparison),
             notes=comparison.notes,
             figures=[(title, embedded(Image.open(picture))) for title, picture in figures],
             files=[(name, one.path) for name, one in given.items()],
@@ -184,7 +191,7 @@ def _write_page(
 def verdict_of(comparison: ComparisonSet) -> str:
     """What Holm-corrected tests of the macro AUC allow to say, and nothing stronger."""
     reference = comparison.reference
-    tests = [test for test in comparison.tests if test.test == "bootstrap"]
+    tests = [test for test in comparison.tests if (test.test, test.measure) == ("permutation", "auc_macro")]
     known = [test for test in tests if test.p_holm is not None]
     if not known:
         return f"No test against {reference} is possible: too few patients, or a class is missing."

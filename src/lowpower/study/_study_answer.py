@@ -37,7 +37,7 @@ def _against_finer(found: StudyFindings, reference: ArmFindings) -> list[str]:
     if found.comparison is None or not finer:
         return ["No arm at finer resolution finished, so nothing is said of what resolution adds."]
     tests = [
-        found.comparison.test_of(arm.record.name, "bootstrap", "auc_macro")
+        found.comparison.test_of(arm.record.name, "permutation", "auc_macro")
         for arm in finer
         if arm.record.name in found.comparison.comparisons
     ]
@@ -81,15 +81,12 @@ def _better(test: PairedTest, number: int, among: int) -> str:
 
 
 def _at_cutoffs(found: StudyFindings, known: list[PairedTest], *, better: bool) -> list[str]:
-    """What finer arms gain at the cut-offs that decide treatment (DeLong), and in accuracy (McNemar)."""
+    """What finer arms gain at the cut-offs that decide treatment, and in accuracy."""
     assert found.comparison is not None  # there are tests
-    cutoffs, classes = found.scheme.cutoffs, found.scheme.classes
-    asked = [(f"at {cutoffs[-1].name}", "delong", classes[-1])]
-    if len(cutoffs) > 1:
-        asked.insert(0, (f"at {cutoffs[0].name}", "delong", classes[0]))
+    asked = [(f"at {cutoff.name}", f"auc[{cutoff.name}]") for cutoff in found.scheme.cutoffs]
     gains, none = [], []
-    for where, kind, measure in [*asked, ("in accuracy", "mcnemar", "accuracy")]:
-        tests = [found.comparison.test_of(test.model, kind, measure) for test in known]
+    for where, measure in [*asked, ("in accuracy", "accuracy")]:
+        tests = [found.comparison.test_of(test.model, "permutation", measure) for test in known]
         best = max((test for test in tests if test is not None and _gains(test)), key=_change, default=None)
         if best is None:
             none.append(where)

@@ -11,7 +11,7 @@ from lowpower.evaluation import MIN_PATIENTS, Evaluation
 from lowpower.files import make_folder, write_text
 from lowpower.models import software_versions
 from lowpower.scoring import page_environment
-from lowpower.study._cells import ALPHA, families, paired_rows, tested_classes
+from lowpower.study._cells import ALPHA, paired_rows, paired_titles
 from lowpower.study._figures import plot_confusions, plot_forest, plot_reliabilities, plot_risks
 from lowpower.study._page import svg_of
 from lowpower.study._results import StudyResults
@@ -74,9 +74,8 @@ def write_study_report(results: StudyResults, *, resamples: int = 2000, seed: in
             models=arms,
             figures=_figures(found, make_folder(folder / "figures")),
             costs=cost_rows(found, front),
-            tests=paired_rows(found.comparison, found.scheme) if found.comparison is not None else [],
-            families=families(found.comparison) if found.comparison is not None else {},
-            tested_classes=tested_classes(found.scheme),
+            tests=paired_rows(found.comparison) if found.comparison is not None else [],
+            tested=paired_titles(found.comparison) if found.comparison is not None else [],
             confidence=0.95,
             alpha=ALPHA,
             groups=group_rows(groups, shown),
