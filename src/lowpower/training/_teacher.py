@@ -1,18 +1,74 @@
-"""Who tells a network of every cell: the cells of simulated slides."""
+"""Who tells a network of every cell: the truth of simulated slides, or what is measured at high power."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, cast, get_args
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lowpower.errors import ConfigError
+from lowpower.cohort import SCHEMES, Cohort
+from lowpower.engine import map_items
+from lowpower.errors import ConfigError, LowpowerError
+from lowpower.files import atomic_path, make_folder
 from lowpower.simulate import SlideTruth, truth_path
+from lowpower.slides import open_slide
+from lowpower.stain import Marker, measure
+from lowpower.tissue import find_tissue
 from lowpower.views import View
 
-__all__ = ["cells_in_view", "true_cells"]
+__all__ = ["Teacher", "cells_in_view", "cells_of", "true_cells"]
+
+Teacher = Literal["none", "truth", "measured"]
+
+
+def cells_of(
+    teacher: Teacher,
+    cohort: Cohort,
+    rows: Sequence[int],
+    scheme: str,
+    folder: Path,
+    *,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[int, str]:
+    """The table of cells of each row of a cohort, as far as the teacher knows them.
+
+    Args:
+        teacher: Who.
+        cohort: The cohort.
+        rows: Rows of its table.
+        scheme: Whose marker is measured.
+        folder: Where measured cells are kept; those there are not measured again.
+        workers: Processes that measure.
+        progress: Called with (slides measured, slides in all).
+
+    Raises:
+        ConfigError: a slide without truth, or a marker that cannot be measured.
+    """
+    if teacher == "none":
+        return {}
+    if teacher == "truth":
+        return {row: str(true_cells(cohort.table["slide"][row])) for row in rows}
+    marker = SCHEMES[scheme].marker
+    if marker not in get_args(Marker):
+        raise ConfigError(f"teacher: measured: {marker} cannot be measured; leave the teacher out.")
+    make_folder(folder)
+    jobs = [_job(cohort, row, cast(Marker, marker), folder) for row in rows]
+    done = 0
+
+    def count(_job: _Job, _path: str | None) -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, len(jobs))
+
+    found = map_items(_measured, jobs, workers=workers, on_done=count)
+    return {row: path for row, path in zip(rows, found, strict=True) if path is not None}
 
 
 def true_cells(slide: str | Path) -> Path:
@@ -25,7 +81,7 @@ def true_cells(slide: str | Path) -> Path:
     if not path.is_file():
         raise ConfigError(
             f"{slide}: has no {path.name} beside it; teacher: truth needs simulated slides as `lowpower "
-            "simulate` writes them."
+            "simulate` writes them; of others take teacher: measured."
         )
     return path.parent / SlideTruth.read(path).cells
 
@@ -37,3 +93,47 @@ def cells_in_view(table: str | Path, view: View) -> NDArray[np.float32]:
     x = (cells["x"].to_numpy() - view.box.x) * (width / view.box.width) - 0.5
     y = (cells["y"].to_numpy() - view.box.y) * (height / view.box.height) - 0.5
     return np.column_stack([x, y, cells["class"].to_numpy()]).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _Job:
+    slide: str
+    mpp: float | None
+    mask: str | None
+    control: str
+    marker: Marker
+    path: str
+
+
+def _job(cohort: Cohort, row: int, marker: Marker, folder: Path) -> _Job:
+    entry = cohort.table.row(row, named=True)
+    mpp, mask = entry.get("mpp"), entry.get("mask")
+    return _Job(
+        str(entry["slide"]),
+        None if mpp is None else float(mpp),
+        None if mask is None else str(mask),
+        str(entry.get("control") or "auto"),
+        marker,
+        str(folder / f"row{row}.parquet"),
+    )
+
+
+def _measured(job: _Job) -> str | None:
+    """The tumour-like cells that `measure` counts, in a table as a simulated slide's; None if it cannot."""
+    if Path(job.path).is_file():
+        return job.path
+    try:
+        with open_slide(job.slide, job.mpp) as slide:
+            tissue = find_tissue(slide, mask=job.mask, control=job.control)
+            measured = measure(slide, job.marker, tissue)
+    except LowpowerError:
+        return None
+    if measured.cells is None:
+        return None
+    cells = measured.cells.table()
+    told = cells.select(
+        "x", "y", pl.col("kind").alias("type"), pl.col("grade").alias("class"), control=pl.lit(False)
+    )
+    with atomic_path(job.path) as temporary:
+        told.write_parquet(temporary)
+    return job.path

@@ -29,7 +29,7 @@ from lowpower.training._outputs import history_of, prediction_table, write_examp
 from lowpower.training._precision import resolve_precision
 from lowpower.training._quiet import quiet_lightning
 from lowpower.training._store import Example
-from lowpower.training._teacher import true_cells
+from lowpower.training._teacher import cells_of
 from lowpower.views import PreparedView, prepare_views
 
 __all__ = ["TrainingRun", "TrainingSummary", "train"]
@@ -92,7 +92,7 @@ def train(
         folder: Run folder; by default the configuration's.
         workers: Processes that make views.
         prepared: Views of every row, made already by the configuration's recipe; None makes them.
-        progress: Called with (stage, done, total); stages "views" and "training".
+        progress: Called with (stage, done, total); stages "views", "measuring" and "training".
 
     Returns:
         The run; a slide without a view is left out and listed.
@@ -105,7 +105,9 @@ def train(
     """
     folder = make_folder(folder if folder is not None else config.run_folder)
     _same_run(config, cohort, train_rows, validation_rows, folder)
-    examples, left_out = _examples(config, cohort, [train_rows, validation_rows], workers, prepared, progress)
+    examples, left_out = _examples(
+        config, cohort, [train_rows, validation_rows], workers, prepared, progress, folder
+    )
     write_examples(folder / "slides.csv", examples, left_out)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -171,8 +173,9 @@ def _examples(
     workers: int,
     prepared: Sequence[PreparedView] | None,
     progress: Callable[[str, int, int], None] | None,
+    folder: Path,
 ) -> tuple[list[list[Example]], list[PreparedView]]:
-    """Views and labels of the training and validation rows; slides without a view."""
+    """Views and labels of the training and validation rows, cells of the former; slides without a view."""
     labels = {row["row"]: row for row in cohort.labels(config.scheme).iter_rows(named=True)}
     rows = [int(row) for part in parts for row in part]
     report = None if progress is None else (lambda done, total: progress("views", done, total))
@@ -183,6 +186,11 @@ def _examples(
         )
     by_row = {record.row: record for record in records}
     left_out = [by_row[row] for row in rows if by_row[row].picture is None]
+    usable = [row for row in map(int, parts[0]) if by_row[row].picture is not None]
+    cells = cells_of(
+        config.teacher, cohort, usable, config.scheme, folder / "cells", workers=workers,
+        progress=None if progress is None else (lambda done, total: progress("measuring", done, total)),
+    )  # fmt: skip
     examples = [
         [
             Example(
@@ -191,7 +199,7 @@ def _examples(
                 labels[row]["patient"],
                 labels[row]["label"],
                 by_row[row].picture or "",
-                str(true_cells(cohort.table["slide"][row])) if config.teacher == "truth" else None,
+                cells.get(row),
             )
             for row in map(int, part)
             if by_row[row].picture is not None
