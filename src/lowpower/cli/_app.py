@@ -16,6 +16,7 @@ from lowpower.cli import (
     _check,
     _compare,
     _demo,
+    _deploy,
     _doctor,
     _evaluate,
     _export,
@@ -97,6 +98,7 @@ for verb in (
     _measure,
     _calibrate,
     _study,
+    _deploy,
     _export,
     _subtype,
 ):

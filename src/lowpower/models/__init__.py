@@ -1,7 +1,7 @@
 """Models: the slide network, its heads, pretrained weights, prediction and the model bundle."""
 
 from lowpower.models._blueprint import Blueprint, LateFusion, MeasuredModel, MilModel, PatchModel
-from lowpower.models._bundle import Bundle, load_bundle, save_bundle, weights_of
+from lowpower.models._bundle import Bundle, load_bundle, module_of, save_bundle, weights_of
 from lowpower.models._bundle_find import bundled_models
 from lowpower.models._bundle_spec import BundleSpec, Metric, software_versions
 from lowpower.models._cell_counts import CELL_CLASSES, count_loss
@@ -104,6 +104,7 @@ __all__ = [
     "load_bundle",
     "load_lite0",
     "measured_inputs",
+    "module_of",
     "patch_probabilities",
     "predict",
     "read_state",

@@ -29,7 +29,7 @@ from lowpower.models._network import SlideNetwork
 from lowpower.models.mil import BagNetwork, create_aggregator
 from lowpower.views import LowResRecipe
 
-__all__ = ["Bundle", "load_bundle", "save_bundle", "weights_of"]
+__all__ = ["Bundle", "load_bundle", "module_of", "save_bundle", "weights_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +186,7 @@ def load_bundle(name: str | Path) -> Bundle:
         spec.name,
         folder,
         spec,
-        _module_of(spec, len(spec.classes), weights) if spec.has_weights else None,
+        module_of(spec, len(spec.classes), weights) if spec.has_weights else None,
         None if spec.mil is None else encoder_of(spec.mil.encoder, folder),
         () if spec.late_fusion is None else _members(spec, folder),
     )
@@ -204,7 +204,7 @@ def _members(spec: BundleSpec, folder: Path) -> tuple[Bundle, ...]:
     return found
 
 
-def _module_of(blueprint: Blueprint, classes: int, weights: Path) -> nn.Module:
+def module_of(blueprint: Blueprint, classes: int, weights: Path) -> nn.Module:
     """The network or aggregator that a blueprint describes, with its weights.
 
     Raises:

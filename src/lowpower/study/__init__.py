@@ -3,6 +3,7 @@
 from lowpower.study._cells import p_sentence
 from lowpower.study._compare_report import CompareOutcome, compare_tables
 from lowpower.study._demo import DemoSize, run_demo
+from lowpower.study._deploy import Deployed, deploy
 from lowpower.study._evaluate import TestOutcome, evaluate_run
 from lowpower.study._fit_bundle import decision_table, fit_bundle
 from lowpower.study._page import METRIC_NAMES, say
@@ -19,6 +20,7 @@ __all__ = [
     "ArmRecord",
     "CompareOutcome",
     "DemoSize",
+    "Deployed",
     "FinishedRun",
     "StudyConfig",
     "StudyResults",
@@ -26,6 +28,7 @@ __all__ = [
     "TestOutcome",
     "compare_tables",
     "decision_table",
+    "deploy",
     "doubtful_in",
     "evaluate_run",
     "evaluate_table",

@@ -18,7 +18,7 @@ from lowpower.study._results import COSTS, LEFT_OUT, UNITS, ArmRecord, StudyResu
 from lowpower.study._study_config import Arm, FusionArm, MilArm, PatchArm, SlideArm, StudyConfig
 from lowpower.study._units import Done, unit_folder
 
-__all__ = ["collect"]
+__all__ = ["arm_label", "collect", "is_simulated"]
 
 _PLACE = ("row", "slide", "patient", "label")
 MEASURED_MPP = 0.5
@@ -118,7 +118,7 @@ def _record(config: StudyConfig, arm: Arm, states: Sequence[str]) -> ArmRecord:
         name=arm.name,
         paradigm=arm.paradigm,
         mpp=_finest(config, arm),
-        label=_label(config, arm),
+        label=arm_label(arm),
         settings=arm.model_dump(mode="json"),
         state="ok" if good == len(states) else "partial" if good else "failed",
     )
@@ -130,7 +130,8 @@ def _finest(config: StudyConfig, arm: Arm) -> float:
     return getattr(arm, "mpp", MEASURED_MPP)
 
 
-def _label(config: StudyConfig, arm: Arm) -> str:
+def arm_label(arm: Arm) -> str:
+    """An arm in a few words."""
     if isinstance(arm, FusionArm):
         return f"late fusion of {' and '.join(arm.of)}"
     if isinstance(arm, SlideArm):
@@ -142,6 +143,12 @@ def _label(config: StudyConfig, arm: Arm) -> str:
     return "measured stain and a regression"
 
 
+def is_simulated(cohort: Cohort) -> bool:
+    """Whether a cohort's own words say that its slides are simulated."""
+    names = cohort.table.select("site", "scanner", "patient").fill_null("")
+    return any("simulated" in value.lower() for row in names.iter_rows() for value in row)
+
+
 def _notes(
     config: StudyConfig,
     cohort: Cohort,
@@ -151,8 +158,7 @@ def _notes(
     left_out: pl.DataFrame,
 ) -> tuple[str, ...]:
     notes = list(config.notes)
-    names = cohort.table.select("site", "scanner", "patient").fill_null("")
-    if any("simulated" in value.lower() for row in names.iter_rows() for value in row):
+    if is_simulated(cohort):
         notes.append("The slides are simulated: nothing here was measured on patients' tissue.")
     tested = {row for fold in wanted for row in folds.folds[fold].test}
     patients = len({slide.patient for slide in folds.slides if slide.row in tested})

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from torch import nn
 
 from lowpower.cohort import Cohort, scheme_of
 from lowpower.errors import CohortError
 from lowpower.evaluation import patient_folds
-from lowpower.models import create_aggregator, fit_histogram_fusion, fuse_patches, predict
+from lowpower.models import (
+    HistogramFusion,
+    MeasuredModel,
+    create_aggregator,
+    fit_histogram_fusion,
+    fit_share_regression,
+    fuse_patches,
+    predict,
+)
+from lowpower.stain import cell_network_identity
 from lowpower.study._makers import Artefact
 from lowpower.study._needs import needs_of
 from lowpower.study._study_config import MeasuredArm, MilArm, PatchArm, SlideArm, StudyConfig
@@ -29,12 +40,29 @@ from lowpower.training import (
     train_bags,
     train_patches,
 )
-from lowpower.views import PreparedView, load_view
+from lowpower.views import PreparedView, load_view, read_bag
 
-__all__ = ["LEARNERS", "Learnt", "Material", "Predictor", "cross_histogram"]
+__all__ = ["LEARNERS", "Fitted", "Learnt", "Material", "Predictor", "cross_histogram"]
 
 Predictor = Callable[[int], NDArray[np.float64]]
 """Row of the cohort's table to class probabilities (K,), uncalibrated."""
+
+
+class Fitted(BaseModel):
+    """fitted.json of a unit: what it takes beside weights to use what was learnt.
+
+    Attributes:
+        histogram: Fusion of patches, where it is fitted.
+        measured: The measured arm's model.
+        encoder: Name and weights (`Encoder.identity`) of what made the features.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1] = 1
+    histogram: HistogramFusion | None = None
+    measured: MeasuredModel | None = None
+    encoder: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +71,15 @@ class Learnt:
 
     Attributes:
         predict: For slides it has not seen.
+        module: What has weights; None of a measured arm.
+        fitted: What goes with them.
         held_out: (validation slides, K) where something was fitted on the validation slides: each slide's
             probabilities by a fit without its patient. None where `predict` has not seen them.
     """
 
     predict: Predictor
+    module: nn.Module | None = None
+    fitted: Fitted = field(default_factory=Fitted)
     held_out: NDArray[np.float64] | None = None
 
     def of_validation(self, rows: Sequence[int]) -> NDArray[np.float64]:
@@ -116,7 +148,7 @@ def _slide(arm: SlideArm, material: Material) -> Learnt:
     def predictor(row: int) -> NDArray[np.float64]:
         return predict(run.network, [load_view(material.file(row))[0]], str(device))[0].probabilities
 
-    return Learnt(predictor)
+    return Learnt(predictor, run.network)
 
 
 def _prepared(material: Material, row: int) -> PreparedView:
@@ -139,7 +171,8 @@ def _mil(arm: MilArm, material: Material) -> Learnt:
         accelerator=config.accelerator,
     )
     device = device_of(config.accelerator)
-    return Learnt(lambda row: predict_bags(network, bags([row]), device)[0])
+    made_by = read_bag(material.file(material.train[0]), np.array([0])).encoder
+    return Learnt(lambda row: predict_bags(network, bags([row]), device)[0], network, Fitted(encoder=made_by))
 
 
 def _patch(arm: PatchArm, material: Material) -> Learnt:
@@ -166,7 +199,7 @@ def _patch(arm: PatchArm, material: Material) -> Learnt:
 
     if arm.fusion != "histogram":
         method = arm.fusion
-        return Learnt(lambda row: fuse_patches(predicted(row), method, top=arm.top))
+        return Learnt(lambda row: fuse_patches(predicted(row), method, top=arm.top), network)
     seen = [predicted(row) for row in material.validation]
     labels = np.array([material.labels[row] for row in material.validation])
     patients = material.cohort.table["patient"][list(material.validation)].to_numpy()
@@ -177,7 +210,7 @@ def _patch(arm: PatchArm, material: Material) -> Learnt:
         raise CohortError(
             f"its validation slides are too few for a fitted fusion of patches ({error}); use fusion: mean."
         ) from error
-    return Learnt(lambda row: fused.fuse(predicted(row)), held_out)
+    return Learnt(lambda row: fused.fuse(predicted(row)), network, Fitted(histogram=fused), held_out)
 
 
 def cross_histogram(
@@ -202,29 +235,15 @@ def cross_histogram(
 
 
 def _measured(arm: MeasuredArm, material: Material) -> Learnt:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     labels = np.array([material.labels[row] for row in material.train])
     if len(np.unique(labels)) < 2:
         raise CohortError("a regression needs training slides of two classes.")
-
-    def values(rows: Sequence[int]) -> NDArray[np.float64]:
-        return np.array([material.artefacts[row].values for row in rows], np.float64)
-
-    model = make_pipeline(
-        StandardScaler(), LogisticRegression(C=arm.strength, class_weight="balanced", max_iter=5000)
+    inputs = [material.artefacts[row].values for row in material.train]
+    regression = fit_share_regression(inputs, labels, material.classes, strength=arm.strength)
+    model = MeasuredModel(regression=regression, cell_network=cell_network_identity().sha256)
+    return Learnt(
+        lambda row: regression.probabilities(material.artefacts[row].values), fitted=Fitted(measured=model)
     )
-    model.fit(values(material.train), labels)
-    present = model.classes_
-
-    def predictor(row: int) -> NDArray[np.float64]:
-        probabilities = np.zeros(material.classes)
-        probabilities[present] = model.predict_proba(values([row]))[0]
-        return probabilities
-
-    return Learnt(predictor)
 
 
 LEARNERS: dict[str, Callable[..., Learnt]] = {

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lowpower.errors import LowpowerError, NoTissueError
 from lowpower.files import atomic_path, sha256_of
-from lowpower.models import Encoder, create_encoder
+from lowpower.models import Encoder, create_encoder, measured_inputs
 from lowpower.slides import Slide
 from lowpower.stain import Measurement, measure
 from lowpower.study._costs import NOTHING, Cost, together, watch
@@ -245,7 +245,7 @@ def _values(found: Measurement) -> tuple[float, ...] | None:
     shares = found.shares.as_tuple() if found.shares is not None else ()
     bins = found.nuclear.bins if found.nuclear is not None else ()
     area = (found.areas.weak, found.areas.moderate, found.areas.strong)
-    return tuple(float(value) for value in (*shares, *bins, found.h_score / 300, *area))
+    return measured_inputs((*shares, *bins), found.h_score, area)
 
 
 def _stored(cost: Cost, path: Path) -> Cost:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast, get_args
 
 import polars as pl
+from pydantic import ValidationError
 
 from lowpower.cohort import Cohort, LabelScheme
 from lowpower.evaluation import MEASURED_COLUMNS
 from lowpower.stain import Marker
-from lowpower.study._artefacts import make_artefacts
+from lowpower.study._artefacts import load_artefacts, make_artefacts
+from lowpower.study._makers import Artefact
 from lowpower.study._needs import Need
 
-__all__ = ["with_measured"]
+__all__ = ["join_measured", "with_measured"]
 
 
 def with_measured(
@@ -44,8 +46,22 @@ def with_measured(
     need = Need(kind="measure", marker=cast(Marker, scheme.marker))
     rows: Sequence[int] = table["row"].to_list()
     made = make_artefacts([need], cohort, rows, cache, workers=workers, threads=1, progress=progress)
+    return _joined(table, made[need.key])
+
+
+def join_measured(table: pl.DataFrame, cohort: Cohort, scheme: LabelScheme, cache: Path) -> pl.DataFrame:
+    """The same, of what a study has measured; the table as it is where that is no longer there."""
+    need = Need(kind="measure", marker=cast(Marker, scheme.marker))
+    try:
+        made = load_artefacts(need, cohort, table["row"].to_list(), cache)
+    except (OSError, ValidationError):
+        return table
+    return _joined(table, made)
+
+
+def _joined(table: pl.DataFrame, made: Mapping[int, Artefact]) -> pl.DataFrame:
     # Shares by grade, then the H-score as a share of 300, then areas.
-    values = [made[need.key][row].values for row in rows]
+    values = [made[row].values for row in table["row"].to_list()]
     numbers = [(*told[:4], 300 * told[4]) if told else (None,) * 5 for told in values]
     columns = zip(*numbers, strict=True)
     return table.with_columns(

@@ -23,7 +23,7 @@ from lowpower.evaluation import (
 )
 from lowpower.study._results import ArmRecord, StudyResults
 
-__all__ = ["ArmCost", "ArmFindings", "Reference", "StudyFindings", "find"]
+__all__ = ["ArmCost", "ArmFindings", "Reference", "StudyFindings", "find", "mean_auc"]
 
 _IN_USE = ("read", "features", "predict")
 
@@ -246,8 +246,13 @@ def _validation_auc(results: StudyResults, name: str) -> float | None:
     if results.validation.is_empty():
         return None
     mine = results.validation.filter(pl.col("arm") == name)
+    return mean_auc([fold for _, fold in mine.group_by("fold", maintain_order=True)])
+
+
+def mean_auc(folds: Sequence[pl.DataFrame]) -> float | None:
+    """Mean over folds' tables (label, p_0 ..) of the macro AUC, where it is defined; None where nowhere."""
     values = []
-    for _, fold in mine.group_by("fold", maintain_order=True):
+    for fold in folds:
         try:
             value = auc_macro(fold["label"].to_numpy(), fold.select(pl.col("^p_[0-9]+$")).to_numpy())
         except (ValueError, PredictionsError):

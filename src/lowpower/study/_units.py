@@ -20,18 +20,30 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from lowpower.cohort import Cohort, load_folds, read_cohort
 from lowpower.errors import CohortError, LowpowerError, OutputError
 from lowpower.evaluation import Calibration, apply_temperature, conformal_sets, fit_calibration
-from lowpower.files import atomic_path, make_folder, write_json
+from lowpower.files import atomic_path, make_folder, write_bytes, write_json
+from lowpower.models import weights_of
 from lowpower.study._artefacts import load_artefacts
 from lowpower.study._costs import NOTHING, Cost, watch
 from lowpower.study._late_fusion import cross_fused, fit_weights, fused
-from lowpower.study._learners import LEARNERS, Material
+from lowpower.study._learners import LEARNERS, Learnt, Material
 from lowpower.study._needs import needs_of
 from lowpower.study._results import FOLDS
 from lowpower.study._study_config import Arm, FusionArm, StudyConfig
 
-__all__ = ["Done", "Unit", "fingerprint", "finished", "run_unit", "unit_folder"]
+__all__ = [
+    "FITTED",
+    "FUSION_WEIGHTS",
+    "WEIGHTS",
+    "Done",
+    "Unit",
+    "fingerprint",
+    "finished",
+    "run_unit",
+    "unit_folder",
+]
 
-_MAKER = 3
+WEIGHTS, FITTED, FUSION_WEIGHTS = "model.safetensors", "fitted.json", "weights.json"
+_MAKER = 4
 """Raise when the same unit would give other predictions than before."""
 
 
@@ -173,6 +185,7 @@ def _run(unit: Unit, folder: Path) -> Done:
         with watch() as learning:
             learnt_arm = LEARNERS[arm.paradigm](arm, material)
             seen = learnt_arm.of_validation(usable["validation"])
+        _keep(folder, learnt_arm)
         with watch() as testing:
             found = np.stack([learnt_arm.predict(row) for row in usable["test"]])
         tables = (
@@ -193,6 +206,13 @@ def _run(unit: Unit, folder: Path) -> Done:
         predict=predicting,
         learnt_from=learnt,
     )
+
+
+def _keep(folder: Path, learnt: Learnt) -> None:
+    """Write what it takes to use what was learnt (`lowpower deploy`)."""
+    if learnt.module is not None:
+        write_bytes(folder / WEIGHTS, weights_of(learnt.module))
+    write_json(folder / FITTED, learnt.fitted.model_dump(mode="json"))
 
 
 def _table(
@@ -250,7 +270,7 @@ def _fused(unit: Unit, arm: FusionArm) -> tuple[tuple[pl.DataFrame, pl.DataFrame
     except ValueError as error:
         raise CohortError(f"its validation slides are too few to weigh arms ({error}).") from error
     weights = fit_weights(values[0], known)
-    write_json(unit.folder / "weights.json", dict(zip(arm.of, weights.tolist(), strict=True)))
+    write_json(unit.folder / FUSION_WEIGHTS, dict(zip(arm.of, weights.tolist(), strict=True)))
     made = [
         part[0]
         .select("row", "slide", "patient", "label")
