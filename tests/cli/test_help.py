@@ -19,6 +19,7 @@ VERBS = (
     "measure",
     "export",
     "study",
+    "deploy",
     "subtype",
 )
 
