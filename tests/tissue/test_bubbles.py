@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from tests.tissue.test_quality import flag, look
 
-from lowpower.tissue import measurable, quality_map
+from lowpower.tissue import LAYERS, measurable, quality_map
 
 MPP = 4.0
 BLUE = np.array((0.65, 0.70, 0.29), np.float32)
@@ -59,6 +59,32 @@ def test_a_bubble_is_found_where_it_lies_and_left_out_of_measurement(
     assert found.effect == ("warn" if under.sum() >= 0.01 * tissue.mask.sum() else "note")
     assert measurable(tissue).sum() == pytest.approx((tissue.mask & ~under).sum(), rel=0.02)
     assert "Air bubble, left out" in {layer.name for layer, _ in quality_map(tissue).legend}
+
+
+def lobed(centre: tuple[int, int], radius: int) -> NDArray[np.int32]:
+    """An outline that is no circle, pixels."""
+    angle = np.linspace(0, 2 * np.pi, 90, endpoint=False)
+    length = radius * (1 + 0.16 * np.cos(2 * angle + 0.4) + 0.07 * np.sin(3 * angle))
+    return np.stack([centre[0] + length * np.cos(angle), centre[1] + length * np.sin(angle)], axis=1).astype(
+        np.int32
+    )
+
+
+@pytest.mark.parametrize("place", [(400, 300), (0, 540), (790, 40), (430, 0), (50, 300)])
+def test_a_bubble_of_grey_air_that_is_not_round_or_reaches_over_the_edge(place: tuple[int, int]) -> None:
+    image = drawn().astype(np.float32)
+    outline = lobed(place, 85)
+    inside = cv2.fillPoly(np.zeros(image.shape[:2], np.uint8), [outline], 1) > 0
+    image[inside] = 220 + np.random.default_rng(1).normal(0, 1.5, (np.count_nonzero(inside), 3))
+    rim = cv2.polylines(np.zeros(image.shape[:2], np.uint8), [outline], True, 1, 2) > 0
+    image[rim] *= 0.4
+    tissue = look(np.clip(image, 0, 255).astype(np.uint8), MPP)
+    bubble = tissue.labels == [layer.code for layer in LAYERS].index("bubble")
+    near = cv2.dilate((inside | rim).view(np.uint8), np.ones((25, 25), np.uint8)) > 0
+    assert bubble[inside].mean() > 0.95
+    assert not bubble[~near].any()
+    assert tissue.mask[inside].mean() < 0.02
+    assert "air bubbles of" in flag(tissue, "bubble").message
 
 
 @pytest.mark.parametrize("turn", range(4))

@@ -1,4 +1,4 @@
-"""Air bubbles under the cover slip: round, with a thin dark rim without colour, on tissue and glass."""
+"""Air bubbles under the cover slip: a thin dark rim without colour, round or closed, on tissue and glass."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.tissue._grid import Flags, Plane, shrink
+from lowpower.tissue._grid import Bits, Flags, Plane, shrink, square_of
 
-__all__ = ["find_bubbles"]
+__all__ = ["find_bubbles", "without_tissue"]
 
 _LOOKS = ((7.0, 60.0), (14.0, 200.0))
 """um/px at which rims of 10 to 20 and of 20 to 40 um are lines, and the least radius looked for, um: fat
@@ -23,6 +23,15 @@ _DARKER = 0.02
 _STRAIGHT = 0.5
 _COLOURLESS = 0.25
 """Colour over darkness of a rim; lines of haematoxylin have 0.6, of DAB 0.7."""
+_CLOSED_LOOK = (5.0, 80.0)
+"""um/px at which rims are followed, and radius of the least area they close in, um."""
+_RIM_UM = 50.0
+"""Twice the width of the widest rims, with their blur."""
+_GAP = 9
+"""Pixels between points of such a rim that are bridged."""
+_CLOSED_COVERED, _SOLID, _ROUND = 0.9, 0.85, 0.5
+"""Least share of a closed outline on lines, its area over that of its hull, and 4 pi area over its length
+squared: bubbles have 0.95, 0.93, 0.65 and more, the band between a cover slip and the image's edge 0.1."""
 _ALONG = 0.9
 """Cosine between a line's normal and the circle's radius."""
 _SEEN = 0.2
@@ -31,7 +40,7 @@ _MOST = 80
 _COVERED = ((100.0, 150.0), (0.9, 0.7))
 """Radii in um, and the share of such a circle that must lie on a line: small glands reach 0.85."""
 _IN_VIEW = 0.35
-"""Share of the circle that must lie in the image."""
+"""Share of the outline that must lie in the image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +58,8 @@ def find_bubbles(off: Plane, mpp: float) -> Flags:
     """Where air bubbles lie.
 
     Points on thin dark lines without colour vote for the centres of circles that they may lie on, one radius
-    at a time (Hough); the best are fitted, and kept where most of the circle is such a line.
+    at a time (Hough); the best are fitted, and kept where most of the circle is such a line. Bubbles that are
+    not round, or reach over the image's edge, are found where lines and edge close around them.
 
     Args:
         off: (H, W, 3) opponent density above the glass.
@@ -60,16 +70,29 @@ def find_bubbles(off: Plane, mpp: float) -> Flags:
     """
     height, width = off.shape[:2]
     marked = np.zeros((height, width), np.uint8)
+    lines, scale = _lines_at(off, mpp, _CLOSED_LOOK[0])
+    closed = _closed(lines, mpp * scale, _CLOSED_LOOK[1])
+    closed = np.asarray(cv2.resize(closed, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+    marked |= closed.reshape(height, width)
     for rim, smallest in _LOOKS:
-        size = (round(width * mpp / rim), round(height * mpp / rim)) if mpp < rim else (width, height)
-        if min(size) * rim < 2 * smallest:
+        if min(width, height) * mpp < 2 * smallest:
             continue
-        scale = width / size[0]
-        lines = _lines(shrink(off, size) if scale > 1 else off)
+        lines, scale = _lines_at(off, mpp, rim)
         for x, y, radius in _circles(lines, mpp * scale, smallest):
             centre = (round((x + 0.5) * scale), round((y + 0.5) * scale))
             cv2.circle(marked, centre, round(radius * scale), 1, -1)
     return np.asarray(marked, bool)
+
+
+def _lines_at(off: Plane, mpp: float, rim: float) -> tuple[_Lines, float]:
+    """The lines seen at `rim` um/px, and how many pixels one of theirs is wide."""
+    height, width = off.shape[:2]
+    size = (
+        (max(1, round(width * mpp / rim)), max(1, round(height * mpp / rim)))
+        if mpp < rim
+        else (width, height)
+    )
+    return _lines(shrink(off, size) if size[0] < width else off), width / size[0]
 
 
 def _second(plane: Plane) -> tuple[Plane, Plane, Plane]:
@@ -101,6 +124,47 @@ def _lines(off: Plane) -> _Lines:
         colour += bend**2
     keep = crest & (np.sqrt(colour) < _COLOURLESS * strength[y, x])
     return _Lines(x[keep].astype(float), y[keep].astype(float), across[keep], down[keep], (width, height))
+
+
+def _closed(lines: _Lines, mpp: float, smallest: float) -> Bits:
+    """(H, W) the areas larger than a circle of `smallest` um that lines, and the image's edge, close in."""
+    width, height = lines.size
+    crest = np.zeros((height, width), np.uint8)
+    crest[lines.y.astype(np.intp), lines.x.astype(np.intp)] = 1
+    bridge = np.ones((_GAP, _GAP), np.uint8)
+    apart = np.asarray(cv2.dilate(crest, bridge) == 0, np.uint8)
+    near = np.asarray(cv2.dilate(crest, np.ones((5, 5), np.uint8)), bool)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(apart, connectivity=4, ltype=cv2.CV_32S)
+    # The bridges take half of their width from each side of an area.
+    least, most = np.pi * (max(smallest / mpp - _GAP / 2, 1.0)) ** 2, np.pi * (_LARGEST_UM / mpp) ** 2
+    found = np.zeros((height, width), np.uint8)
+    for label in (1 + np.flatnonzero((stats[1:, 4] > least) & (stats[1:, 4] < most))).tolist():
+        area = np.asarray(cv2.dilate((labels == label).view(np.uint8), bridge), np.uint8)
+        contours, _ = cv2.findContours(area, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        outline = max(contours, key=cv2.contourArea)
+        x, y = outline[:, 0, 0], outline[:, 0, 1]
+        seen = (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2)
+        inside = cv2.contourArea(outline)
+        if (
+            seen.mean() > _IN_VIEW
+            and near[y[seen], x[seen]].mean() > _CLOSED_COVERED
+            and inside > _SOLID * cv2.contourArea(cv2.convexHull(outline))
+            and 4 * np.pi * inside > _ROUND * cv2.arcLength(outline, True) ** 2
+        ):
+            cv2.drawContours(found, [outline], -1, 1, cv2.FILLED)
+            cv2.drawContours(found, [outline], -1, 1, 3)  # and its rim
+    return found
+
+
+def without_tissue(bubbles: Flags, off: Plane, mpp: float) -> Flags:
+    """(H, W) bool, the bubbles that hold no colour within their rim: air on bare glass is grey by itself."""
+    count, labels = cv2.connectedComponents(bubbles.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    within = np.asarray(cv2.erode(bubbles.view(np.uint8), square_of(_RIM_UM, mpp)), bool)
+    empty = np.zeros(count, bool)
+    for label in range(1, count):
+        mean = off[(labels == label) & within].mean(axis=0)
+        empty[label] = np.hypot(mean[1], mean[2]) < _COLOURLESS * mean[0]
+    return np.asarray(empty[labels], np.bool_)
 
 
 def _circles(lines: _Lines, mpp: float, smallest: float) -> list[tuple[float, float, float]]:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.tissue._bubbles import find_bubbles
+from lowpower.tissue._bubbles import find_bubbles, without_tissue
 from lowpower.tissue._clean import clean
 from lowpower.tissue._defects import find_blur, find_pen
 from lowpower.tissue._density import opponent_density, rgb_of
@@ -96,26 +96,26 @@ def look_at(image: NDArray[np.uint8], mpp: float) -> Look:
     unscanned = find_unscanned(image, density, padding, effective)
     unseen = padding | unscanned
     glass = find_glass(density, unseen, effective)
+    off = density if glass is None else _above_glass(density, glass)
+    off[unscanned] = 0.0  # as on glass: a block's colour is nobody's ink and leaks nowhere
+    bubbles = find_bubbles(off, effective) & ~unseen
     evidence: Evidence | None = None
     source: WhitePointSource
     if glass is None:
         white, source = stand_in_white_point(density, unseen)
-        off = density
         pen = np.zeros(unseen.shape, bool)
         mask = ~unseen
     else:
         white, source = rgb_of(glass.level), "glass"
-        off = _above_glass(density, glass)
-        off[unscanned] = 0.0  # as on glass: a block's colour is nobody's ink and leaks nowhere
         pen = find_pen(off, effective) & ~unseen
         evidence = find_evidence(off, glass, unseen | pen, effective)
-        mask = clean(evidence.mask & ~(unseen | pen), off, effective)
+        empty = unseen | pen | without_tissue(bubbles, off, effective)
+        mask = clean(evidence.mask & ~empty, off, effective)
         field = mask.size * effective * effective
         if glass.share < _GAPS and field < _FIELD_OF_VIEW_UM2 and mask.mean() > 0.25:
             # A few flat spots in a field of view are gaps in pale tissue: glass, but nobody's background.
             mask = np.ones_like(mask)
-        mask &= ~(unseen | pen)
-    bubbles = find_bubbles(off, effective) & ~unseen
+        mask &= ~empty
     share, blurred = find_blur(off[..., 0], mask & ~bubbles, effective)
     numbers = _numbers(off[..., 0], mask, pen, padding, glass, evidence, share)
     found = MaskResult(mask, pen, Mpp(effective), white, source, numbers)

@@ -44,8 +44,9 @@ def flags_of(look: Look, sample: Flags, size: tuple[int, int]) -> tuple[QCFlag, 
         ("out_of_focus", numbers.blurred_share, f"{numbers.blurred_share:.0%} of the tissue looks out of "
          "focus; its cells are measured all the same.",
          look.blurred & sample),
-        ("bubble", bubble, f"{bubble:.1%} of the tissue lies under air bubbles: its cells are not measured.",
-         bubbles),
+        ("bubble", bubble if look.bubbles.any() else -1.0, f"air bubbles of {_area(look.bubbles, mpp):.2g} "
+         f"mm2: {bubble:.1%} of the tissue lies under them and its cells are not measured.",
+         bubbles if bubble else look.bubbles),
         ("little_tissue", area, f"only {area:.3f} mm2 of tissue.", sample),
     )  # fmt: skip
     flags = []
