@@ -22,11 +22,14 @@ help:
 	$(PYTHON) -m venv .venv
 	@touch $@
 
-.venv/.installed: .venv/.made pyproject.toml
+# Installing also builds the page of `view`, where Node or its wheel and npm's registry can be had.
+PAGE := hatch_build.py $(wildcard web/*.* web/src/* web/public/*)
+
+.venv/.installed: .venv/.made pyproject.toml $(PAGE)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-.venv/.installed-dev: .venv/.made pyproject.toml
+.venv/.installed-dev: .venv/.made pyproject.toml $(PAGE)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[dev]"
 	@touch $@ .venv/.installed
 

@@ -21,6 +21,7 @@ VERBS = (
     "study",
     "deploy",
     "subtype",
+    "view",
 )
 
 

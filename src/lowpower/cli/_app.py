@@ -28,6 +28,7 @@ from lowpower.cli import (
     _study,
     _subtype,
     _train,
+    _view,
 )
 from lowpower.errors import LowpowerError, spoken_as_options
 
@@ -101,6 +102,7 @@ for verb in (
     _deploy,
     _export,
     _subtype,
+    _view,
 ):
     app.command(name=verb.__name__.rsplit("_", 1)[-1], cls=_Verb)(interruptible(verb.command))
 

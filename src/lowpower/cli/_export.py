@@ -15,7 +15,8 @@ def command(
         list[str],
         typer.Argument(
             metavar="RESULT",
-            help="A result.json or measurement.json, a slide's folder, a folder of results, or a pattern.",
+            help="A result.json or measurement.json, a slide's folder, a folder of results, or a pattern; or "
+            "`reviews FOLDER`: what readers said in `lowpower view`, as a cohort.csv.",
         ),
     ],
     to: Annotated[
@@ -23,18 +24,34 @@ def command(
     ] = "pdf",
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder; beside the results if not given. Files are named after the slide."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder; beside the results if not given. Files are named after the slide. With `reviews`: "
+            "the cohort.csv.",
+        ),
     ] = None,
     patient_id: Annotated[
         str | None, typer.Option(help="The patient's identifier; left empty if not given.")
     ] = None,
     accession: Annotated[str | None, typer.Option(help="The case's accession number; likewise.")] = None,
+    patients: Annotated[
+        Path | None,
+        typer.Option(
+            help="With `reviews`: a manifest with slide and patient, which says whose each slide is."
+        ),
+    ] = None,
 ) -> None:
     """Write results in the forms other systems read. Nothing about a patient is made up.
 
     Exit code 1 if a record holds no result; the others are exported all the same.
     """
     from lowpower.cli._progress import stderr
+
+    if results[0] == "reviews" and len(results) > 1:
+        _reviews(results[1:], out, patients)
+        return
+
     from lowpower.scoring.exchange import export
 
     forms = [form.strip() for form in to.split(",") if form.strip()]
@@ -45,3 +62,16 @@ def command(
         stderr.print(sentence, soft_wrap=True, markup=False)
     if made.skipped:
         raise typer.Exit(1)
+
+
+def _reviews(folders: list[str], out: Path | None, patients: Path | None) -> None:
+    from lowpower.cli._progress import stderr
+    from lowpower.errors import ConfigError
+    from lowpower.serve import reviewed_cohort
+
+    if len(folders) != 1:
+        raise ConfigError(f"Reviews are exported folder by folder, and {len(folders)} were named; name one.")
+    made = reviewed_cohort(folders[0], out, patients=patients)
+    typer.echo(str(made.path))
+    for sentence in (f"{made.slides} slides, {made.overruled} of them overruled.", *made.notes):
+        stderr.print(sentence, soft_wrap=True, markup=False)

@@ -16,6 +16,7 @@ from lowpower.cohort._spelling import (
     KI67_SCORES,
     MARKER_SPELLINGS,
     RECEPTOR_SCORES,
+    canonical_score,
     percent_of,
 )
 from lowpower.cohort._table import COLUMNS, Cohort, Problem
@@ -44,6 +45,7 @@ __all__ = [
     "Split",
     "audit_leakage",
     "canonical_patient",
+    "canonical_score",
     "check_cohort",
     "check_slides",
     "content_hashes",

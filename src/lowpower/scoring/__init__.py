@@ -3,13 +3,15 @@
 from lowpower.scoring._agreement import Agreement
 from lowpower.scoring._batch import Batch
 from lowpower.scoring._calibrate import Calibration, SlideAgreement, calibrate
+from lowpower.scoring._cell_look import COLOURS as CELL_COLOURS
+from lowpower.scoring._cell_look import class_names
 from lowpower.scoring._measure_files import measure_files
 from lowpower.scoring._measured import Measured, MeasuredSlide
 from lowpower.scoring._overlay import Explanation, draw_overlay
 from lowpower.scoring._page import page_environment
 from lowpower.scoring._quality import habit_of
 from lowpower.scoring._reader_agreement import ReaderAgreement
-from lowpower.scoring._record import NOTICE, Asked, ModelIdentity, QualityFlag, QualityRecord
+from lowpower.scoring._record import NOTICE, Asked, ModelIdentity, QualityFlag, QualityRecord, Record
 from lowpower.scoring._request import ScoreRequest
 from lowpower.scoring._result import Result
 from lowpower.scoring._score import score
@@ -23,6 +25,7 @@ from lowpower.scoring._subtypes import (
 )
 
 __all__ = [
+    "CELL_COLOURS",
     "NOTICE",
     "NOT_DETERMINED",
     "Agreement",
@@ -37,10 +40,12 @@ __all__ = [
     "QualityFlag",
     "QualityRecord",
     "ReaderAgreement",
+    "Record",
     "Result",
     "ScoreRequest",
     "SlideAgreement",
     "calibrate",
+    "class_names",
     "draw_overlay",
     "habit_of",
     "measure_files",

@@ -1,0 +1,18 @@
+"""What a reader works with: the page over a folder of results, its HTTP interface, and reviews."""
+
+from lowpower.serve._app import view_app
+from lowpower.serve._reviewed_cohort import ReviewedCohort, reviewed_cohort
+from lowpower.serve._reviews import Review, ReviewBook, Verdict
+from lowpower.serve._run_view import ViewServer
+from lowpower.serve._shelf import Shelf
+
+__all__ = [
+    "Review",
+    "ReviewBook",
+    "ReviewedCohort",
+    "Shelf",
+    "Verdict",
+    "ViewServer",
+    "reviewed_cohort",
+    "view_app",
+]

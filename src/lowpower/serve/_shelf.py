@@ -1,0 +1,99 @@
+"""The results that may be looked at: what a folder records, by the names of its slides' folders."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from lowpower.errors import ConfigError
+from lowpower.scoring import MeasuredSlide, Result
+
+__all__ = ["Entry", "Shelf"]
+
+_KINDS: Final[dict[str, type[Result] | type[MeasuredSlide]]] = {
+    "result.json": Result,
+    "measurement.json": MeasuredSlide,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One slide of the folder.
+
+    Attributes:
+        key: Name of its folder, and its name in every address.
+        folder: Where its pictures and tables are.
+        record: What is recorded of it.
+        written: When that was written, nanoseconds since 1970.
+    """
+
+    key: str
+    folder: Path
+    record: Result | MeasuredSlide
+    written: int
+
+    def file(self, name: str) -> Path | None:
+        """A file of the slide's folder; None where it is absent or a link leads out of that folder."""
+        path = (self.folder / name).resolve()
+        return path if path.is_file() and path.parent == self.folder.resolve() else None
+
+
+class Shelf:
+    """A folder of results, read anew where a record has changed; nothing in it is written.
+
+    Attributes:
+        folder: The folder.
+        slides: Where slides are looked for by name when they are not where they were scored.
+    """
+
+    def __init__(self, folder: str | Path, slides: str | Path | None = None) -> None:
+        """Look into the folder.
+
+        Raises:
+            ConfigError: it holds no results.
+        """
+        self.folder = Path(folder).absolute()
+        self.slides = None if slides is None else Path(slides).absolute()
+        self._known: dict[Path, Entry] = {}
+        self._lock = threading.Lock()
+        if not self.folder.is_dir():
+            raise ConfigError(f"{folder}: no such folder; name the folder that `lowpower score` wrote.")
+        if not self.entries():
+            raise ConfigError(
+                f"{folder}: holds no results; make some with: lowpower score SLIDES --out {folder}"
+            )
+
+    def entries(self) -> Mapping[str, Entry]:
+        """Every slide by its key, by name; what cannot be read is left out."""
+        found: dict[Path, Entry] = {}
+        with self._lock:
+            for name, kind in _KINDS.items():
+                for path in self.folder.glob(f"*/{name}"):
+                    entry = self._entry(path, kind)
+                    if entry is not None:
+                        found[path] = entry
+            self._known = found
+        return {entry.key: entry for entry in sorted(found.values(), key=lambda entry: entry.key)}
+
+    def _entry(self, path: Path, kind: type[Result] | type[MeasuredSlide]) -> Entry | None:
+        try:
+            written = path.stat().st_mtime_ns
+            known = self._known.get(path)
+            if known is not None and known.written == written:
+                return known
+            return Entry(path.parent.name, path.parent, kind.model_validate_json(path.read_bytes()), written)
+        except (OSError, ValidationError):
+            return None
+
+    def slide_file(self, entry: Entry) -> Path:
+        """Where the slide is: as recorded, beside the folder of results, or under `slides` by its name."""
+        told = Path(entry.record.file)
+        places = [told.absolute(), self.folder.parent / told]
+        if self.slides is not None:
+            places = [self.slides / told.name, *places]
+        return next((place for place in places if place.exists()), places[0])

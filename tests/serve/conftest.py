@@ -1,0 +1,47 @@
+"""A small simulated slide, really scored and measured; each test has the results folder to itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+import lowpower as lp
+from lowpower.files import locked
+from lowpower.serve import Shelf, view_app
+
+TOKEN = "the-token"
+KEY = "simulated-her2"
+
+
+@pytest.fixture(scope="session")
+def scored(tmp_path_factory) -> Path:
+    """The folder of results, made once for all processes of a test run."""
+    home = tmp_path_factory.getbasetemp().parent / "lowpower-scored"
+    with locked(home / "once.lock"), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOWPOWER_CACHE", str(home.parent / "lowpower-sample"))
+        slide = home / f"{KEY}.tif"
+        if not slide.exists():
+            shutil.copy(lp.sample(), slide)
+        lp.score_files([slide], out=home / "results")
+    return home / "results"
+
+
+@pytest.fixture
+def results(scored, tmp_path) -> Path:
+    shutil.copytree(scored, tmp_path / "results", copy_function=os.link)
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def shelf(results) -> Shelf:
+    return Shelf(results)
+
+
+@pytest.fixture
+def client(shelf) -> TestClient:
+    """Speaks to the page's server as the browser does, token and all."""
+    return TestClient(view_app(shelf, TOKEN), base_url=f"http://127.0.0.1:8000/{TOKEN}/")

@@ -1,0 +1,53 @@
+// Making elements. Text only ever goes in as text, so nothing that a file says can become markup.
+
+type Attributes = Record<string, string | number | boolean | ((event: any) => void) | undefined>;
+type Child = Node | string | null | undefined | false;
+
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: (Child | Child[])[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== undefined) element.setAttribute(name, String(value));
+  }
+  for (const child of children.flat()) if (child) element.append(child);
+  return element;
+}
+
+export function find<T extends HTMLElement>(id: string): T {
+  return document.getElementById(id) as T;
+}
+
+/** Tells a person, and a screen reader, what happened. */
+export function say(text: string, wrong = false): void {
+  const said = find("said");
+  said.textContent = text;
+  said.className = text ? (wrong ? "shown wrong" : "shown") : "";
+  clearTimeout(timer);
+  if (!wrong) timer = window.setTimeout(() => (said.className = ""), 4000);
+}
+let timer = 0;
+
+export const percent = (share: number): string => `${(100 * share).toFixed(share > 0 && share < 0.0995 ? 1 : 0)} %`;
+
+/** What this browser keeps between visits; a browser that keeps nothing is no error. */
+export const kept = {
+  get(name: string): string {
+    try {
+      return localStorage.getItem(`lowpower-${name}`) ?? "";
+    } catch {
+      return "";
+    }
+  },
+  set(name: string, value: string): void {
+    try {
+      localStorage.setItem(`lowpower-${name}`, value);
+    } catch {
+      /* private window */
+    }
+  },
+};

@@ -1,0 +1,147 @@
+import "./style.css";
+import * as api from "./api";
+import { find, h, kept, say } from "./dom";
+import { cellPanel, panel } from "./panel";
+import { ReviewForm } from "./review";
+import type { Slide } from "./types";
+import { SlideViewer } from "./viewer";
+import { WorklistView } from "./worklist";
+
+const worklist = new WorklistView((key) => void open(key));
+const viewer = new SlideViewer();
+const form = new ReviewForm(refresh);
+const facts = h("div", { class: "facts", tabindex: 0, role: "region", "aria-label": "Answer" });
+const cellPlace = h("div", { class: "cell", "aria-live": "polite" });
+find("panel").append(facts, form.element);
+
+let slide: Slide | null = null;
+
+async function list(): Promise<void> {
+  const told = await api.worklist();
+  find("folder").textContent = `${told.folder}${told.blind ? " (blind)" : ""}`;
+  find("notice").textContent = told.notice;
+  document.title = `${told.folder}: lowpower`;
+  worklist.show(told.rows);
+}
+
+async function open(key: string): Promise<void> {
+  try {
+    const opened = await api.openSlide(key);
+    slide = opened;
+    worklist.open(key);
+    history.replaceState(null, "", `#${encodeURIComponent(key)}`);
+    show(opened);
+    viewer.open(opened);
+  } catch (error) {
+    say((error as Error).message, true);
+  }
+}
+
+function show(opened: Slide): void {
+  cellPlace.replaceChildren();
+  facts.replaceChildren(cellPlace, ...panel(opened, (box) => viewer.goTo(box)));
+  facts.scrollTop = 0;
+  form.show(opened);
+}
+
+/** After a review: the worklist and the panel are told anew; the slide stays where it is. */
+async function refresh(key: string): Promise<void> {
+  await list();
+  const before = slide?.state;
+  const opened = await api.openSlide(key);
+  if (slide?.key !== key) return;
+  slide = opened;
+  show(opened);
+  if (before === "hidden") viewer.open(opened);
+}
+
+viewer.onCell = (number) => {
+  const opened = slide;
+  if (number === null || !opened) return cellPlace.replaceChildren();
+  api.cell(opened, number).then(
+    (told) => {
+      if (opened !== slide) return;
+      cellPlace.replaceChildren(cellPanel(told));
+      facts.scrollTop = 0;
+    },
+    (error: Error) => say(error.message, true),
+  );
+};
+
+function step(by: number): void {
+  const key = worklist.neighbour(by);
+  if (key) void open(key);
+  else say(by > 0 ? "That was the last slide of the list." : "That was the first slide of the list.");
+}
+
+const KEYS: [string, string, () => void][] = [
+  ["n", "next slide", () => step(1)],
+  ["p", "previous slide", () => step(-1)],
+  ["a", "agree (then Enter saves)", () => form.agree()],
+  ["c", "cells on or off", () => press("cells")],
+  ["m", "network's map on or off", () => press("network")],
+  ["/", "search", () => worklist.focusSearch()],
+];
+
+function press(layer: string): void {
+  document.querySelector<HTMLInputElement>(`input[data-layer="${layer}"]`)?.click();
+}
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target instanceof Element && event.target.closest("input:not([type=checkbox], [type=radio], [type=range]), textarea, select, dialog");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || kept.get("keys") === "off") return;
+  const key = KEYS.find(([letter]) => letter === event.key.toLowerCase());
+  if (!key) return;
+  event.preventDefault();
+  key[2]();
+});
+
+function help(): void {
+  const on = h("input", { type: "checkbox", checked: kept.get("keys") !== "off",
+    onchange: () => kept.set("keys", on.checked ? "on" : "off") });
+  const rows = KEYS.map(([letter, what]) => h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, letter)), h("td", {}, what)));
+  const dialog = h("dialog", { "aria-label": "Keys", onclose: () => dialog.remove() },
+    h("h2", {}, "Keys"),
+    h("table", {}, h("tbody", {}, rows)),
+    h("p", {}, "In the slide: arrows move, + and − zoom; a click on a cell shows its numbers."),
+    h("p", {}, h("label", { class: "check" }, on, "Single letters act as keys")),
+    h("form", { method: "dialog" }, h("button", {}, "Close")),
+  );
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+function theme(change: boolean): void {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  let now = kept.get("theme") || (dark ? "dark" : "light");
+  if (change) kept.set("theme", (now = now === "dark" ? "light" : "dark"));
+  document.documentElement.dataset.theme = now;
+  find("theme").textContent = now === "dark" ? "Light" : "Dark";
+  find("theme").setAttribute("aria-label", `Change to ${now === "dark" ? "light" : "dark"} colours`);
+}
+
+find("theme").addEventListener("click", () => theme(true));
+find("help").addEventListener("click", help);
+find("list-toggle").addEventListener("click", () => {
+  const closed = document.body.classList.toggle("list-closed");
+  find("list-toggle").setAttribute("aria-expanded", String(!closed));
+});
+
+const reader = find<HTMLInputElement>("reader");
+reader.value = kept.get("reader");
+api.readAs(reader.value.trim());
+reader.addEventListener("change", () => {
+  kept.set("reader", reader.value.trim());
+  api.readAs(reader.value.trim());
+  if (slide) void refresh(slide.key);
+});
+
+theme(false);
+list().then(
+  () => {
+    const asked = decodeURIComponent(location.hash.slice(1));
+    const first = asked || worklist.neighbour(0);
+    if (first) void open(first);
+  },
+  (error: Error) => say(error.message, true),
+);

@@ -1,0 +1,152 @@
+// The worklist: what is referred comes first.
+
+import { find, h } from "./dom";
+import type { Row, State } from "./types";
+
+const ORDER: State[] = ["hidden", "referred", "issued", "measured", "refused", "failed"];
+const SHOWN = 300;
+
+export const STATE_WORDS: Record<State, string> = {
+  referred: "Referred",
+  issued: "Issued",
+  measured: "Measured",
+  refused: "Refused",
+  failed: "Failed",
+  hidden: "To score",
+};
+
+const FILTERS: Record<string, (row: Row) => boolean> = {
+  "All slides": () => true,
+  Referred: (row) => row.state === "referred",
+  Issued: (row) => row.state === "issued" || row.state === "measured",
+  "Refused or failed": (row) => row.state === "refused" || row.state === "failed",
+  "Not reviewed": (row) => row.review === null,
+  Overruled: (row) => row.review !== null && row.review.verdict !== "agree" && row.review.score !== row.review.answered,
+};
+
+const byName = (a: Row, b: Row) => a.name.localeCompare(b.name, undefined, { numeric: true });
+const SORTS: Record<string, (a: Row, b: Row) => number> = {
+  "Referred first": (a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || byName(a, b),
+  "Least sure first": (a, b) => (a.probability ?? 2) - (b.probability ?? 2) || byName(a, b),
+  Score: (a, b) => (b.score ?? "").localeCompare(a.score ?? "") || byName(a, b),
+  Name: byName,
+};
+
+export class WorklistView {
+  private rows: Row[] = [];
+  private visible: Row[] = [];
+  private limit = SHOWN;
+  private key = "";
+  private readonly list = h("ul", { class: "rows" });
+  private readonly count = h("p", { class: "count", role: "status" });
+  private readonly search = h("input", {
+    type: "search",
+    placeholder: "Search name or reason",
+    "aria-label": "Search name or reason",
+    oninput: () => this.draw(),
+  });
+  private readonly filter = this.choice("Show", Object.keys(FILTERS));
+  private readonly sort = this.choice("Sort by", Object.keys(SORTS));
+
+  constructor(private readonly choose: (key: string) => void) {
+    find("worklist").append(
+      h("h2", {}, "Worklist"),
+      this.search,
+      h("div", { class: "pair" }, this.filter, this.sort),
+      this.count,
+      this.list,
+    );
+  }
+
+  private choice(label: string, options: string[]): HTMLSelectElement {
+    const all = options.map((name) => h("option", { value: name }, name));
+    return h("select", { "aria-label": label, onchange: () => this.draw() }, all);
+  }
+
+  show(rows: Row[]): void {
+    this.rows = rows;
+    this.draw();
+  }
+
+  focusSearch(): void {
+    this.search.focus();
+  }
+
+  /** The slide before or after the one that is open. */
+  neighbour(step: number): string | undefined {
+    const at = this.visible.findIndex((row) => row.key === this.key);
+    return this.visible[at < 0 ? 0 : at + step]?.key;
+  }
+
+  open(key: string): void {
+    this.key = key;
+    if (this.visible.findIndex((row) => row.key === key) >= this.limit) this.draw();
+    for (const button of this.list.querySelectorAll("button")) {
+      const here = button.dataset.key === key;
+      if (here) {
+        button.setAttribute("aria-current", "true");
+        button.scrollIntoView({ block: "nearest" });
+      } else button.removeAttribute("aria-current");
+    }
+  }
+
+  private draw(): void {
+    const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const kept = FILTERS[this.filter.value]!;
+    const told = (row: Row) => `${row.name} ${row.reason ?? ""} ${row.marker ?? ""}`.toLowerCase();
+    this.visible = this.rows
+      .filter((row) => kept(row) && words.every((word) => told(row).includes(word)))
+      .sort(SORTS[this.sort.value]!);
+    const at = this.visible.findIndex((row) => row.key === this.key);
+    if (at >= this.limit) this.limit = at + SHOWN;
+    const reviewed = this.rows.filter((row) => row.review).length;
+    this.count.textContent = `${this.visible.length} of ${this.rows.length} slides, ${reviewed} reviewed`;
+    this.list.replaceChildren(...this.visible.slice(0, this.limit).map((row) => this.row(row)));
+    if (this.visible.length > this.limit) this.list.append(this.more());
+  }
+
+  private more(): HTMLElement {
+    const open = () => {
+      this.limit += SHOWN;
+      this.draw();
+    };
+    return h("li", {}, h("button", { class: "quiet", onclick: open }, "Show more"));
+  }
+
+  private row(row: Row): HTMLElement {
+    const here = row.key === this.key;
+    const score = row.score === null ? null : h("span", { class: "score" }, row.score);
+    const marks = row.cutoffs.map((cutoff) =>
+      h("span", { class: `mark ${cutoff.answer}`, title: `${cutoff.question}: ${cutoff.answer}` },
+        `${cutoff.question.replace("at least ", "≥")}: ${MARK[cutoff.answer]}`),
+    );
+    return h(
+      "li",
+      {},
+      h(
+        "button",
+        { "data-key": row.key, "aria-current": here ? "true" : undefined, onclick: () => this.choose(row.key) },
+        h("span", { class: "top" },
+          h("span", { class: "name" }, row.name),
+          row.review && h("span", { class: "reviewed" }, reviewed(row)),
+        ),
+        h("span", { class: "line" },
+          h("span", { class: `state ${row.state}` }, STATE_WORDS[row.state]),
+          score,
+          row.probability !== null && h("span", { class: "dim" }, row.probability.toFixed(2)),
+          row.measured && h("span", { class: "dim" }, row.measured),
+        ),
+        marks.length > 0 && h("span", { class: "line" }, marks),
+        row.reason && h("span", { class: "reason" }, row.reason),
+      ),
+    );
+  }
+}
+
+const MARK = { yes: "yes", no: "no", undetermined: "?" } as const;
+
+function reviewed(row: Row): string {
+  const review = row.review!;
+  if (review.verdict === "agree") return "✓ agreed";
+  return review.verdict === "other score" ? `✓ reader: ${review.score}` : "✓ cannot score";
+}
