@@ -20,9 +20,11 @@ KEY = "simulated-her2"
 @pytest.fixture(scope="session")
 def scored(tmp_path_factory) -> Path:
     """The folder of results, made once for all processes of a test run."""
-    home = tmp_path_factory.getbasetemp().parent / "lowpower-scored"
+    base = tmp_path_factory.getbasetemp()
+    # Of several processes each has a base of its own, in the run's.
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "lowpower-scored"
     with locked(home / "once.lock"), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LOWPOWER_CACHE", str(home.parent / "lowpower-sample"))
+        patch.setenv("LOWPOWER_CACHE", str(base.parent / "lowpower-sample"))
         slide = home / f"{KEY}.tif"
         if not slide.exists():
             shutil.copy(lp.sample(), slide)

@@ -11,6 +11,7 @@ from typing import Final
 import simplejpeg
 
 from lowpower.errors import LowpowerError, MissingMppError, NotASlideError
+from lowpower.scoring import Asked
 from lowpower.serve._shelf import Entry, Shelf
 from lowpower.slides import Slide, open_slide
 from lowpower.units import Box
@@ -94,12 +95,14 @@ class OpenSlides:
                 path,
                 "is no longer there; put it back, or name its folder: lowpower view RESULTS --slides DIR",
             )
-        given = record.mpp or (record.asked.mpp if record.asked else None)
+        asked = record.asked or Asked()
+        given = record.mpp or asked.mpp
+        mpp: float | None = None
         try:
-            slide, mpp = open_slide(path, given), given
+            slide = open_slide(path, given, scene=asked.scene, plane=asked.plane)
             mpp = float(slide.mpp)
         except MissingMppError:
-            slide, mpp = open_slide(path, 1.0), None
+            slide = open_slide(path, 1.0, scene=asked.scene, plane=asked.plane)
         self._same(entry, slide)
         return SlideImage(slide, mpp)
 
