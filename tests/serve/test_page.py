@@ -84,6 +84,7 @@ def test_look_zoom_overrule(page, results):
     expect(page.get_by_role("status").last).to_contain_text("name")
     page.get_by_label("Reader").fill("Dr. A")
     page.get_by_label("Comment").fill("faint rings")
+    page.wait_for_timeout(300)  # giving a name takes away nothing that was chosen
     save.click()
     expect(page.locator("nav .reviewed")).to_have_text(re.compile("1\\+|agreed"))
     (row,) = pl.read_csv(results / "reviews.csv", infer_schema=False).to_dicts()

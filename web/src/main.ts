@@ -55,6 +55,18 @@ async function refresh(key: string): Promise<void> {
   if (before === "hidden") viewer.open(opened);
 }
 
+/** Another reader: what was hidden may be shown, or the other way. A choice made already stays otherwise. */
+async function readAnew(): Promise<void> {
+  await list();
+  if (!slide) return;
+  const opened = await api.openSlide(slide.key);
+  if (opened.key === slide.key && opened.state !== slide.state) {
+    slide = opened;
+    show(opened);
+    viewer.open(opened);
+  }
+}
+
 viewer.onCell = (number) => {
   const opened = slide;
   if (number === null || !opened) return cellPlace.replaceChildren();
@@ -133,7 +145,7 @@ api.readAs(reader.value.trim());
 reader.addEventListener("change", () => {
   kept.set("reader", reader.value.trim());
   api.readAs(reader.value.trim());
-  if (slide) void refresh(slide.key);
+  void readAnew();
 });
 
 theme(false);
