@@ -79,6 +79,23 @@ def test_all_folds_are_one_bundle_of_their_mean(study: StudyResults) -> None:
     assert score(slide, fused, mpp=2.0, measure=False, force=True).overlay().width > 1000
 
 
+def test_a_refit_learns_from_every_slide_and_says_so(study: StudyResults, tmp_path: Path) -> None:
+    folder = shutil.copytree(study.folder, tmp_path / "refit")
+    bundle = deploy(folder, arm="stain", refit=True).bundle
+    assert "24 slides" in bundle.spec.trained_on
+    assert "Trained again on every slide" in bundle.card
+    assert bundle.spec.metrics["accuracy"].n == 24
+    other = deploy(folder, arm="stain").bundle
+    assert bundle.spec.weights_sha256 != other.spec.weights_sha256
+    done = folder / "units" / "stain" / "refit0" / "done.json"
+    before = done.stat().st_mtime_ns
+    again = deploy(folder, arm="stain", refit=True).bundle
+    assert again.spec.weights_sha256 == bundle.spec.weights_sha256
+    assert done.stat().st_mtime_ns == before
+    with pytest.raises(ConfigError, match="one model of all slides"):
+        deploy(folder, arm="stain", fold="all", refit=True)
+
+
 def test_what_is_missing_is_named(study: StudyResults, tmp_path: Path) -> None:
     folder = shutil.copytree(study.folder, tmp_path / "killed")
     (folder / "units" / "stain" / "fold1" / "done.json").unlink()

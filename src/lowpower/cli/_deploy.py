@@ -20,6 +20,9 @@ def command(
     fold: Annotated[
         str, typer.Option(metavar="K|all", help="Whose model, counted from 0; all: the mean of every fold's.")
     ] = "0",
+    refit: Annotated[
+        bool, typer.Option(help="Train once more, on every slide of the cohort; takes as long as one fold.")
+    ] = False,
     cohort: Annotated[
         Path | None, typer.Option(help="The manifest, where it was moved since the study.")
     ] = None,
@@ -28,7 +31,7 @@ def command(
     """Put a study's winner to work: STUDY/bundles/ARM/, a model bundle.
 
     The winner is chosen on validation slides, never on test slides. The model is the one that the study
-    trained on a fold, with its temperature and rules; it is not trained again.
+    trained on a fold, with its temperature and rules, unless --refit is given.
     """
     from lowpower.cli._progress import progress_bar
     from lowpower.errors import ConfigError
@@ -43,7 +46,12 @@ def command(
             bar.update(task, description=stage, completed=done, total=total)
 
         made = deploy(
-            study, arm=arm, fold="all" if fold == "all" else int(fold), cohort=cohort, progress=show
+            study,
+            arm=arm,
+            fold="all" if fold == "all" else int(fold),
+            refit=refit,
+            cohort=cohort,
+            progress=show,
         )
     typer.echo(f"bundle: {made.bundle.folder}")
     typer.echo(f"arm: {made.arm}, {made.why}")

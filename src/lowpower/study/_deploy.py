@@ -17,6 +17,7 @@ from lowpower.errors import CohortError, ConfigError
 from lowpower.files import make_folder
 from lowpower.models import Bundle, load_bundle
 from lowpower.study._deployed import Maker
+from lowpower.study._refit import refitted
 from lowpower.study._results import FOLDS, STUDY
 from lowpower.study._study_config import Arm, FusionArm, StudyConfig
 from lowpower.study._study_numbers import mean_auc
@@ -50,18 +51,21 @@ def deploy(
     *,
     arm: str | None = None,
     fold: Which = 0,
+    refit: bool = False,
     cohort: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Deployed:
     """Make a model bundle of a study's arm: `<study>/bundles/<arm>/`, replacing an earlier one.
 
-    The model is the one that the study trained on a fold, or the mean of all folds' models; its temperature,
-    conformal rule and decision are those of validation slides. It is not trained again.
+    The model is the one that the study trained on a fold, the mean of all folds' models, or one trained again
+    on every slide; its temperature, conformal rule and decision are those of validation slides.
 
     Args:
         study: The study's folder.
         arm: Which arm; None for the one with the highest mean validation AUC, macro, over the folds.
         fold: Whose model, counted from 0, or "all": the mean of the probabilities of every fold's model.
+        refit: Train once more, on the fold's training and test slides, its validation slides stopping it: a
+            model of every slide of the cohort, which no slide is left to test. A killed refit goes on.
         cohort: The manifest, where it was moved since; proved the same by its fingerprint.
         progress: Called with (stage, done, total).
 
@@ -75,6 +79,7 @@ def deploy(
     folder = Path(study)
     config = _config(folder)
     known = _cohort(folder, config, cohort)
+    config = config.model_copy(update={"cohort": known.path})
     folds = load_folds(folder / FOLDS, known)
     wanted = config.folds.only if config.folds.only is not None else tuple(range(len(folds)))
     states = {
@@ -89,7 +94,12 @@ def deploy(
     chosen, why, notes = _chosen(folder, config, wanted, states, arm)
     needed = tuple(wanted) if fold == "all" else (fold,)
     _all_there(folder, config, chosen, needed, states)
-    maker = Maker(config, known, folds, chosen, _finished(chosen, wanted, states), why, progress)
+    again = None
+    if refit:
+        if fold == "all":
+            raise ConfigError("a refit is one model of all slides; leave out --fold all or --refit.")
+        again = refitted(config, known, folds, chosen, fold, progress)
+    maker = Maker(config, known, folds, chosen, _finished(chosen, wanted, states), why, again, progress)
     part = make_folder(folder / "bundles") / f".{chosen.name}.part"
     shutil.rmtree(part, ignore_errors=True)
     maker.make(part, fold)

@@ -27,6 +27,7 @@ from lowpower.models import (
 from lowpower.slides import open_slide
 from lowpower.study._blueprints import blueprint_of, kept, mean_of
 from lowpower.study._collect import arm_label, is_simulated
+from lowpower.study._deploy_card import card_notes
 from lowpower.study._learners import Fitted
 from lowpower.study._measured_rows import join_measured
 from lowpower.study._study_config import Arm, FusionArm, MeasuredArm, StudyConfig
@@ -37,6 +38,7 @@ __all__ = ["Maker"]
 
 _FEW_TO_CALIBRATE: Final = 60
 """Validation slides of a fold below which the decision rests on those of all folds, as in training."""
+_ALL: Final = ("train", "validation", "test")
 _WIDER: Final = 2.0
 """Slides of half to double the um/px that was learnt from are taken."""
 
@@ -52,6 +54,7 @@ class Maker:
         arm: The arm.
         finished: The arm's finished folds.
         why: Why this arm.
+        refit: Of a model trained again on every slide; None for the folds' own.
         progress: Called with (stage, done, total).
         notes: What a user should know, gathered on the way.
     """
@@ -62,6 +65,7 @@ class Maker:
     arm: Arm
     finished: Mapping[int, Done]
     why: str
+    refit: Done | None = None
     progress: Callable[[str, int, int], None] | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -98,11 +102,7 @@ class Maker:
         """What the bundle and its members say alike."""
         scheme = scheme_of(self.config.scheme)
         rows = sorted(
-            {
-                row
-                for fold in folds
-                for row in (*self.folds.folds[fold].train, *self.folds.folds[fold].validation)
-            }
+            {row for fold in folds for part in self._parts for row in self.folds.folds[fold].parts()[part]}
         )
         which = f"fold {folds[0]}" if len(folds) == 1 else f"folds {', '.join(map(str, folds))}"
         kind = "simulated slides" if is_simulated(self.cohort) else "slides"
@@ -124,7 +124,7 @@ class Maker:
         self, folder: Path, arm: Arm, fold: int, common: Mapping[str, Any]
     ) -> tuple[Blueprint, nn.Module | None]:
         """An arm's model of a fold; a fusion's members are written into `folder`."""
-        unit = unit_folder(self.config, arm, fold)
+        unit = self._unit(arm, fold)
         if isinstance(arm, FusionArm):
             weights = json.loads(kept(unit / FUSION_WEIGHTS))
             arms = [other for name in arm.of for other in self.config.arms if other.name == name]
@@ -140,6 +140,14 @@ class Maker:
         kept(unit / WEIGHTS)
         return blueprint, module_of(blueprint, len(common["classes"]), unit / WEIGHTS)
 
+    def _unit(self, arm: Arm, fold: int) -> Path:
+        return unit_folder(self.config, arm, fold, refit=self.refit is not None)
+
+    @property
+    def _parts(self) -> tuple[str, ...]:
+        """The parts of a fold that the model has seen."""
+        return _ALL[:2] if self.refit is None else _ALL
+
     def _member(self, folder: Path, name: str, arm: Arm, fold: int, common: Mapping[str, Any]) -> Bundle:
         """A member of a late fusion: calibrated, without a decision of its own."""
         place = folder / name
@@ -149,7 +157,7 @@ class Maker:
         return save_bundle(place, module, BundleSpec.model_validate(content))
 
     def _calibration(self, arm: Arm, fold: int) -> Calibration:
-        file = unit_folder(self.config, arm, fold) / "calibration.json"
+        file = self._unit(arm, fold) / "calibration.json"
         try:
             return Calibration.model_validate_json(kept(file))
         except ValidationError as error:
@@ -163,7 +171,7 @@ class Maker:
     def _validation(self, fold: int | Literal["all"]) -> pl.DataFrame:
         """Predictions, calibrated, on slides that their model had not learnt from; one row a slide."""
         if fold != "all":
-            own = self._tables("validation", [fold])[0]
+            own = pl.read_parquet(self._unit(self.arm, fold) / "validation.parquet")
             if own.height >= _FEW_TO_CALIBRATE or len(self.finished) == 1:
                 return own
         return (
@@ -215,38 +223,16 @@ class Maker:
         return round(min(found) / _WIDER, 4), round(max(found) * _WIDER, 4)
 
     def _card(self, fold: int | Literal["all"]) -> str:
-        finished = ", ".join(map(str, self.finished))
-        if fold == "all":
-            model = (
-                f"The mean of the probabilities of the models of folds {finished}, each calibrated on its "
-                "own validation slides."
-            )
-        else:
-            done = self.finished[fold]
-            model = (
-                f"The model of fold {fold}, as the study trained it: of its {done.learnt_from} training and "
-                "validation slides. It was **not** trained again on all slides of the cohort."
-            )
-        table = self._validation(fold)
-        several = fold == "all" or table.height > self._tables("validation", [fold])[0].height
-        where = (
-            f"folds {finished}, each slide by a model that had not learnt from it"
-            if several
-            else f"fold {fold}"
+        own = (
+            0 if fold == "all" else pl.read_parquet(self._unit(self.arm, fold) / "validation.parquet").height
         )
-        return "\n".join(
-            [
-                "## How it was made",
-                "",
-                f"`lowpower deploy` of the study {self.config.name}, arm {self.arm.name}: {self.why}",
-                "",
-                model,
-                "",
-                f"Its rules for what is issued were fitted on {table.height} validation slides ({where}). "
-                "The figures under test slides are those of the arm on the test slides of folds "
-                f"{finished}, each slide by the model of its fold; no test slide chose the arm or fitted a "
-                "rule.",
-                "",
-                *(f"- {note}" for note in self.config.notes),
-            ]
+        return card_notes(
+            self.config,
+            self.arm.name,
+            self.why,
+            fold=fold,
+            parts={part: len(self.folds.folds[0 if fold == "all" else fold].parts()[part]) for part in _ALL},
+            finished=tuple(self.finished),
+            refit=self.refit is not None,
+            calibrated=(self._validation(fold).height, own),
         )

@@ -24,7 +24,7 @@ from lowpower.study._study_config import FusionArm, StudyConfig
 from lowpower.study._study_read import read_study_config
 from lowpower.study._units import Done, Unit, fingerprint, finished, run_unit
 
-__all__ = ["run_study"]
+__all__ = ["contents_of", "run_study", "threads_kept"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -73,7 +73,7 @@ def run_study(
     _open_folder(config, fresh=fresh)
     folds.save(config.folder / FOLDS)
     needs = tuple(dict.fromkeys(need for arm in config.arms for need in needs_of(arm, config)))
-    with _threads_kept():
+    with threads_kept():
         artefacts = make_artefacts(
             needs,
             cohort,
@@ -92,7 +92,7 @@ def run_study(
 
 
 @contextlib.contextmanager
-def _threads_kept() -> Iterator[None]:
+def threads_kept() -> Iterator[None]:
     """Give the caller's process its number of threads back: with one worker, units run in it."""
     threads = torch.get_num_threads()
     try:
@@ -225,7 +225,7 @@ def _run_units(
             for index, arm in enumerate(config.arms):
                 if isinstance(arm, FusionArm) != fuses:
                     continue
-                contents = _contents(needs_of(arm, config), artefacts)
+                contents = contents_of(needs_of(arm, config), artefacts)
                 unit = Unit(config, index, fold, fingerprint(config, arm, cohort, parts, contents))
                 known = finished(unit)
                 if known is None:
@@ -236,7 +236,7 @@ def _run_units(
     return done
 
 
-def _contents(needs: Sequence[Need], artefacts: Mapping[str, Mapping[int, Artefact]]) -> list[str]:
+def contents_of(needs: Sequence[Need], artefacts: Mapping[str, Mapping[int, Artefact]]) -> list[str]:
     """What was made of each slide; another slide file or mask makes another unit."""
     return [
         artefact.request or artefact.state

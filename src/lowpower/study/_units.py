@@ -76,22 +76,27 @@ class Done(BaseModel):
 
 @dataclass(frozen=True)
 class Unit:
-    """An arm on a fold, as it travels to the process that runs it."""
+    """An arm on a fold, as it travels to the process that runs it.
+
+    A refit learns from the fold's test slides as well, so that every slide of the cohort takes part, and
+    tests nothing.
+    """
 
     config: StudyConfig
     arm: int
     fold: int
     fingerprint: str
+    refit: bool = False
 
     @property
     def folder(self) -> Path:
         """Where it is written."""
-        return unit_folder(self.config, self.config.arms[self.arm], self.fold)
+        return unit_folder(self.config, self.config.arms[self.arm], self.fold, refit=self.refit)
 
 
-def unit_folder(config: StudyConfig, arm: Arm, fold: int) -> Path:
-    """Where an arm's fold is written."""
-    return config.folder / "units" / arm.name / f"fold{fold}"
+def unit_folder(config: StudyConfig, arm: Arm, fold: int, *, refit: bool = False) -> Path:
+    """Where an arm's fold, or its refit, is written."""
+    return config.folder / "units" / arm.name / f"{'refit' if refit else 'fold'}{fold}"
 
 
 def fingerprint(
@@ -163,6 +168,8 @@ def _run(unit: Unit, folder: Path) -> Done:
     split = load_folds(config.folder / FOLDS, cohort).split(unit.fold)
     labels = dict(cohort.labels(config.scheme).select("row", "label").iter_rows())
     train, validation, test = (part.tolist() for part in (split.train, split.validation, split.test))
+    if unit.refit:
+        train, test = sorted((*train, *test)), []
     if isinstance(arm, FusionArm):
         with watch() as learning:
             tables, left_out = _fused(unit, arm)
@@ -175,7 +182,7 @@ def _run(unit: Unit, folder: Path) -> Done:
             for name, part in (("training", train), ("validation", validation), ("test", test))
         }
         for name, part in usable.items():
-            if not part:
+            if not part and not (unit.refit and name == "test"):
                 first = next(artefacts[row].reason for row in rows if artefacts[row].state != "ok")
                 raise CohortError(f"no {name} slide could be used (first: {first})")
         known = {row: labels[row] for row in (*train, *validation)}
@@ -187,7 +194,8 @@ def _run(unit: Unit, folder: Path) -> Done:
             seen = learnt_arm.of_validation(usable["validation"])
         _keep(folder, learnt_arm)
         with watch() as testing:
-            found = np.stack([learnt_arm.predict(row) for row in usable["test"]])
+            said = [learnt_arm.predict(row) for row in usable["test"]]
+            found = np.stack(said) if said else np.empty((0, seen.shape[1]))
         tables = (
             _table(cohort, labels, usable["validation"], seen),
             _table(cohort, labels, usable["test"], found),
@@ -247,7 +255,7 @@ def _fused(unit: Unit, arm: FusionArm) -> tuple[tuple[pl.DataFrame, pl.DataFrame
     """Validation and test tables of a fusion, before its own calibration; test rows it has to leave out."""
     config = unit.config
     members = [other for name in arm.of for other in config.arms if other.name == name]
-    folders = [unit_folder(config, member, unit.fold) for member in members]
+    folders = [unit_folder(config, member, unit.fold, refit=unit.refit) for member in members]
     for member, folder in zip(members, folders, strict=True):
         done = Done.model_validate_json((folder / "done.json").read_bytes())
         if done.state != "ok":
