@@ -203,11 +203,15 @@ def test_prepare_makes_every_view_ahead(tmp_path, cohort):
 
 def test_a_small_demo_from_nothing_to_a_report(tmp_path):
     seen = set()
-    report = run_demo(
-        tmp_path, DemoSize(patients=16, epochs=1), progress=lambda stage, done, total: seen.add(stage)
+    outcome = run_demo(
+        tmp_path,
+        DemoSize(patients=16, epochs=1, elsewhere=4),
+        progress=lambda stage, done, total: seen.add(stage),
     )
-    assert {"simulating", "views", "training", "evaluating"} <= seen
-    page = report.read_text()
+    assert {"simulating", "views", "training", "evaluating", "scoring elsewhere"} <= seen
+    page = outcome.report.read_text()
     assert "All slides here are simulated" in page
-    assert "Slides it scored" in page
+    assert "one of each class" in page
+    assert "another laboratory" in page
+    assert "slides of another laboratory it issues" in outcome.sentences[-1]
     assert str(tmp_path) not in page

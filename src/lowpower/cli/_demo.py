@@ -14,12 +14,15 @@ __all__ = ["command"]
 
 def command(
     out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("demo"),
-    patients: Annotated[int, typer.Option(min=16, help="Simulated patients; fewer are quicker.")] = 96,
-    epochs: Annotated[int, typer.Option(min=1, help="Training epochs at most.")] = 24,
+    patients: Annotated[int, typer.Option(min=16, help="Simulated patients; fewer are quicker.")] = 110,
+    epochs: Annotated[int, typer.Option(min=1, help="Training epochs at most.")] = 8,
     seed: Annotated[int, typer.Option(help="Seed of everything.")] = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Simulate a HER2 cohort, train, evaluate on unseen patients, score slides, write a report. Offline."""
+    """Simulate one laboratory's HER2 cohort, fine-tune the bundled model on it, test, score, report. Offline.
+
+    Patients of the test took no part in training; at the end the model meets another laboratory's slides.
+    """
     from rich.progress import TaskID
 
     from lowpower.cli._progress import progress_bar
@@ -33,6 +36,8 @@ def command(
                 tasks[stage] = bar.add_task(stage, total=total)
             bar.update(tasks[stage], completed=done, total=total)
 
-        report = run_demo(out, DemoSize(patients, epochs, seed), progress=show)
+        outcome = run_demo(out, DemoSize(patients, epochs, seed), progress=show)
+    for sentence in outcome.sentences:
+        typer.echo(sentence)
     typer.echo("All slides of this demo are simulated. Research use only.")
-    typer.echo(f"report: {report.resolve()}")
+    typer.echo(f"report: {outcome.report.resolve()}")

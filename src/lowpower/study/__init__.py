@@ -2,7 +2,7 @@
 
 from lowpower.study._cells import p_sentence
 from lowpower.study._compare_report import CompareOutcome, compare_tables
-from lowpower.study._demo import DemoSize, run_demo
+from lowpower.study._demo import DemoOutcome, DemoSize, run_demo
 from lowpower.study._deploy import Deployed, deploy
 from lowpower.study._evaluate import TestOutcome, evaluate_run
 from lowpower.study._fit_bundle import decision_table, fit_bundle
@@ -19,6 +19,7 @@ __all__ = [
     "METRIC_NAMES",
     "ArmRecord",
     "CompareOutcome",
+    "DemoOutcome",
     "DemoSize",
     "Deployed",
     "FinishedRun",

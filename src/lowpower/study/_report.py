@@ -14,6 +14,7 @@ from lowpower.evaluation.plots import plot_confusion, plot_reliability, plot_ris
 from lowpower.files import write_text
 from lowpower.models import Bundle
 from lowpower.scoring import Result, page_environment
+from lowpower.study._answer_words import Elsewhere, answer_sentences
 from lowpower.study._curves import plot_history
 from lowpower.study._page import METRIC_NAMES, embedded, say
 from lowpower.training import TrainConfig
@@ -38,6 +39,8 @@ def write_report(
     left_out: Sequence[PreparedView],
     *,
     answers: AnswerTest | None = None,
+    headline: Sequence[str] = (),
+    elsewhere: Sequence[Elsewhere] = (),
     examples: Sequence[Example] = (),
     timings: dict[str, float] | None = None,
     target: Path | None = None,
@@ -51,6 +54,8 @@ def write_report(
         evaluation: Its test metrics.
         left_out: Test slides without a view.
         answers: What the answers are worth.
+        headline: What it comes to, in sentences; by default those of the test.
+        elsewhere: Slides of another laboratory that it scored.
         examples: Scored slides to show.
         timings: Seconds per stage, if they are to be shown.
         target: The HTML file; by default `<folder>/report.html`.
@@ -77,11 +82,21 @@ def write_report(
         say=say,
         left_out=left_out,
         answers=answers,
+        headline=headline or answer_sentences(evaluation, answers),
+        elsewhere=elsewhere,
         figures=[(title, embedded(Image.open(path))) for title, path in figures],
-        examples=[(example, embedded(example.result.overlay())) for example in examples],
+        examples=[(example, _pictures(example.result)) for example in examples],
         timings=timings or {},
         simulated="simulated" in bundle.spec.trained_on.lower(),
     )
     target = target or folder / "report.html"
     write_text(target, html)
     return target
+
+
+def _pictures(result: Result) -> list[tuple[str, str]]:
+    """The cells, where they were measured, and the network's map: (picture, caption)."""
+    shown = [(result.overlay(), "Left the slide, right the local score that the network sees.")]
+    if result.cells is not None:
+        shown.insert(0, (result.cells_overlay(), "The measured cells, coloured by class."))
+    return [(embedded(picture), caption) for picture, caption in shown]
