@@ -17,9 +17,13 @@ def evaluation():
     rng = np.random.default_rng(0)
     p = rng.dirichlet(np.ones(4), 40)
     table = pl.DataFrame(
-        {"slide": [f"s{i}" for i in range(40)], "patient": [f"p{i}" for i in range(40)], "label": [*range(4)] * 10}
+        {
+            "slide": [f"s{i}" for i in range(40)],
+            "patient": [f"p{i}" for i in range(40)],
+            "label": [*range(4)] * 10,
+        }
         | {f"p_{k}": p[:, k] for k in range(4)}
-    )  # fmt: skip
+    )
     return evaluate_predictions(table, "her2_four", resamples=50)
 
 
@@ -52,6 +56,11 @@ def test_another_laboratory_is_counted_whatever_became_of_its_slides():
         return Elsewhere(SimpleNamespace(answer=answer, outcome=outcome, decision=decision), label)
 
     said = elsewhere_sentence(
-        [slide("0", "0", "issued"), slide("3+", "2+", "issued"), slide("1+", "1+", "refer"), slide("0", None, "refused")]
-    )  # fmt: skip
+        [
+            slide("0", "0", "issued"),
+            slide("3+", "2+", "issued"),
+            slide("1+", "1+", "refer"),
+            slide("0", None, "refused"),
+        ]
+    )
     assert "issues 2, 1 of these wrong, and refers 1; the likeliest score is right on 2; 1 refused." in said

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from lowpower.cli._options import (
+    CellsThatCount,
     Control,
+    CountedCells,
     Files,
     Fresh,
     JsonLines,
@@ -42,6 +44,7 @@ def command(
     mask: Mask = None,
     control: Control = "auto",
     laboratory: LaboratoryFile = None,
+    cells: CountedCells = CellsThatCount.TUMOUR,
     out: Annotated[Path, typer.Option(help="Folder for pictures and records; they add up.")] = Path(
         "lowpower-measured"
     ),
@@ -70,6 +73,7 @@ def command(
         mask=mask,
         control=control,
         laboratory=laboratory,
+        cells=cells.value,
     )
     slides = slide_inputs(files, pattern)
     with SlideProgress("measuring", len(slides), quiet=quiet) as shown:

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "CellsThatCount",
     "Control",
+    "CountedCells",
     "Files",
     "Fresh",
     "JsonLines",
@@ -92,6 +94,21 @@ Mask = Annotated[
     typer.Option(
         help="Tissue as you drew it: an image over the whole slide (white is tissue), GeoJSON, or a folder "
         "with one for each slide."
+    ),
+]
+
+
+class CellsThatCount(StrEnum):
+    """Which cells count."""
+
+    TUMOUR = "tumour"
+    ALL = "all"
+
+
+CountedCells = Annotated[
+    CellsThatCount,
+    typer.Option(
+        "--cells", help="Cells that count: tumour-like ones, or all, for fields and regions of tumour alone."
     ),
 ]
 LaboratoryFile = Annotated[

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from lowpower.cli._options import (
+    CellsThatCount,
     Control,
+    CountedCells,
     Files,
     Fresh,
     JsonLines,
@@ -41,6 +43,7 @@ def command(
     mask: Mask = None,
     control: Control = "auto",
     laboratory: LaboratoryFile = None,
+    cells: CountedCells = CellsThatCount.TUMOUR,
     out: Annotated[Path, typer.Option(help="Folder for overlays and results; they add up.")] = Path(
         "lowpower-results"
     ),
@@ -79,6 +82,7 @@ def command(
         mask=mask,
         control=control,
         laboratory=laboratory,
+        cells=cells.value,
         force=force,
         measure=measure,
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.stain import Cells
+from lowpower.stain import Cells, counted_cells
 
 __all__ = ["COLOURS", "OTHER", "class_names", "classes_of"]
 
@@ -36,9 +36,11 @@ def class_names(marker: str) -> tuple[str, str, str, str, str]:
     )
 
 
-def classes_of(cells: Cells, inside: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
-    """Class of each cell (N,): its grade where it is tumour-like and `inside`, else `OTHER`."""
-    counted = cells.table()["kind"].to_numpy() == "tumour"
+def classes_of(
+    cells: Cells, inside: NDArray[np.bool_] | None = None, count: Literal["tumour", "all"] = "tumour"
+) -> NDArray[np.uint8]:
+    """Class of each cell (N,): its grade where it counts and lies `inside`, else `OTHER`."""
+    counted = counted_cells(cells, count)
     if inside is not None:
         counted &= inside
     return np.where(counted, cells.grade, OTHER).astype(np.uint8)

@@ -56,6 +56,7 @@ def measure_slide(
         tissue,
         regions,
         cutoffs=request.cutoffs,
+        count=request.cells,
         workers=request.threads,
         progress=progress,
     )
@@ -67,7 +68,7 @@ def measure_slide(
     if cells is None or len(cells) == 0:
         return record, Attachments(tissue=features)
     inside = None if regions is None else regions.contains(cells.x, cells.y)
-    classes = classes_of(cells, inside)
+    classes = classes_of(cells, inside, request.cells)
     return record, Attachments(
         cells_overlay=_draw(slide, cells, classes, record) if request.pictures else None,
         cells=CellTable(cells, classes, record.marker, float(slide.mpp)),

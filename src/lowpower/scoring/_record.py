@@ -61,6 +61,7 @@ class Asked(Record):
     region_classes: tuple[str, ...] = Field((), description="Classes of regions named to count beside Tumor.")
     mask: str | None = None
     laboratory: str | None = Field(None, description="Whose cut-offs counted; none: the usual.")
+    cells: Literal["tumour", "all"] = Field("tumour", description="Which cells counted.")
     force: bool = False
     measure: bool = True
     pictures: bool = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias, TypedDict, Unpack
+from typing import Literal, TypeAlias, TypedDict, Unpack
 
 from lowpower.cohort import SlideInput
 from lowpower.engine import default_workers
@@ -45,6 +45,8 @@ class ScoreRequest:
         mask: Tissue as its owner drew it: an image over the whole slide or QuPath's GeoJSON.
         laboratory: Whose cut-offs count in measuring, or the file that `lowpower calibrate` wrote of it; the
             usual ones if None.
+        cells: Which cells count in measuring: tumour-like ones, or all of 3 um and more, where only tumour
+            is in view or inside `regions`.
         force: Go on where the stain does not look like the marker's; the result says so.
         measure: Also measure the stain, cell by cell at about 0.5 um/px; takes longer than the network.
         pictures: Also draw the pictures.
@@ -61,6 +63,7 @@ class ScoreRequest:
     region_classes: tuple[str, ...] = ()
     mask: str | Path | None = None
     laboratory: Laboratory | str | Path | None = None
+    cells: Literal["tumour", "all"] = "tumour"
     force: bool = False
     measure: bool = True
     pictures: bool = True
@@ -107,6 +110,7 @@ class ScoreRequest:
             regions=None if self.regions is None else control_name(self.regions),
             mask=None if self.mask is None else control_name(self.mask),
             laboratory=self.laboratory_name,
+            cells=self.cells,
             force=self.force,
             measure=self.measure,
             pictures=self.pictures,
@@ -159,6 +163,7 @@ class ScoreOptions(TypedDict, total=False):
     region_classes: tuple[str, ...]
     mask: str | Path | None
     laboratory: Laboratory | str | Path | None
+    cells: Literal["tumour", "all"]
     force: bool
     measure: bool
     pictures: bool

@@ -18,6 +18,7 @@ from lowpower.stain._laboratory import Fitted, Laboratory, read_laboratory, writ
 from lowpower.stain._look import StainLook, looks_like
 from lowpower.stain._measure import DabAreas, Heterogeneity, Measurement, measure
 from lowpower.stain._measure_field import Marker
+from lowpower.stain._measure_grade import counted_cells
 from lowpower.stain._nuclear import NuclearScore
 from lowpower.stain._quality import STAIN_CODES, stain_quality
 from lowpower.stain._rules import (
@@ -65,6 +66,7 @@ __all__ = [
     "allred",
     "cell_network_identity",
     "clipping",
+    "counted_cells",
     "er_status",
     "estimate_stains",
     "fit_her2",

@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 
 from lowpower.geometry import Regions, read_regions
 from lowpower.slides import Slide, as_html, opened
-from lowpower.stain._cells import TUMOUR, Cells
+from lowpower.stain._cells import Cells
 from lowpower.stain._clipping import clipping
 from lowpower.stain._cutoffs import DEFAULT_CUTOFFS, INVENTED, Cutoffs, Her2Cutoffs, her2_of
 from lowpower.stain._measure_field import FieldCells, Marker, stain_maps
 from lowpower.stain._measure_grade import (
-    SMALLEST_UM,
     Background,
+    counted_cells,
     grade_cells,
     strong_incomplete,
     usual_complete,
 )
 from lowpower.stain._measure_stream import COARSEST_MPP, Progress, cells_of, in_mask, scale_of
 from lowpower.stain._nuclear import NuclearScore, nuclear_score
-from lowpower.stain._place import place_quality
+from lowpower.stain._place import place_quality, size_quality
 from lowpower.stain._quality import STAIN_CODES, stain_quality, vector_quality
 from lowpower.stain._rules import Her2Score, Her2Shares, her2_open_questions
 from lowpower.stain._vectors import StainVectors
@@ -222,10 +222,16 @@ def _measure_open(
             note = "the regions hold no cell on this slide's tissue: are they in base pixels of this slide?"
             return _nothing(marker, note, scale.vectors, areas)
     cells, background = grade_cells(found, marker, slide.mpp, in_region, cutoffs)
-    counted = cells.kind == TUMOUR if count == "tumour" else cells.diameter >= SMALLEST_UM
+    sized = size_quality(cells, slide.mpp)
+    wrong = _refusal(sized, mask)
+    if wrong is not None:
+        return _nothing(marker, wrong, scale.vectors, areas)
+    counted = counted_cells(cells, count)
     if in_region is not None:
         counted &= in_region
-    notes += tuple(flag.message for flag in place_quality(cells, counted, marker))
+    notes += tuple(
+        flag.message for flag in (*sized, *place_quality(cells, counted, marker)) if flag.effect == "warn"
+    )
     result = _scored(marker, mpp, scale.vectors, areas, cells, counted, background, notes, slide.mpp, cutoffs)
     return replace(result, counted=found.pick(counted))
 

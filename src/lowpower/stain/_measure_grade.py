@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,13 @@ from lowpower.stain._measure_field import FieldCells, Marker
 from lowpower.stain._nuclear import nuclear_grades
 from lowpower.stain._nuclei_rays import Floats
 
-__all__ = ["SMALLEST_UM", "Background", "RayTable", "grade_cells", "strong_incomplete", "usual_complete"]
+__all__ = ["Background", "RayTable", "counted_cells", "grade_cells", "strong_incomplete", "usual_complete"]
 
 _BODY = 0.5
 """Share of a cell body's DAB that is taken off its membrane's: what lies above and below it."""
 _ENOUGH_CELLS = 30
 _FEWEST_COMPLETE = 30
-SMALLEST_UM = 3.0
+_SMALLEST_UM = 3.0
 """Smaller outlines are slivers of nuclei, debris or texture: no cell is judged on them."""
 _STRONG = 0.25
 """An incomplete membrane of this DAB OD is moderate to intense, not faint."""
@@ -43,6 +44,11 @@ class Background:
     threshold: float
 
 
+def counted_cells(cells: Cells, count: Literal["tumour", "all"]) -> NDArray[np.bool_]:
+    """(N,) bool, which cells count: tumour-like ones, or all that are no slivers."""
+    return cells.kind == TUMOUR if count == "tumour" else cells.diameter >= _SMALLEST_UM
+
+
 def grade_cells(
     found: FieldCells,
     marker: Marker,
@@ -63,7 +69,7 @@ def grade_cells(
         cutoffs: When a membrane or nucleus is stained, and how strongly.
     """
     kind = kinds_of(found.tumour, found.diameter, found.elongation, found.darkness, in_region=in_region)
-    kind[(kind == TUMOUR) & (found.diameter < SMALLEST_UM)] = STROMAL
+    kind[(kind == TUMOUR) & (found.diameter < _SMALLEST_UM)] = STROMAL
     others = kind != TUMOUR
     if marker == "HER2":
         background = _membrane_background(found, others, cutoffs.her2.least_od)

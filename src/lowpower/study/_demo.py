@@ -156,6 +156,7 @@ def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
 def _config_text(manifest: Path, size: DemoSize) -> str:
     """The bundled model goes on learning, on the laboratory's own slides: what a user would do."""
     start = load_bundle(_START)
+    assert start.spec.architecture is not None  # it is a slide network
     config = {
         "name": "her2-demo",
         "cohort": manifest.as_posix(),

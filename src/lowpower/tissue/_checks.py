@@ -80,6 +80,9 @@ _ALL = (
           judged="stain"),
     Check("misplaced_brown", "brown cells browner where the marker does not stain", "share of brown cells",
           warn=0.6, judged="stain"),
+    Check("small_nuclei", "median diameter of nuclei: is um/px right?", "um", warn=3.7, below=True,
+          judged="stain"),
+    Check("large_nuclei", "the same, too large", "um", refuse=13, judged="stain"),
     Check("few_tumour_cells", "tumour-like cells counted", "cells", refuse=50, below=True, judged="stain"),
 )  # fmt: skip
 CHECKS: Final = {check.code: check for check in _ALL}
