@@ -135,3 +135,22 @@ def test_compare_refuses_other_labels_and_a_single_table(lowpower, table, tmp_pa
     assert "another label" in finished.err
     assert lowpower("compare", first).code == 1
     assert lowpower("compare", first, first).code == 1
+
+
+def test_a_study_s_table_feeds_evaluate_and_compare(lowpower, table, tmp_path):
+    arms = [
+        pl.read_csv(table(name, skill), infer_schema=False).with_columns(arm=pl.lit(name))
+        for name, skill in (("slide@4", 1.5), ("mil@0.5", 1.0))
+    ]
+    study = tmp_path / "predictions.csv"
+    pl.concat(arms).write_csv(study)
+    finished = lowpower("evaluate", study, "--arm", "mil@0.5", "--out", tmp_path / "one")
+    assert finished.code == 0
+    assert "say which with --arm" in lowpower("evaluate", study, "--out", tmp_path / "none").err
+    finished = lowpower("compare", study, "--out", tmp_path / "out", "--json")
+    assert finished.code == 0
+    assert list(json.loads(finished.out)["comparisons"]) == ["mil@0.5"]
+    finished = lowpower(
+        "compare", study, "--arm", "mil@0.5", "--arm", "slide@4", "--out", tmp_path / "b", "--json"
+    )
+    assert list(json.loads(finished.out)["comparisons"]) == ["slide@4"]

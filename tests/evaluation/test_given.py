@@ -10,7 +10,7 @@ import pytest
 
 from lowpower.cohort import SCHEMES
 from lowpower.errors import PredictionsError
-from lowpower.evaluation import evaluate_predictions, read_given
+from lowpower.evaluation import arms_of, evaluate_predictions, read_given
 
 Table = Callable[..., pl.DataFrame]
 FOUR = SCHEMES["her2_four"].classes
@@ -138,6 +138,14 @@ def test_what_is_no_file_is_said(tmp_path: Path) -> None:
         read_given(path, "her2_fore")
 
 
-def test_several_arms_in_one_file_are_recognised(written: Callable[..., Path]) -> None:
-    with pytest.raises(PredictionsError, match="keep the rows of one"):
-        read_given(written("arm," + HEADER + "x," + ROW + "y," + ROW))
+def test_a_study_s_table_is_read_an_arm_at_a_time(tmp_path: Path) -> None:
+    odds = ["0,0.9,0.1", "1,0.2,0.8"]
+    rows = [f"{arm},s{i},p{i},{odds[i % 2]}" for arm in "ab" for i in range(4)]
+    table = tmp_path / "predictions.csv"
+    table.write_text("\n".join(["arm,slide,patient,label,p_0,p_1", *rows]))
+    assert arms_of(table) == ("a", "b")
+    assert read_given(table, "pr_status", arm="b").table.height == 4
+    with pytest.raises(PredictionsError, match=r"2 arms \(a, b\); say which with arm="):
+        read_given(table, "pr_status")
+    with pytest.raises(PredictionsError, match="no arm 'c'"):
+        read_given(table, "pr_status", arm="c")

@@ -1,14 +1,21 @@
-"""The option --column NAME=YOURS of verbs that read other people's tables."""
+"""Options of verbs that read tables of predictions: other people's columns, a study's arms."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
-__all__ = ["COLUMN_HELP", "columns_of"]
+__all__ = ["COLUMN_HELP", "ArmOption", "columns_of"]
 
 COLUMN_HELP = "Which column of yours serves as slide, patient, label or a probability; may be repeated."
+
+
+ArmOption = Annotated[
+    list[str] | None,
+    typer.Option("--arm", metavar="NAME", help="Arm of a study's results/predictions.csv; may come again."),
+]
 
 
 def columns_of(options: Sequence[str] | None) -> dict[str, str]:

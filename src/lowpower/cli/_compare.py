@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lowpower.cli._columns import COLUMN_HELP, columns_of
+from lowpower.cli._columns import COLUMN_HELP, ArmOption, columns_of
 
 __all__ = ["command"]
 
@@ -30,6 +30,7 @@ def command(
         str | None, typer.Option(help="Label scheme, where columns do not name its classes.")
     ] = None,
     column: Annotated[list[str] | None, typer.Option(metavar="NAME=YOURS", help=COLUMN_HELP)] = None,
+    arm: ArmOption = None,
     shared: Annotated[bool, typer.Option("--shared", help="Leave out slides that some table lacks.")] = False,
     test: Annotated[
         list[NamedTest] | None,
@@ -56,6 +57,7 @@ def command(
         tables,
         scheme,
         columns=columns_of(column),
+        arms=arm or (),
         shared=shared,
         out=out,
         tests=[one.value for one in test or ()],

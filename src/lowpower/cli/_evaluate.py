@@ -26,6 +26,9 @@ def command(
     column: Annotated[
         list[str] | None, typer.Option(metavar="NAME=YOURS", help=f"Table: {COLUMN_HELP}")
     ] = None,
+    arm: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Table: the arm of a study's results/predictions.csv.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Table: folder for report.html and metrics.csv.", show_default=False)
     ] = None,
@@ -46,15 +49,17 @@ def command(
     from lowpower.cli._tables import answer_lines, metrics_table
 
     if target.is_dir():
-        if scheme is not None or column or out is not None:
-            raise typer.BadParameter("--scheme, --column and --out are for tables; a run knows its own.")
+        if scheme is not None or column or arm is not None or out is not None:
+            raise typer.BadParameter(
+                "--scheme, --column, --arm and --out are for tables; a run knows its own."
+            )
         evaluation, report, answers, looks = _run(target, cohort)
     else:
         if cohort is not None:
             raise typer.BadParameter("--cohort is for runs; a table says what it needs.")
         from lowpower.study import evaluate_table
 
-        outcome = evaluate_table(target, scheme, columns=columns_of(column), out=out)
+        outcome = evaluate_table(target, scheme, columns=columns_of(column), arm=arm, out=out)
         evaluation, report, answers, looks = outcome.evaluation, outcome.report, None, ()
     if as_json:
         typer.echo(evaluation.model_dump_json())

@@ -51,7 +51,7 @@ from lowpower.evaluation._evaluation import (
 )
 from lowpower.evaluation._fit_decision import MEASURED_COLUMNS, DecisionOptions, fit_decision
 from lowpower.evaluation._flat import metric_table, named_metrics
-from lowpower.evaluation._given import PER_SLIDE, GivenPredictions, read_given
+from lowpower.evaluation._given import PER_SLIDE, GivenPredictions, arms_of, read_given
 from lowpower.evaluation._held_out import patient_folds
 from lowpower.evaluation._metrics import (
     accuracy,
@@ -112,6 +112,7 @@ __all__ = [
     "accuracy",
     "agreement_sentence",
     "apply_temperature",
+    "arms_of",
     "auc_at",
     "auc_macro",
     "auc_per_class",

@@ -15,7 +15,7 @@ from lowpower.cohort import SCHEMES, LabelScheme, scheme_of
 from lowpower.errors import CohortError, PredictionsError
 from lowpower.evaluation._predictions import parse_predictions
 
-__all__ = ["PER_SLIDE", "GivenPredictions", "read_given"]
+__all__ = ["PER_SLIDE", "GivenPredictions", "arms_of", "read_given"]
 
 PER_SLIDE: Final = (
     "no patient column: every slide counts as a patient of its own, so intervals are per slide, and too "
@@ -45,7 +45,10 @@ class GivenPredictions:
 
 
 def read_given(
-    path: str | Path, scheme: str | None = None, columns: Mapping[str, str] | None = None
+    path: str | Path,
+    scheme: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    arm: str | None = None,
 ) -> GivenPredictions:
     """Read a table of probabilities made by any software.
 
@@ -55,12 +58,13 @@ def read_given(
             `p_<K-1>`. Other columns are ignored.
         scheme: Label scheme; None takes the only one whose class names are columns.
         columns: The file's own name of a column by the name expected here: `{"slide": "image_id"}`.
+        arm: Of a table with a column `arm` (a study's predictions), the one to read.
 
     Raises:
         PredictionsError: naming the file, what is wrong and what to do.
     """
     path = Path(path)
-    raw = _renamed(path, _read(path), columns or {})
+    raw = _of_arm(path, _renamed(path, _read(path), columns or {}), arm)
     found = _scheme(path, raw, scheme)
     names = _probability_columns(path, raw, found)
     missing = [name for name in ("slide", "label") if name not in raw.columns]
@@ -105,6 +109,30 @@ def _read(path: Path) -> pl.DataFrame:
         raise PredictionsError(f"{path}: is not a table of text in UTF-8 ({reason}).") from error
     table = table.rename({name: name.strip() for name in table.columns})
     return table.with_columns(pl.all().str.strip_chars().fill_null(""))
+
+
+def arms_of(path: str | Path) -> tuple[str, ...]:
+    """The arms in a study's table of predictions, in its order; none in any other table.
+
+    Raises:
+        PredictionsError: it cannot be read.
+    """
+    table = _read(Path(path))
+    return tuple(table["arm"].unique(maintain_order=True)) if "arm" in table.columns else ()
+
+
+def _of_arm(path: Path, table: pl.DataFrame, arm: str | None) -> pl.DataFrame:
+    arms = table["arm"].unique(maintain_order=True).to_list() if "arm" in table.columns else []
+    if arm is None:
+        if len(arms) > 1:
+            raise PredictionsError(
+                f"{path}: holds {len(arms)} arms ({', '.join(arms)}); say which with --arm."
+            )
+        return table
+    if arm not in arms:
+        has = f"it has {', '.join(arms)}" if arms else "it has no column arm"
+        raise PredictionsError(f"{path}: has no arm {arm!r}{_near(arm, arms)}; {has}.")
+    return table.filter(pl.col("arm") == arm)
 
 
 def _renamed(path: Path, table: pl.DataFrame, columns: Mapping[str, str]) -> pl.DataFrame:
@@ -181,9 +209,8 @@ def _check_once(path: Path, table: pl.DataFrame) -> None:
     repeated = table["slide"].filter(table["slide"].is_duplicated()).unique(maintain_order=True)
     if repeated.len():
         more = f" (and {repeated.len() - 1} more slides)" if repeated.len() > 1 else ""
-        arms = " The file holds several arms; keep the rows of one." if "arm" in table.columns else ""
         raise PredictionsError(
-            f"{path}: slide {repeated[0]!r}{more} occurs more than once; each slide needs one row.{arms}"
+            f"{path}: slide {repeated[0]!r}{more} occurs more than once; each slide needs one row."
         )
 
 

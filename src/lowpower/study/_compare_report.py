@@ -17,6 +17,7 @@ from lowpower.evaluation import (
     GivenPredictions,
     PairedTest,
     TestName,
+    arms_of,
     compare_with_reference,
     evaluate_predictions,
     metric_table,
@@ -54,6 +55,7 @@ def compare_tables(
     scheme: str | None = None,
     *,
     columns: Mapping[str, str] | None = None,
+    arms: Sequence[str] = (),
     shared: bool = False,
     out: str | Path = "lowpower-comparison",
     seed: int = 0,
@@ -63,9 +65,10 @@ def compare_tables(
     """Compare CSVs of probabilities with the first of them.
 
     Args:
-        paths: At least two tables, as `lowpower.evaluation.read_given` takes them.
+        paths: At least two tables, as `lowpower.evaluation.read_given` takes them; or a study's one table.
         scheme: Label scheme; None takes the one whose class names are columns.
         columns: The files' own column names by the names expected.
+        arms: Of a study's table, those to compare, the reference first; all of them if empty.
         shared: Leave out slides that not every table holds.
         out: Folder.
         seed: Of the resampling.
@@ -76,7 +79,7 @@ def compare_tables(
         PredictionsError: a table cannot be used, or slides, patients or labels differ.
         OutputError: the folder cannot be written.
     """
-    given = _read(paths, scheme, columns)
+    given = _read(paths, scheme, columns, arms)
     first = next(iter(given.values()))
     tables = shared_slides(_with_patients(given), keep_shared=shared)
     comparison = compare_with_reference(
@@ -101,12 +104,24 @@ def compare_tables(
 
 
 def _read(
-    paths: Sequence[str | Path], scheme: str | None, columns: Mapping[str, str] | None
+    paths: Sequence[str | Path],
+    scheme: str | None,
+    columns: Mapping[str, str] | None,
+    arms: Sequence[str],
 ) -> dict[str, GivenPredictions]:
-    """The tables by name, all of one scheme."""
-    if len(paths) < 2:
-        raise PredictionsError("a comparison needs two tables of predictions or more.")
-    given = dict(zip(_names(paths), (read_given(path, scheme, columns) for path in paths), strict=True))
+    """The tables by name, or the arms of one study's table, all of one scheme."""
+    if arms and len(paths) != 1:
+        raise PredictionsError("--arm chooses among the arms of one study's table; name that table alone.")
+    if len(paths) == 1:
+        arms = arms or arms_of(paths[0])
+        if len(set(arms)) < 2:
+            raise PredictionsError(
+                f"{paths[0]}: is one model; a comparison needs two tables of predictions or more, or a "
+                "study's table with several arms."
+            )
+        given = {arm: read_given(paths[0], scheme, columns, arm) for arm in arms}
+    else:
+        given = dict(zip(_names(paths), (read_given(path, scheme, columns) for path in paths), strict=True))
     first, *others = given.values()
     for other in others:
         if other.scheme.name != first.scheme.name:

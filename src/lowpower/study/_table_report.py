@@ -36,6 +36,7 @@ def evaluate_table(
     scheme: str | None = None,
     *,
     columns: Mapping[str, str] | None = None,
+    arm: str | None = None,
     out: str | Path | None = None,
     seed: int = 0,
     resamples: int = 2000,
@@ -46,6 +47,7 @@ def evaluate_table(
         path: The table, as `lowpower.evaluation.read_given` takes it.
         scheme: Label scheme; None takes the one whose class names are columns.
         columns: The file's own column names by the names expected.
+        arm: Of a study's predictions.
         out: Folder; by default `<name of the file>-evaluation` in the current folder.
         seed: Of the resampling.
         resamples: Bootstrap resamples of patients.
@@ -54,7 +56,7 @@ def evaluate_table(
         PredictionsError: the table cannot be used; names the file, what is wrong and what to do.
         OutputError: the folder cannot be written.
     """
-    given = read_given(path, scheme, columns)
+    given = read_given(path, scheme, columns, arm)
     found = evaluate_predictions(given.table, given.scheme, seed=seed, resamples=resamples)
     found = found.model_copy(update={"notes": [*given.notes, *found.notes]})
     folder = make_folder(out if out is not None else f"{given.path.stem}-evaluation")
