@@ -2,25 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from statsmodels.stats.proportion import proportion_confint
 
-from lowpower.evaluation import interval_of, resampled, wilson
+from lowpower.evaluation import interval_of, resampled
 from lowpower.evaluation._bootstrap import patient_weights
 from lowpower.evaluation._weighted import mean
-
-
-@pytest.mark.parametrize(("successes", "trials"), [(0, 5), (3, 17), (17, 17), (81, 263), (1, 1)])
-@pytest.mark.parametrize("confidence", [0.9, 0.95])
-def test_wilson_equals_statsmodels(successes: int, trials: int, confidence: float) -> None:
-    expected = proportion_confint(successes, trials, alpha=1 - confidence, method="wilson")
-
-    assert wilson(successes, trials, confidence) == pytest.approx(expected, abs=1e-12)
-
-
-@pytest.mark.parametrize(("successes", "trials"), [(1, 0), (-1, 3), (4, 3)])
-def test_wilson_refuses_what_is_no_proportion(successes: int, trials: int) -> None:
-    with pytest.raises(ValueError, match="no proportion"):
-        wilson(successes, trials)
 
 
 def test_patients_are_drawn_whole_and_as_many_as_there_are() -> None:
@@ -106,20 +91,6 @@ def test_mostly_undefined_resamples_give_no_interval() -> None:
 
     assert found.low is None
     assert "60 of 100" in found.note
-
-
-def test_a_perfect_proportion_gets_wilson_on_patients() -> None:
-    found = interval_of(1.0, np.ones(100), patients=50, behind=20, successes=(60, 60))
-
-    assert (found.low, found.high) == pytest.approx(wilson(20, 20))
-    assert found.note.startswith("Wilson interval: every resample")
-
-
-def test_a_proportion_of_few_patients_gets_wilson() -> None:
-    found = interval_of(0.75, np.linspace(0, 1, 100), patients=50, behind=4, successes=(3, 4))
-
-    assert (found.low, found.high) == pytest.approx(wilson(3, 4))
-    assert "4 patients behind it" in found.note
 
 
 def test_a_value_that_resampling_cannot_move_gets_no_interval() -> None:

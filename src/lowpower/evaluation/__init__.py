@@ -23,7 +23,6 @@ from lowpower.evaluation._bootstrap import (
     Interval,
     interval_of,
     resampled,
-    wilson,
 )
 from lowpower.evaluation._calibration import (
     ReliabilityBin,
@@ -74,6 +73,7 @@ from lowpower.evaluation._operating import (
 )
 from lowpower.evaluation._paired import DeLongTest, McNemarTest, delong, holm, mcnemar
 from lowpower.evaluation._predictions import read_predictions
+from lowpower.evaluation._proportion import patient_wilson, wilson
 from lowpower.evaluation._selective import fit_selective
 
 __all__ = [
@@ -145,6 +145,7 @@ __all__ = [
     "metric_table",
     "named_metrics",
     "patient_folds",
+    "patient_wilson",
     "percent_agreement",
     "read_given",
     "read_predictions",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +18,6 @@ __all__ = [
     "interval_of",
     "patient_weights",
     "resampled",
-    "wilson",
 ]
 
 MIN_PATIENTS: Final = 10
@@ -93,7 +90,6 @@ def interval_of(
     patients: int,
     behind: int | None = None,
     confidence: float = 0.95,
-    successes: tuple[float, float] | None = None,
     reflect: bool = False,
 ) -> Interval:
     """Percentile interval of a bootstrapped statistic.
@@ -104,9 +100,6 @@ def interval_of(
         patients: Patients resampled.
         behind: Patients the statistic rests on (for PPA those with a positive slide); default all.
         confidence: Of the interval.
-        successes: For a proportion (successes, trials). Where every resample gave the same value (it happens
-            at 0 and 100 %), or too few patients are behind it, Wilson's interval with at most one trial a
-            patient stands in.
         reflect: Basic interval (percentiles mirrored at `value`) instead, for statistics that resampling
             itself inflates.
 
@@ -116,10 +109,6 @@ def interval_of(
     behind = patients if behind is None else behind
     if patients < MIN_PATIENTS:
         return Interval(None, None, f"no interval: {patients} patients, fewer than {MIN_PATIENTS}")
-    if successes is not None and behind < MIN_PATIENTS:
-        return Interval(
-            *_wilson_of(successes, behind, confidence), f"Wilson interval: {behind} patients behind it"
-        )
     defined = values[~np.isnan(values)]
     dropped = values.size - defined.size
     notes = [f"{dropped} of {values.size} resamples left out: a class was missing"] if dropped else []
@@ -128,40 +117,9 @@ def interval_of(
     if behind < FEW_PATIENTS:
         notes.append(f"{behind} patients behind it: the interval is likely too narrow")
     if np.ptp(defined) <= _EQUAL:
-        same = "every resample gave the same value"
-        if successes is None:
-            return Interval(None, None, f"no interval: {same}")
-        return Interval(*_wilson_of(successes, behind, confidence), f"Wilson interval: {same}")
+        return Interval(None, None, "no interval: every resample gave the same value")
     tail = (1 - confidence) / 2
     low, high = (float(end) for end in np.quantile(defined, (tail, 1 - tail)))
     if reflect:
         low, high = max(0.0, 2 * value - high), 2 * value - low
     return Interval(low, high, "; ".join(notes))
-
-
-def _wilson_of(successes: tuple[float, float], patients: int, confidence: float) -> tuple[float, float]:
-    """Wilson's interval with at most one trial a patient: one patient's slides are not independent trials."""
-    right, trials = successes
-    factor = min(1.0, patients / trials)
-    return wilson(right * factor, trials * factor, confidence)
-
-
-def wilson(successes: float, trials: float, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a proportion (JASA 1927).
-
-    Args:
-        successes: 0 .. trials.
-        trials: Above 0.
-        confidence: Of the interval.
-
-    Raises:
-        ValueError: if there are no trials, or successes lie outside.
-    """
-    if not 0 <= successes <= trials or trials <= 0:
-        raise ValueError(f"{successes:g} successes of {trials:g} trials is no proportion")
-    z2 = NormalDist().inv_cdf((1 + confidence) / 2) ** 2
-    share = successes / trials
-    centre = share + z2 / (2 * trials)
-    half = math.sqrt(z2 * (share * (1 - share) / trials + z2 / (4 * trials**2)))
-    scale = 1 + z2 / trials
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)

@@ -27,6 +27,7 @@ from lowpower.evaluation._evaluation import (
 from lowpower.evaluation._metrics import confusion_matrix
 from lowpower.evaluation._operating import Calibration, patient_digest
 from lowpower.evaluation._predictions import Predictions, parse_predictions
+from lowpower.evaluation._proportion import patient_wilson
 from lowpower.evaluation._sample import validated
 from lowpower.evaluation._statistics import Basis, Statistics
 from lowpower.evaluation._weighted import Array
@@ -165,15 +166,11 @@ def _metric(
 ) -> Metric:
     if np.isnan(value):
         return Metric(value=None, low=None, high=None, n=basis.slides, note=f"undefined: {basis.undefined}")
-    successes = (value * basis.slides, float(basis.slides)) if basis.proportion else None
+    if basis.share is not None and patients >= MIN_PATIENTS:
+        low, high = patient_wilson(*basis.share, confidence)
+        return Metric(value=value, low=low, high=high, n=basis.slides)
     interval = interval_of(
-        value,
-        draws,
-        patients=patients,
-        behind=basis.patients,
-        confidence=confidence,
-        successes=successes,
-        reflect=reflect,
+        value, draws, patients=patients, behind=basis.patients, confidence=confidence, reflect=reflect
     )
     return Metric(value=value, low=interval.low, high=interval.high, n=basis.slides, note=interval.note)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,6 @@ __all__ = ["Basis", "Statistics"]
 
 _BINS = 10
 _CLASS_AVERAGES = ("auc_macro", "balanced_accuracy", "f1_macro")
-_PROPORTIONS = ("accuracy", "sensitivity", "precision", "ppa", "npa", "coverage", "referred", "accuracy_kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,13 @@ class Basis:
     Attributes:
         slides: Slides counted.
         patients: Patients behind them; for an AUC, of the scarcer side.
-        proportion: Whether it is a share of `slides`.
+        share: For a proportion, of the slides it is of, whether each is a hit and whose it is.
         undefined: Why it is undefined, where it is.
     """
 
     slides: int
     patients: int
-    proportion: bool
+    share: tuple[NDArray[np.bool_], NDArray[Any]] | None
     undefined: str
 
 
@@ -59,6 +59,7 @@ class Statistics:
         self._present = np.eye(sample.classes)[sample.labels][:, np.unique(sample.labels)]
         points = calibration.operating_points if calibration else []
         self._thresholds = {point.at: point.threshold for point in points}
+        self._shares = self._proportions()
 
     def __call__(self, weights: Array) -> dict[str, Array]:
         """(R,) values by name under (R, N) weights; NaN where undefined."""
@@ -69,24 +70,42 @@ class Statistics:
             found[f"auc/{label}"] = auc(weights, sample.labels == label, sample.probabilities[:, label])
         found["auc_macro"] = np.mean([found[f"auc/{label}"] for label in range(sample.classes)], axis=0)
         for cutoff in self._scheme.cutoffs:
-            found |= self._at_cutoff(weights, cutoff.at)
+            score = sample.probabilities[:, cutoff.at :].sum(1)
+            found[f"auc_at/{cutoff.at}"] = auc(weights, sample.labels >= cutoff.at, score)
         found |= self._probabilistic(weights)
         if self._calibration is not None:
-            found |= self._abstaining(weights, self._calibration)
+            sets = conformal_sets(sample.probabilities, self._calibration.conformal)
+            found["set_size"] = mean(weights, sets.sum(1))
+        found |= {name: mean(weights, *pair) for name, pair in self._shares.items() if name not in found}
         # A resample that lost a class says nothing of an average over classes.
         lost = ((weights @ self._present) == 0).any(1)
         for name in _CLASS_AVERAGES:
             found[name] = np.where(lost, np.nan, found[name])
         return found
 
-    def _at_cutoff(self, weights: Array, at: int) -> dict[str, Array]:
-        sample = self._table.sample
-        score, positive = sample.probabilities[:, at:].sum(1), sample.labels >= at
-        found = {f"auc_at/{at}": auc(weights, positive, score)}
-        if at in self._thresholds:
-            called = score >= self._thresholds[at]
-            found[f"operating_ppa/{at}"] = mean(weights, called, positive)
-            found[f"operating_npa/{at}"] = mean(weights, ~called, ~positive)
+    def _proportions(self) -> dict[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+        """Of every proportion the hits, and the slides it is of; both (N,)."""
+        sample, calibration = self._table.sample, self._calibration
+        labels, said = sample.labels, sample.predicted
+        every = np.ones(sample.size, bool)
+        found = {"accuracy": (labels == said, every)}
+        for label in range(sample.classes):
+            found[f"sensitivity/{label}"] = said == label, labels == label
+            found[f"precision/{label}"] = labels == label, said == label
+        for at in (cutoff.at for cutoff in self._scheme.cutoffs):
+            positive = labels >= at
+            found[f"ppa/{at}"], found[f"npa/{at}"] = (said >= at, positive), (said < at, ~positive)
+            if at in self._thresholds:
+                called = sample.probabilities[:, at:].sum(1) >= self._thresholds[at]
+                found[f"operating_ppa/{at}"] = called, positive
+                found[f"operating_npa/{at}"] = ~called, ~positive
+        if calibration is not None:
+            held = conformal_sets(sample.probabilities, calibration.conformal)[np.arange(sample.size), labels]
+            decisions = conformal_decisions(sample.probabilities, calibration.conformal)
+            found["coverage"], found["referred"] = (held, every), (decisions < 0, every)
+            found["accuracy_kept"] = decisions == labels, decisions >= 0
+            for label in range(sample.classes):
+                found[f"coverage/{label}"] = held, labels == label
         return found
 
     def _probabilistic(self, weights: Array) -> dict[str, Array]:
@@ -103,33 +122,21 @@ class Statistics:
             "aurc": aurc(weights, self._confidence, ~self._right),
         }
 
-    def _abstaining(self, weights: Array, calibration: Calibration) -> dict[str, Array]:
-        sample = self._table.sample
-        sets = conformal_sets(sample.probabilities, calibration.conformal)
-        held = sets[np.arange(sample.size), sample.labels]
-        decisions = conformal_decisions(sample.probabilities, calibration.conformal)
-        found = {
-            "coverage": mean(weights, held),
-            "set_size": mean(weights, sets.sum(1)),
-            "referred": mean(weights, decisions < 0),
-            "accuracy_kept": mean(weights, decisions == sample.labels, decisions >= 0),
-        }
-        for label in range(sample.classes):
-            found[f"coverage/{label}"] = mean(weights, held, sample.labels == label)
-        return found
-
     def basis(self, name: str) -> Basis:
         """What the statistic `name` rests on."""
         sample = self._table.sample
         kind, _, number = name.partition("/")
         index = int(number) if number else 0
         scheme = self._scheme.classes
-        everything = np.ones(sample.size, bool)
-        behind, two_sided, why = everything, None, "no slides"
-        if kind in ("sensitivity", "coverage") and number:
-            behind, why = sample.labels == index, f"no slide of class {scheme[index]}"
+        behind, two_sided, why = np.ones(sample.size, bool), None, "no slides"
+        share = None
+        if name in self._shares:
+            hits, behind = self._shares[name]
+            share = hits[behind], self._table.patients[behind]
+        if kind in ("sensitivity", "coverage"):
+            why = f"no slide of class {scheme[index]}"
         elif kind == "precision":
-            behind, why = sample.predicted == index, f"no slide is predicted as {scheme[index]}"
+            why = f"no slide is predicted as {scheme[index]}"
         elif kind == "f1":
             why = f"no slide of class {scheme[index]}, and none predicted"
         elif kind == "auc":
@@ -137,12 +144,8 @@ class Statistics:
         elif kind == "auc_at":
             two_sided, why = sample.labels >= index, "it needs slides on both sides of the cut-off"
         elif kind.endswith(("ppa", "npa")):
-            positive = kind.endswith("ppa")
-            behind = (sample.labels >= index) == positive
-            why = f"no slide is {'positive' if positive else 'negative'}"
+            why = f"no slide is {'positive' if kind.endswith('ppa') else 'negative'}"
         elif kind == "accuracy_kept":
-            assert self._calibration is not None  # the name exists only with one
-            behind = conformal_decisions(sample.probabilities, self._calibration.conformal) >= 0
             why = "every slide is referred"
         elif kind == "auc_macro":
             why = "it needs slides of every class"
@@ -151,7 +154,7 @@ class Statistics:
         patients = self._patients(behind)
         if two_sided is not None:
             patients = min(self._patients(two_sided), self._patients(~two_sided))
-        return Basis(int(behind.sum()), patients, kind.removeprefix("operating_") in _PROPORTIONS, why)
+        return Basis(int(behind.sum()), patients, share, why)
 
     def _patients(self, among: NDArray[np.bool_]) -> int:
         return len(np.unique(self._table.patients[among]))

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from lowpower.errors import OutputError
-from lowpower.evaluation._bootstrap import wilson
 from lowpower.evaluation._evaluation import Evaluation, Metric
+from lowpower.evaluation._proportion import wilson
 from lowpower.files import atomic_path, write_text
 
 if TYPE_CHECKING:

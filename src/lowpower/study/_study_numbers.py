@@ -18,8 +18,7 @@ from lowpower.evaluation import (
     auc_macro,
     compare_with_reference,
     evaluate_predictions,
-    interval_of,
-    resampled,
+    patient_wilson,
 )
 from lowpower.study._results import ArmRecord, StudyResults
 
@@ -147,48 +146,25 @@ def _findings(
     if table.is_empty():
         return ArmFindings(record, None, None, None, None, failures)
     evaluation = evaluate_predictions(table, scheme, resamples=resamples, seed=seed)
-    referred, kept = _referral(table, resamples, seed)
+    referred, kept = _referral(table)
     return ArmFindings(record, evaluation, _cost(results, record), referred, kept, failures)
 
 
-def _referral(table: pl.DataFrame, resamples: int, seed: int) -> tuple[Metric, Metric]:
+def _referral(table: pl.DataFrame) -> tuple[Metric, Metric]:
     """Share referred, and accuracy of the rest, as each fold's conformal rule decided."""
     probabilities = table.select(pl.col("^p_[0-9]+$")).to_numpy()
-    right = (probabilities.argmax(1) == table["label"].to_numpy()).astype(np.float64)
-    away = table["referred"].to_numpy().astype(np.float64)
-    patients = table["patient"].to_numpy()
-    number = len(np.unique(patients))
-    kept = away == 0
-
-    def statistics(weights: np.ndarray) -> dict[str, np.ndarray]:
-        left = weights @ (1 - away)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return {
-                "referred": weights @ away / weights.sum(1),
-                "kept": np.where(left > 0, weights @ ((1 - away) * right) / left, np.nan),
-            }
-
-    points = {name: float(values[0]) for name, values in statistics(np.ones((1, right.size))).items()}
-    draws = resampled(statistics, patients, resamples, seed) if number >= MIN_PATIENTS else {}
+    right = probabilities.argmax(1) == table["label"].to_numpy()
+    away, patients = table["referred"].to_numpy(), table["patient"].to_numpy()
+    enough = len(np.unique(patients)) >= MIN_PATIENTS
     found = []
-    for name, slides, behind in (
-        ("referred", right.size, number),
-        ("kept", int(kept.sum()), len(np.unique(patients[kept]))),
-    ):
-        value = points[name]
-        if np.isnan(value):
+    for hits, whose in ((away, patients), (right[~away], patients[~away])):
+        if not hits.size:
             found.append(
                 Metric(value=None, low=None, high=None, n=0, note="undefined: every slide is referred")
             )
             continue
-        interval = interval_of(
-            value,
-            draws.get(name, np.full(1, np.nan)),
-            patients=number,
-            behind=behind,
-            successes=(value * slides, float(slides)),
-        )
-        found.append(Metric(value=value, low=interval.low, high=interval.high, n=slides, note=interval.note))
+        low, high = patient_wilson(hits, whose) if enough else (None, None)
+        found.append(Metric(value=float(hits.mean()), low=low, high=high, n=hits.size))
     return found[0], found[1]
 
 
