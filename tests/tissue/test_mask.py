@@ -45,6 +45,23 @@ def test_real_cores_are_kept_and_their_glass_is_not(
     np.testing.assert_allclose(found.white_point, [234, 233, 241], atol=3)
 
 
+@pytest.mark.parametrize(
+    ("core", "share", "least"),
+    [("0_9b0f64d1", 0.7, 0.95), ("2_726fa489", 0.35, 0.95), ("2_da5928b4", 0.5, 0.95)],
+)
+def test_a_core_stained_ever_more_faintly_is_kept(
+    real_cores: Path, core: str, share: float, least: float
+) -> None:
+    glass = np.array([234.0, 233.0, 241.0])
+    image = core_image(real_cores, core, 2.0)
+    noise = np.random.default_rng(0).normal(0, 0.7, image.shape)
+    faint = jpeg(coded(glass * (np.maximum(image, 1) / glass) ** share + noise), 90)
+    found = tissue_mask(faint, 2.0)
+    tissue, bare_glass = core_truth(core, found.mask.shape, found.mpp)
+    assert found.mask[tissue].mean() >= least
+    assert found.mask[bare_glass].mean() <= 0.02
+
+
 @pytest.mark.parametrize("mpp", [1.0, 2.0, 4.0, 8.0])
 def test_the_print_of_a_lost_core_is_not_tissue(real_cores: Path, mpp: float) -> None:
     assert not tissue_mask(core_image(real_cores, "blank", mpp), mpp).mask.any()

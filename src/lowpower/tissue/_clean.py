@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from lowpower.tissue._grid import Bits, Flags, Plane, box_mean, square_of
+from lowpower.tissue._grid import Bits, Flags, Plane, box_mean, morphed, square_of
 
 __all__ = ["clean"]
 
@@ -25,7 +25,7 @@ _SOLID = 0.05
 """Mean OD over a grain's width of what is kept however thin: a gland's wall is 20 um of strong stain."""
 _ROUND_UM = 8.0
 """Radius to which corners that squares have cut are rounded."""
-_RESIDUE = 0.0065
+_RESIDUE = 0.006
 """Root mean square OD of a piece that is residue: a lost core's print 0.0035, the faintest core 0.015."""
 
 
@@ -39,11 +39,11 @@ def clean(evidence: Flags, off: Plane, mpp: float) -> Flags:
     """
     field = evidence.size * mpp * mpp
     mask = np.asarray(evidence, np.uint8)
-    mask = _morphed(mask, cv2.MORPH_CLOSE, square_of(_GRAIN_UM, mpp))
-    mask = _morphed(mask, cv2.MORPH_OPEN, square_of(_GRAIN_UM, mpp))
-    mask = _morphed(mask, cv2.MORPH_CLOSE, square_of(_JOIN_UM, mpp))
+    mask = morphed(mask, cv2.MORPH_CLOSE, square_of(_GRAIN_UM, mpp))
+    mask = morphed(mask, cv2.MORPH_OPEN, square_of(_GRAIN_UM, mpp))
+    mask = morphed(mask, cv2.MORPH_CLOSE, square_of(_JOIN_UM, mpp))
     # In a small field of view a square this wide would eat what is there to see.
-    thick = _morphed(mask, cv2.MORPH_OPEN, square_of(min(_SPUR_UM, 0.08 * field**0.5), mpp))
+    thick = morphed(mask, cv2.MORPH_OPEN, square_of(min(_SPUR_UM, 0.08 * field**0.5), mpp))
     mask = _rounded(thick, mpp) | _solid(mask, off, mpp)
     mask = _without_small(mask, min(_SMALLEST_PIECE_UM2, 0.002 * field) / mpp**2)
     mask = _without_residue(mask, off, mpp)
@@ -67,7 +67,7 @@ def _solid(mask: Bits, off: Plane, mpp: float) -> Bits:
     """What is dense over more than a grain's width, wherever it is thin: it is no fibre on the glass."""
     square = square_of(_GRAIN_UM, mpp)
     dense = np.asarray(box_mean(np.ascontiguousarray(off[..., 0]), square.shape[0]) > _SOLID, np.uint8)
-    return _morphed(dense & mask, cv2.MORPH_OPEN, square)
+    return morphed(dense & mask, cv2.MORPH_OPEN, square)
 
 
 def _rounded(mask: Bits, mpp: float) -> Bits:
@@ -75,14 +75,6 @@ def _rounded(mask: Bits, mpp: float) -> Bits:
     side = 2 * round(_ROUND_UM / mpp) + 1
     share = cv2.blur(cv2.blur(mask * np.uint8(255), (side, side)), (side, side))
     return np.asarray(share > 127, np.uint8)
-
-
-def _morphed(mask: Bits, operation: int, kernel: Bits) -> Bits:
-    """Opening or closing in an image that goes on as its edge pixels do, so that borders do not count."""
-    margin = kernel.shape[0]
-    wide = cv2.copyMakeBorder(mask, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-    wide = cv2.morphologyEx(wide, operation, kernel)
-    return np.ascontiguousarray(wide[margin:-margin, margin:-margin], np.uint8)
 
 
 def _without_small(mask: Bits, pixels: float) -> Bits:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from lowpower.tissue._glass import Glass
-from lowpower.tissue._grid import Flags, Plane, box_mean, enlarge, shrink
+from lowpower.tissue._grid import Flags, Plane, box_mean, enlarge, morphed, shrink
 
 __all__ = ["Evidence", "find_evidence"]
 
@@ -21,6 +21,10 @@ _TEXTURE = 0.0030
 faintest core 0.005."""
 _TEXTURE_UM = 4.0
 _TEXTURE_SIDE = 7
+_BETWEEN, _WEAKER = 13, 0.75
+"""Side of the gaps between textured windows, pixels of 4 um, in which this share of the limit is enough."""
+_BARE = 8
+"""Side of what is glass for sure, pixels of 4 um: pale tissue holds smaller flat places."""
 _REACH = 16
 """Pixels that an edge's coding error reaches: JPEG codes colour in squares of 16."""
 
@@ -184,7 +188,13 @@ def _textured(
     sample = deviation[glass_here]
     own = float(np.median(sample)) if len(sample) else 0.0
     limit = max(_TEXTURE, 2.5 * own)
-    found = np.asarray((deviation > limit + leak.at(0.015, 0.01, size)) & (total > 0.15), np.uint8)
+    over = deviation / (limit + leak.at(0.015, 0.01, size))
+    over[total < 0.15] = 0.0
+    found = np.asarray(over > 1.0, np.uint8)
+    # Pale tissue is uneven: between windows that show it a weaker one does too, and glass does not.
+    wide = morphed(found, cv2.MORPH_CLOSE, np.ones((_BETWEEN, _BETWEEN), np.uint8))
+    bare = morphed(np.asarray(glass_here, np.uint8), cv2.MORPH_OPEN, np.ones((_BARE, _BARE), np.uint8))
+    found |= np.asarray((over > _WEAKER) & (wide > 0) & (bare == 0), np.uint8)
     # A window straddling the edge of tissue reaches half its width out onto the glass.
     found = np.asarray(cv2.erode(found, np.ones((_TEXTURE_SIDE, _TEXTURE_SIDE), np.uint8)), np.uint8)
     if factor > 1:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Bits", "Flags", "Plane", "box_mean", "enlarge", "shrink", "square_of"]
+__all__ = ["Bits", "Flags", "Plane", "box_mean", "enlarge", "morphed", "shrink", "square_of"]
 
 Plane: TypeAlias = NDArray[np.float32]
 """(H, W) or (H, W, 3) float32."""
@@ -39,3 +39,11 @@ def square_of(size_um: float, mpp: float) -> Bits:
     """A square of odd side for morphology, about `size_um` wide."""
     side = 2 * round(size_um / mpp / 2) + 1
     return np.ones((side, side), np.uint8)
+
+
+def morphed(mask: Bits, operation: int, kernel: Bits) -> Bits:
+    """Opening or closing in an image that goes on as its edge pixels do, so that borders do not count."""
+    margin = kernel.shape[0]
+    wide = cv2.copyMakeBorder(mask, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+    wide = cv2.morphologyEx(wide, operation, kernel)
+    return np.ascontiguousarray(wide[margin:-margin, margin:-margin], np.uint8)
