@@ -11,7 +11,7 @@ from lowpower.cohort import LabelScheme
 from lowpower.scoring._measured import Measured
 from lowpower.scoring._record import Record
 
-__all__ = ["Agreement", "agreement_of", "not_asked", "not_two"]
+__all__ = ["Agreement", "agreement_of", "not_asked"]
 
 
 class Agreement(Record):
@@ -29,14 +29,6 @@ class Agreement(Record):
 def not_asked() -> Agreement:
     """Where the measurement was switched off."""
     return Agreement(level="not measured", sentence="The stain was not measured: it was switched off.")
-
-
-def not_two() -> Agreement:
-    """Where the model answers from the measurement alone."""
-    return Agreement(
-        level="not measured",
-        sentence="The model answers from the measurement itself: there is no second answer beside it.",
-    )
 
 
 def agreement_of(

@@ -42,7 +42,9 @@ class Result(SlideRecord):
     )
     qc: QualityRecord | None = None
     measured: Measured | None = Field(None, description="The stain as measured, beside the network's answer.")
-    agreement: Agreement | None = Field(None, description="Whether the two say the same.")
+    agreement: Agreement | None = Field(
+        None, description="Whether the two say the same; none where the model answers from the measurement."
+    )
     control_doubt: ControlDoubt | None = Field(
         None, description="Tissue that may be control: the answers with and without it."
     )

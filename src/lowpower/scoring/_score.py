@@ -15,7 +15,7 @@ import lowpower
 from lowpower.errors import MppOutOfRangeError
 from lowpower.geometry import Regions
 from lowpower.models import Bundle
-from lowpower.scoring._agreement import Agreement, agreement_of, not_asked, not_two
+from lowpower.scoring._agreement import Agreement, agreement_of, not_asked
 from lowpower.scoring._answer import Answer
 from lowpower.scoring._attachments import Attachments
 from lowpower.scoring._both_ways import ControlDoubt, doubt_of, settled
@@ -113,7 +113,7 @@ class _Said:
     answer: Answer
     kept: tuple[str, ...] | None
     measured: Measured | None
-    agreement: Agreement
+    agreement: Agreement | None
     doubt: ControlDoubt | None
     made: Attachments
 
@@ -168,18 +168,19 @@ def _say(slide: Slide, bundle: Bundle, seen: _Seen, request: ScoreRequest) -> _S
     """The answer, the measurement where it is asked for, and whether network and measurement agree."""
     probabilities, classes = seen.prediction.probabilities, bundle.scheme.classes
     kept = prediction_set(bundle.abstention, classes, probabilities)
-    measured, made, agreement = None, Attachments(), not_asked()
+    measured, made = None, Attachments()
     asked_for = request.measure and bundle.scheme.marker in get_args(Marker)
     if asked_for or seen.prediction.measures:
         measured, made = seen.sight.measured()
+    agreement: Agreement | None = not_asked()
     if bundle.spec.kind == "measured":
-        agreement = not_two()
+        agreement = None  # the measurement is the answer: there is no second one beside it
     elif measured is not None:
         agreement = agreement_of(bundle.scheme, classes[int(np.argmax(probabilities))], kept, measured)
     answer = answer_of(bundle, probabilities, measured)
     doubt = doubt_of(slide, bundle, seen.tissue, request, answer, measured)
     answer = settled(answer, doubt)
-    if agreement.refers:
+    if agreement is not None and agreement.refers:
         why = f"the network excludes what the stain shows. {agreement.sentence}"
         answer = answer.model_copy(update={"issued": False, "why": answer.why or why})
     return _Said(answer, kept, measured, agreement, doubt, made)
