@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lowpower.models import load_bundle as load_model
     from lowpower.scoring import Result, ScoreRequest, measure_files, score, score_files
+    from lowpower.serve import view
     from lowpower.simulate import sample
     from lowpower.slides import Slide, open_slide
     from lowpower.stain import Measurement, measure
@@ -33,6 +34,7 @@ __all__ = [
     "sample",
     "score",
     "score_files",
+    "view",
 ]
 
 _ROOMS = {
@@ -50,6 +52,7 @@ _ROOMS = {
     "sample": ("simulate", "sample"),
     "score": ("scoring", "score"),
     "score_files": ("scoring", "score_files"),
+    "view": ("serve", "view"),
 }
 
 

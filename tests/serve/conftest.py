@@ -47,3 +47,14 @@ def shelf(results) -> Shelf:
 def client(shelf) -> TestClient:
     """Speaks to the page's server as the browser does, token and all."""
     return TestClient(view_app(shelf, TOKEN), base_url=f"http://127.0.0.1:8000/{TOKEN}/")
+
+
+@pytest.fixture
+def one_line_page(tmp_path, monkeypatch) -> Path:
+    """A page of one line, so that the server is tried where the true one was not built."""
+    folder = tmp_path / "page"
+    folder.mkdir()
+    (folder / "index.html").write_text("<p>page</p>")
+    monkeypatch.setattr("lowpower.serve._page_files.PAGE", folder)
+    monkeypatch.setattr("lowpower.serve._app.PAGE", folder)
+    return folder

@@ -10,11 +10,13 @@ from io import BytesIO
 import numpy as np
 import polars as pl
 import pytest
+import shapely
 from PIL import Image
 from starlette.testclient import TestClient
 
 import lowpower as lp
 from lowpower.errors import ConfigError
+from lowpower.geometry import read_regions
 from lowpower.serve import Shelf, view_app
 from lowpower.units import Box
 
@@ -201,3 +203,60 @@ def test_a_folder_without_results_says_how_to_make_some(tmp_path):
         Shelf(tmp_path)
     with pytest.raises(ConfigError, match="no such folder"):
         Shelf(tmp_path / "nowhere")
+
+
+RING = [[100, 100], [400, 100], [400, 300], [100, 300], [100, 100]]
+
+
+def feature(name: str | None, ring=RING) -> dict[str, object]:
+    properties = {} if name is None else {"classification": {"name": name}}
+    return {
+        "type": "Feature",
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "properties": properties,
+    }
+
+
+def test_regions_are_kept_as_geojson_that_score_reads(client, results):
+    assert client.get(f"{SLIDE}/regions").json()["features"] == []
+    small = [[x / 2, y / 2] for x, y in RING]
+    features = [feature("Tumor"), feature("Ignore*", small), feature(None)]
+    given = {"type": "FeatureCollection", "features": features}
+    kept = client.put(f"{SLIDE}/regions", json=given).json()
+    for told in (kept, client.get(f"{SLIDE}/regions").json()):
+        names = [one["properties"]["classification"]["name"] for one in told["features"]]
+        assert names == ["Tumor", "Ignore*", "Unclassified"]
+        areas = [shapely.geometry.shape(one["geometry"]).area for one in told["features"]]
+        assert areas == [300 * 200, 150 * 100, 300 * 200]
+    regions = read_regions(results / "regions" / f"{KEY}.geojson")
+    assert regions.counted == {"Tumor": 1}
+    assert regions.cut_out == {"Ignore*": 1}
+    client.put(f"{SLIDE}/regions", json={"type": "FeatureCollection", "features": []})
+    assert not (results / "regions" / f"{KEY}.geojson").exists()
+
+
+def test_an_outline_that_crosses_itself_is_made_valid(client):
+    bow = [[0, 0], [200, 200], [200, 0], [0, 200], [0, 0]]
+    given = {"type": "FeatureCollection", "features": [feature("Tumor", bow)]}
+    kept = client.put(f"{SLIDE}/regions", json=given).json()["features"]
+    assert all(shapely.geometry.shape(one["geometry"]).is_valid for one in kept)
+    assert sum(shapely.geometry.shape(one["geometry"]).area for one in kept) == pytest.approx(2 * 100 * 100)
+
+
+@pytest.mark.parametrize(
+    "given", [{"type": "Topology"}, {"type": "Feature", "geometry": {"type": "Polygon"}}]
+)
+def test_regions_that_are_none_are_refused_in_a_sentence(client, results, given):
+    answer = client.put(f"{SLIDE}/regions", json=given)
+    assert answer.status_code == 422
+    assert "GeoJSON" in answer.json()["detail"]
+    assert not (results / "regions").exists()
+
+
+def test_where_nothing_can_be_kept_nothing_can_be_given(shelf):
+    client = TestClient(view_app(shelf, TOKEN, reviews=False), base_url=f"http://127.0.0.1/{TOKEN}/")
+    assert client.get("v1/worklist").json()["reviews"] is False
+    assert client.post(f"{SLIDE}/reviews", json={"reader": "A", "verdict": "agree"}).status_code in (404, 405)
+    assert (
+        client.put(f"{SLIDE}/regions", json={"type": "FeatureCollection", "features": []}).status_code == 405
+    )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from pathlib import Path
 
 import polars as pl
 import pytest
 
+from lowpower.geometry import read_regions
 from lowpower.serve import ViewServer
 from lowpower.serve._page_files import PAGE
 
@@ -89,6 +91,54 @@ def test_look_zoom_overrule(page, results):
     expect(page.locator("nav .reviewed")).to_have_text(re.compile("1\\+|agreed"))
     (row,) = pl.read_csv(results / "reviews.csv", infer_schema=False).to_dicts()
     assert (row["reader"], row["score"], row["comment"]) == ("Dr. A", "1+", "faint rings")
+
+
+def test_regions_are_drawn(page, results):
+    expect = pytest.importorskip("playwright.sync_api").expect
+    expect(page.locator(".bar-text")).to_have_text(re.compile(r"\d+ (um|mm)"))
+    page.get_by_role("button", name="Regions").click()
+    page.get_by_role("button", name="Draw").click()
+    sheet = page.locator(".sheet").bounding_box()
+    page.mouse.move(sheet["x"] + 200, sheet["y"] + 200)
+    page.mouse.down()
+    for across, down in ((330, 200), (330, 300), (260, 330), (200, 300)):
+        page.mouse.move(sheet["x"] + across, sheet["y"] + down, steps=3)
+    page.mouse.up()
+    expect(page.locator(".regions li")).to_have_count(1)
+    assert read_regions(results / "regions" / f"{KEY}.geojson").counted == {"Tumor": 1}
+    page.get_by_role("button", name="Remove region 1").click()
+    expect(page.locator(".regions li")).to_have_count(0)
+
+
+def test_a_click_on_a_cell_shows_its_numbers(page):
+    expect = pytest.importorskip("playwright.sync_api").expect
+    expect(page.locator(".bar-text")).to_have_text(re.compile(r"\d+ (um|mm)"))
+    with page.expect_response(re.compile("/cells")):
+        page.keyboard.press("c")
+    field = page.locator("#viewer").bounding_box()
+    for across in range(0, 200, 6):  # cells lie close together on this slide
+        page.mouse.click(field["x"] + field["width"] / 2 + across, field["y"] + field["height"] / 2)
+        page.wait_for_timeout(350)  # two quick clicks would zoom
+        if page.locator(".cell th").count():
+            break
+    expect(page.get_by_text("Nucleus diameter, um")).to_be_visible()
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_everyone_can_use_it(page, colours):
+    """WCAG 2.1 A and AA as far as axe can tell; run from the page's own build folder."""
+    axe = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
+    if not axe.is_file():
+        unavailable("axe-core is not there (it comes with building the page from web/)")
+    page.emulate_media(color_scheme=colours)
+    page.reload()
+    page.locator(".bar-text").wait_for()
+    for open_more in (None, "Regions", "Keys"):
+        if open_more is not None:
+            page.get_by_role("button", name=open_more).click()
+        page.evaluate(axe.read_text(encoding="utf-8"))
+        found = page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})")
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
 
 
 def test_the_keyboard_alone_agrees(page, results):

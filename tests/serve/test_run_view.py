@@ -15,18 +15,7 @@ from lowpower.serve import ReviewBook, Verdict, ViewServer, reviewed_cohort
 from .conftest import KEY
 
 
-@pytest.fixture
-def page(tmp_path, monkeypatch):
-    """A page of one line, so that the server is tried where the true one was not built."""
-    folder = tmp_path / "page"
-    folder.mkdir()
-    (folder / "index.html").write_text("<p>page</p>")
-    monkeypatch.setattr(page_files, "PAGE", folder)
-    monkeypatch.setattr("lowpower.serve._app.PAGE", folder)
-    return folder
-
-
-def test_the_address_is_loopback_with_a_token_of_its_own(shelf, page):
+def test_the_address_is_loopback_with_a_token_of_its_own(shelf, one_line_page):
     servers = [ViewServer(shelf).start() for _ in range(2)]
     try:
         addresses = [urlsplit(server.address) for server in servers]
@@ -48,7 +37,7 @@ def test_without_the_page_one_sentence_says_the_cure(shelf, tmp_path, monkeypatc
         ViewServer(shelf)
 
 
-def test_a_port_that_is_taken_is_said(shelf, page):
+def test_a_port_that_is_taken_is_said(shelf, one_line_page):
     server = ViewServer(shelf)
     try:
         with pytest.raises(ConfigError, match="cannot be used"):

@@ -64,6 +64,17 @@ export async function shapes(one: Slide, name: string): Promise<GeoFeature[]> {
   return (await answer.json()).features;
 }
 
+export const regionsAddress = (one: Slide): string => address(`${slide(one.key)}/regions`);
+
+export const regions = async (one: Slide): Promise<GeoFeature[]> =>
+  (await (await ask(regionsAddress(one))).json()).features;
+
+export async function keepRegions(one: Slide, features: GeoFeature[]): Promise<GeoFeature[]> {
+  const body = JSON.stringify({ type: "FeatureCollection", features });
+  const headers = { "Content-Type": "application/json" };
+  return (await (await ask(regionsAddress(one), { method: "PUT", headers, body })).json()).features;
+}
+
 export async function cells(one: Slide, box: Box, signal: AbortSignal): Promise<Cells> {
   const query = { x: box.x, y: box.y, width: box.width, height: box.height };
   const bytes = await (await ask(address(`${slide(one.key)}/cells`, query), { signal })).arrayBuffer();

@@ -21,6 +21,7 @@ async function list(): Promise<void> {
   find("folder").textContent = `${told.folder}${told.blind ? " (blind)" : ""}`;
   find("notice").textContent = told.notice;
   document.title = `${told.folder}: lowpower`;
+  document.body.classList.toggle("read-only", !told.reviews);
   worklist.show(told.rows);
 }
 
@@ -73,7 +74,7 @@ viewer.onCell = (number) => {
   api.cell(opened, number).then(
     (told) => {
       if (opened !== slide) return;
-      cellPlace.replaceChildren(cellPanel(told));
+      cellPlace.replaceChildren(cellPanel(told, () => viewer.leaveCell()));
       facts.scrollTop = 0;
     },
     (error: Error) => say(error.message, true),

@@ -84,9 +84,13 @@ export class Overlays {
         found = i;
       }
     }
-    this.chosen = found === null ? null : this.cells.number[found]!;
+    return found === null ? null : this.cells.number[found]!;
+  }
+
+  /** Mark a cell. */
+  choose(number: number | null): void {
+    this.chosen = number;
     this.queue();
-    return this.chosen;
   }
 
   queue(): void {

@@ -40,11 +40,11 @@ export function panel(slide: Slide, go: Go): HTMLElement[] {
     .filter((part) => part !== null);
 }
 
-export function cellPanel(cell: CellNumbers): HTMLElement {
+export function cellPanel(cell: CellNumbers, close: () => void): HTMLElement {
   const rows = Object.entries(cell.numbers).map(([name, value]) =>
     h("tr", {}, h("th", { scope: "row" }, CELL_WORDS[name] ?? name), h("td", {}, String(Number(value.toFixed(3))))));
   return h("div", {},
-    h("h3", {}, "Cell"),
+    h("div", { class: "line apart" }, h("h3", {}, "Cell"), h("button", { class: "quiet small", onclick: close }, "Close")),
     h("p", {}, `${cell.class} (${cell.kind}${cell.counted ? "" : ", not counted"})`),
     h("table", {}, h("tbody", {}, rows)),
   );

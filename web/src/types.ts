@@ -30,6 +30,7 @@ export interface Row {
 export interface Worklist {
   folder: string;
   blind: boolean;
+  reviews: boolean;
   version: string;
   notice: string;
   rows: Row[];
@@ -126,6 +127,7 @@ export interface CellNumbers {
 }
 
 export interface GeoFeature {
+  type: "Feature";
   geometry: { type: "Polygon" | "MultiPolygon"; coordinates: number[][][] | number[][][][] };
   properties: { classification?: { name: string; color?: [number, number, number] } };
 }

@@ -4,6 +4,7 @@ import OpenSeadragon from "openseadragon";
 import * as api from "./api";
 import { find, h } from "./dom";
 import { Overlays } from "./overlays";
+import { Regions } from "./regions";
 import type { Slide } from "./types";
 
 const LENGTHS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000];
@@ -11,6 +12,7 @@ const LAYERS: Record<string, string> = { network: "Network's map", quality: "Def
 
 export class SlideViewer {
   readonly overlays: Overlays;
+  private readonly regions: Regions;
   onCell: (number: number | null) => void = () => {};
   private readonly viewer: OpenSeadragon.Viewer;
   private readonly bar = h("div", { class: "bar", "aria-hidden": "true" });
@@ -29,10 +31,9 @@ export class SlideViewer {
     const place = h("div", { id: "viewer", role: "application", "aria-label": "Slide viewer" });
     const scale = h("div", { class: "scale" }, this.bar, this.barText, this.zoomText);
     const tools = h("div", { class: "tools" }, this.layers, this.buttons());
-    find("stage").append(
-      tools,
-      h("div", { class: "field" }, place, this.gone, scale, h("div", { class: "key" }, this.legend, this.keys, this.thinned), this.message),
-    );
+    const key = h("div", { class: "key" }, this.legend, this.keys, this.thinned);
+    const field = h("div", { class: "field" }, place, this.gone, scale, key, this.message);
+    find("stage").append(tools, field);
     // OpenSeadragon would write a style into the page, which the page's policy forbids, unless it finds its own.
     const own = document.createElementNS("urn:lowpower", "style"); // no style to a browser
     own.setAttribute("data-openseadragon-mobile-css", "true");
@@ -55,7 +56,10 @@ export class SlideViewer {
       gestureSettingsTouch: { clickToZoom: false, dblClickToZoom: true },
     });
     this.overlays = new Overlays(this.viewer);
-    place.append(this.overlays.canvas);
+    this.viewer.canvas.append(this.overlays.canvas);
+    this.regions = new Regions(this.viewer, field, () => this.overlays.queue(), (event) => this.pointAt(event), () => this.corners());
+    this.overlays.onTop = (context, view) => this.regions.paint(context, view.scale);
+    tools.append(this.regions.button);
     this.overlays.onCount = (drawn, total) => {
       this.thinned.textContent =
         drawn < total ? `${drawn.toLocaleString("en")} of ${total.toLocaleString("en")} cells drawn; zoom in for all` : "";
@@ -80,6 +84,7 @@ export class SlideViewer {
     this.viewer.close();
     this.drawControls(slide);
     void this.overlays.open(slide.image ? slide : null);
+    void this.regions.open(slide);
     this.gone.replaceChildren();
     this.gone.hidden = slide.image !== null;
     if (!slide.image) {
@@ -120,11 +125,38 @@ export class SlideViewer {
     );
   }
 
+  /** Where a pointer is on the slide, base pixels. */
+  private pointAt(event: PointerEvent): [number, number] | null {
+    const item = this.viewer.world.getItemAt(0);
+    if (!item) return null;
+    const box = this.overlays.canvas.getBoundingClientRect();
+    const at = item.viewerElementToImageCoordinates(new OpenSeadragon.Point(event.clientX - box.left, event.clientY - box.top));
+    return [at.x, at.y];
+  }
+
+  /** The corners of what is in sight, base pixels. */
+  private corners(): number[][] | null {
+    const item = this.viewer.world.getItemAt(0);
+    if (!item) return null;
+    const { x, y } = this.viewer.viewport.getContainerSize();
+    return [[0, 0], [x, 0], [x, y], [0, y]].map(([u, v]) => {
+      const at = item.viewerElementToImageCoordinates(new OpenSeadragon.Point(u, v));
+      return [at.x, at.y];
+    });
+  }
+
+  leaveCell(): void {
+    this.overlays.choose(null);
+    this.onCell(null);
+  }
+
   private clicked(position: OpenSeadragon.Point): void {
     const item = this.viewer.world.getItemAt(0);
     if (!item) return;
     const point = item.viewerElementToImageCoordinates(position);
-    this.onCell(this.overlays.cellAt(point.x, point.y));
+    const number = this.overlays.cellAt(point.x, point.y);
+    this.overlays.choose(number);
+    this.onCell(number);
   }
 
   private buttons(): HTMLElement {
@@ -138,7 +170,7 @@ export class SlideViewer {
     return h("div", { class: "buttons" },
       button("−", "Zoom out", zoom(1 / 1.5)),
       button("+", "Zoom in", zoom(1.5)),
-      button("1:1", "One slide pixel on one screen pixel", () => {
+      button("1:1", "1:1, one slide pixel on one screen pixel", () => {
         const item = this.viewer.world.getItemAt(0);
         if (item) this.viewer.viewport.zoomTo(item.imageToViewportZoom(1));
       }),

@@ -1,5 +1,6 @@
 """Areas that somebody drew, and areas found: masks, polygons and GeoJSON, read and written in one place."""
 
+from lowpower.geometry._areas import Area, read_areas
 from lowpower.geometry._geojson import area_features, feature_id, mask_features, write_geojson
 from lowpower.geometry._masks import DrawnMask, MaskMeaning, check_mask, read_mask
 from lowpower.geometry._outlines import fill, outlines
@@ -7,6 +8,7 @@ from lowpower.geometry._regions import UNCLASSIFIED, Regions, read_regions
 
 __all__ = [
     "UNCLASSIFIED",
+    "Area",
     "DrawnMask",
     "MaskMeaning",
     "Regions",
@@ -16,6 +18,7 @@ __all__ = [
     "fill",
     "mask_features",
     "outlines",
+    "read_areas",
     "read_mask",
     "read_regions",
     "write_geojson",

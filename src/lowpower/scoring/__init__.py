@@ -1,6 +1,7 @@
 """Scoring: one slide in, one result out, or many slides with a state each."""
 
 from lowpower.scoring._agreement import Agreement
+from lowpower.scoring._attachments import write_attachments
 from lowpower.scoring._batch import Batch
 from lowpower.scoring._calibrate import Calibration, SlideAgreement, calibrate
 from lowpower.scoring._cell_look import COLOURS as CELL_COLOURS
@@ -54,5 +55,6 @@ __all__ = [
     "score_files",
     "subtype_table",
     "subtypes_of",
+    "write_attachments",
     "write_subtypes",
 ]

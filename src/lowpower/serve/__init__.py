@@ -1,6 +1,7 @@
 """What a reader works with: the page over a folder of results, its HTTP interface, and reviews."""
 
 from lowpower.serve._app import view_app
+from lowpower.serve._notebook import View, view
 from lowpower.serve._reviewed_cohort import ReviewedCohort, reviewed_cohort
 from lowpower.serve._reviews import Review, ReviewBook, Verdict
 from lowpower.serve._run_view import ViewServer
@@ -12,7 +13,9 @@ __all__ = [
     "ReviewedCohort",
     "Shelf",
     "Verdict",
+    "View",
     "ViewServer",
     "reviewed_cohort",
+    "view",
     "view_app",
 ]

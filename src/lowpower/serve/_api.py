@@ -13,6 +13,7 @@ import lowpower
 from lowpower.scoring import NOTICE, Record
 from lowpower.serve._cell_boxes import CellBoxes
 from lowpower.serve._desk import PICTURES, SHAPES, SlideView, WorklistRow, is_hidden, slide_view, worklist_row
+from lowpower.serve._drawn_regions import RegionsBook
 from lowpower.serve._reviews import Review, ReviewBook, Verdict
 from lowpower.serve._shelf import Entry, Shelf
 from lowpower.serve._tiles import OpenSlides
@@ -33,6 +34,7 @@ class Worklist(Record):
 
     folder: str
     blind: bool
+    reviews: bool
     version: str
     notice: str = NOTICE
     rows: tuple[WorklistRow, ...]
@@ -47,23 +49,24 @@ class ReviewGiven(Record):
     comment: str = ""
 
 
-def page_api(shelf: Shelf, *, blind: bool = False) -> APIRouter:
+def page_api(shelf: Shelf, *, blind: bool = False, reviews: bool = True) -> APIRouter:
     """The routes below `v1/`.
 
     Args:
         shelf: The results.
         blind: Keep each answer back until the reader has scored the slide.
+        reviews: Whether reviews and regions may be given.
     """
-    return _Desk(shelf, blind).router()
+    return _Desk(shelf, blind, reviews).router()
 
 
 class _Desk:
     """The state behind the routes."""
 
-    def __init__(self, shelf: Shelf, blind: bool) -> None:
-        self._shelf, self._blind = shelf, blind
+    def __init__(self, shelf: Shelf, blind: bool, reviews: bool) -> None:
+        self._shelf, self._blind, self._writes = shelf, blind, reviews
         self._slides, self._cells = OpenSlides(shelf), CellBoxes()
-        self._book = ReviewBook(shelf.folder)
+        self._book, self._regions = ReviewBook(shelf.folder), RegionsBook(shelf.folder)
 
     def router(self) -> APIRouter:
         router = APIRouter(prefix="/v1")
@@ -75,7 +78,10 @@ class _Desk:
         router.get(slide + "/cells/{number}")(self.cell)
         router.get(slide + "/shapes/{name}")(self.shapes)
         router.get(slide + "/pictures/{name}")(self.picture)
-        router.post(slide + "/reviews", status_code=201)(self.review)
+        router.get(slide + "/regions")(self.regions)
+        if self._writes:
+            router.put(slide + "/regions")(self.draw)
+            router.post(slide + "/reviews", status_code=201)(self.review)
         return router
 
     def worklist(self, reader: Reader = "") -> Worklist:
@@ -85,7 +91,11 @@ class _Desk:
             for entry in self._shelf.entries().values()
         ]
         return Worklist(
-            folder=self._shelf.folder.name, blind=self._blind, version=lowpower.__version__, rows=tuple(rows)
+            folder=self._shelf.folder.name,
+            blind=self._blind,
+            reviews=self._writes,
+            version=lowpower.__version__,
+            rows=tuple(rows),
         )
 
     def slide(self, key: str, reader: Reader = "") -> SlideView:
@@ -120,6 +130,12 @@ class _Desk:
 
     def picture(self, key: str, name: str, reader: Reader = "") -> FileResponse:
         return self._file(self._shown(key, reader), PICTURES.get(name), "image/png")
+
+    def regions(self, key: str) -> dict[str, Any]:
+        return self._regions.read(self._entry(key))
+
+    def draw(self, key: str, given: dict[str, Any]) -> dict[str, Any]:
+        return self._regions.write(self._entry(key), given)
 
     def review(self, key: str, given: ReviewGiven) -> Review:
         entry = self._entry(key)

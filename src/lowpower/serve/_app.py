@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lowpower.errors import LowpowerError, SlideError
+from lowpower.errors import LowpowerError, RegionsError, SlideError
 from lowpower.serve._api import page_api
 from lowpower.serve._page_files import PAGE
 from lowpower.serve._shelf import Shelf
@@ -27,7 +27,9 @@ _POLICY: Final = (
 )
 
 
-def view_app(shelf: Shelf, token: str, *, blind: bool = False, framed: bool = False) -> ASGIApp:
+def view_app(
+    shelf: Shelf, token: str, *, blind: bool = False, framed: bool = False, reviews: bool = True
+) -> ASGIApp:
     """The page at `/TOKEN/`; everything else is refused (403), and so is another name of this machine (400).
 
     Args:
@@ -35,10 +37,11 @@ def view_app(shelf: Shelf, token: str, *, blind: bool = False, framed: bool = Fa
         token: What the address must begin with.
         blind: Keep each answer back until the reader has scored the slide.
         framed: Whether a notebook on this machine may show the page in a frame.
+        reviews: Whether reviews and regions may be given.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.add_exception_handler(LowpowerError, _sentence)
-    app.include_router(page_api(shelf, blind=blind))
+    app.include_router(page_api(shelf, blind=blind, reviews=reviews))
     if PAGE.is_dir():
         app.mount("/", StaticFiles(directory=PAGE, html=True))
     ancestors = "http://127.0.0.1:* http://localhost:*" if framed else "'none'"
@@ -48,7 +51,8 @@ def view_app(shelf: Shelf, token: str, *, blind: bool = False, framed: bool = Fa
 
 
 async def _sentence(_: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": str(error)}, status_code=409 if isinstance(error, SlideError) else 422)
+    gone = isinstance(error, SlideError) and not isinstance(error, RegionsError)
+    return JSONResponse({"detail": str(error)}, status_code=409 if gone else 422)
 
 
 class _Guard:

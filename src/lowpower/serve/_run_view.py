@@ -26,7 +26,15 @@ class ViewServer:
         address: What a browser opens; the random token in it is the key.
     """
 
-    def __init__(self, shelf: Shelf, *, port: int = 0, blind: bool = False, framed: bool = False) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        *,
+        port: int = 0,
+        blind: bool = False,
+        framed: bool = False,
+        reviews: bool = True,
+    ) -> None:
         """Take the port; browsers may connect from now on and are answered once it runs.
 
         Args:
@@ -34,6 +42,7 @@ class ViewServer:
             port: 0: a free one.
             blind: Keep each answer back until the reader has scored the slide.
             framed: Whether a notebook on this machine may show the page in a frame.
+            reviews: Whether reviews and regions may be given.
 
         Raises:
             ConfigError: the page is not there, or the port is taken.
@@ -48,7 +57,7 @@ class ViewServer:
             raise ConfigError(f"Port {port} cannot be used ({error.strerror}); leave out --port.") from error
         self._socket.listen(128)
         self.address = f"http://{_LOOPBACK}:{self._socket.getsockname()[1]}/{token}/"
-        app = view_app(shelf, token, blind=blind, framed=framed)
+        app = view_app(shelf, token, blind=blind, framed=framed, reviews=reviews)
         # The token stands in every address, so no address is logged.
         config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", server_header=False)
         self._server = uvicorn.Server(config)

@@ -1,0 +1,201 @@
+// Regions drawn by hand, kept as GeoJSON beside the results at every change.
+
+import type OpenSeadragon from "openseadragon";
+import * as api from "./api";
+import { find, h, say } from "./dom";
+import type { GeoFeature, Slide } from "./types";
+
+const CLASSES = ["Tumor", "Ignore*"];
+const LEAST = 4; // points of an outline
+
+export class Regions {
+  readonly button = h("button", { id: "regions-toggle", class: "quiet", "aria-pressed": "false", onclick: () => this.toggle() }, "Regions");
+  readonly element = h("div", { class: "regions", role: "group", "aria-label": "Regions", hidden: true });
+  private readonly sheet = h("div", { class: "sheet", hidden: true });
+  private readonly list = h("ul", {});
+  private readonly kind = h("select", { "aria-label": "Class of what is drawn" }, CLASSES.map((name) => h("option", {}, name)));
+  private readonly pen = h("button", { class: "quiet", "aria-pressed": "false", onclick: () => this.draw(this.sheet.hidden === true) }, "Draw");
+  private readonly file = h("input", { type: "file", accept: ".geojson,.json", class: "hush", "aria-label": "GeoJSON file", onchange: () => void this.load() });
+  private readonly link = h("a", { download: true }, "GeoJSON");
+  private slide: Slide | null = null;
+  private features: GeoFeature[] = [];
+  private line: number[][] = [];
+
+  constructor(
+    private readonly viewer: OpenSeadragon.Viewer,
+    field: HTMLElement,
+    private readonly redraw: () => void,
+    private readonly point: (event: PointerEvent) => [number, number] | null,
+    private readonly inSight: () => number[][] | null,
+  ) {
+    this.element.append(
+      h("h3", {}, "Regions"),
+      h("div", { class: "line" }, this.kind, this.pen,
+        h("button", { class: "quiet", title: "The whole field that is in sight", onclick: () => this.addSight() }, "Add field in sight")),
+      this.list,
+      h("div", { class: "line" },
+        h("button", { class: "quiet", onclick: () => this.file.click() }, "Load file"), this.file, this.link),
+      h("p", { class: "dim" }, "Kept at every change. Score again inside them: lowpower score SLIDES --regions RESULTS/regions --out NEW"),
+    );
+    this.sheet.addEventListener("pointerdown", (event) => this.begin(event));
+    this.sheet.addEventListener("pointermove", (event) => this.move(event));
+    this.sheet.addEventListener("pointerup", () => void this.end());
+    this.sheet.addEventListener("wheel", (event) => {
+      // The wheel still zooms while drawing.
+      event.preventDefault();
+      const viewport = this.viewer.viewport;
+      const box = this.sheet.getBoundingClientRect();
+      const at = viewport.pointFromPixel({ x: event.clientX - box.left, y: event.clientY - box.top } as OpenSeadragon.Point);
+      viewport.zoomBy(event.deltaY < 0 ? 1.25 : 0.8, at);
+    }, { passive: false });
+    field.append(this.sheet, this.element);
+  }
+
+  async open(slide: Slide): Promise<void> {
+    this.slide = slide;
+    this.features = [];
+    this.draw(false);
+    this.button.hidden = slide.image === null;
+    if (!slide.image) this.element.hidden = true;
+    this.show();
+    try {
+      const told = await api.regions(slide);
+      if (slide === this.slide) this.features = told;
+    } catch (error) {
+      say((error as Error).message, true);
+    }
+    this.show();
+  }
+
+  /** Onto the canvas, whose units are base pixels. */
+  paint(context: CanvasRenderingContext2D, scale: number): void {
+    for (const feature of this.features) {
+      const [red, green, blue] = feature.properties.classification?.color ?? [120, 120, 120];
+      context.beginPath();
+      for (const ring of rings(feature)) {
+        ring.forEach(([x, y], index) => (index ? context.lineTo(x!, y!) : context.moveTo(x!, y!)));
+        context.closePath();
+      }
+      context.fillStyle = `rgb(${red} ${green} ${blue} / 0.12)`;
+      context.fill("evenodd");
+      this.stroke(context, `rgb(${red} ${green} ${blue})`, scale);
+    }
+    if (this.line.length > 1) {
+      context.beginPath();
+      this.line.forEach(([x, y], index) => (index ? context.lineTo(x!, y!) : context.moveTo(x!, y!)));
+      this.stroke(context, "#c80000", scale);
+    }
+  }
+
+  private stroke(context: CanvasRenderingContext2D, colour: string, scale: number): void {
+    context.lineWidth = 5 / scale;
+    context.strokeStyle = "#ffffffb0";
+    context.stroke();
+    context.lineWidth = 2.5 / scale;
+    context.strokeStyle = colour;
+    context.stroke();
+  }
+
+  private toggle(): void {
+    this.element.hidden = !this.element.hidden;
+    this.button.setAttribute("aria-pressed", String(!this.element.hidden));
+    if (this.element.hidden) this.draw(false);
+  }
+
+  private draw(on: boolean): void {
+    this.sheet.hidden = !on;
+    this.pen.setAttribute("aria-pressed", String(on));
+    this.line = [];
+  }
+
+  private begin(event: PointerEvent): void {
+    const at = this.point(event);
+    if (event.button !== 0 || !at) return;
+    this.sheet.setPointerCapture(event.pointerId);
+    this.line = [at];
+  }
+
+  private move(event: PointerEvent): void {
+    if (!this.line.length) return;
+    const at = this.point(event);
+    if (at) this.line.push(at);
+    this.redraw();
+  }
+
+  private async end(): Promise<void> {
+    const line = this.line;
+    this.line = [];
+    this.redraw();
+    if (line.length >= LEAST) await this.add(line);
+  }
+
+  private addSight(): void {
+    const corners = this.inSight();
+    if (corners) void this.add(corners);
+  }
+
+  private add(outline: number[][]): Promise<void> {
+    return this.keep([...this.features, {
+      type: "Feature",
+      geometry: { type: "Polygon", coordinates: [[...outline, outline[0]!]] },
+      properties: { classification: { name: this.kind.value } },
+    }]);
+  }
+
+  private async load(): Promise<void> {
+    const file = this.file.files?.[0];
+    this.file.value = "";
+    if (!file) return;
+    try {
+      const told = JSON.parse(await file.text());
+      const given: GeoFeature[] = Array.isArray(told) ? told : (told.features ?? [told]);
+      await this.keep([...this.features, ...given]);
+    } catch {
+      say(`${file.name} is no GeoJSON; export it from QuPath as GeoJSON.`, true);
+    }
+  }
+
+  /** The server makes them valid, and what it keeps is what is shown. */
+  private async keep(features: GeoFeature[]): Promise<void> {
+    const slide = this.slide!;
+    try {
+      const kept = await api.keepRegions(slide, features);
+      if (slide === this.slide) this.features = kept;
+      say(`${kept.length} region${kept.length === 1 ? "" : "s"} kept.`);
+    } catch (error) {
+      say((error as Error).message, true);
+    }
+    this.show();
+  }
+
+  private show(): void {
+    const mpp = this.slide?.image?.mpp;
+    this.list.replaceChildren(...this.features.map((feature, index) => {
+      const name = feature.properties.classification?.name ?? "Unclassified";
+      const text = `${name}${mpp ? `, ${((area(feature) * mpp * mpp) / 1e6).toFixed(3)} mm²` : ""}`;
+      const remove = () => void this.keep(this.features.filter((one) => one !== feature));
+      return h("li", {}, h("span", {}, text),
+        h("button", { class: "quiet small", "aria-label": `Remove region ${index + 1}, ${text}`, onclick: remove }, "Remove"));
+    }));
+    this.link.hidden = this.features.length === 0;
+    if (this.slide) this.link.setAttribute("href", api.regionsAddress(this.slide));
+    this.link.setAttribute("download", `${this.slide?.key ?? "regions"}.geojson`);
+    find("stage").dataset.regions = String(this.features.length);
+    this.redraw();
+  }
+}
+
+function rings(feature: GeoFeature): number[][][] {
+  const { type, coordinates } = feature.geometry;
+  return (type === "Polygon" ? coordinates : coordinates.flat()) as number[][][];
+}
+
+/** Area in base pixels; holes go the other way round. */
+function area(feature: GeoFeature): number {
+  const signed = (ring: number[][]) =>
+    ring.reduce((sum, [x, y], i) => {
+      const [u, v] = ring[(i + 1) % ring.length]!;
+      return sum + x! * v! - u! * y!;
+    }, 0) / 2;
+  return rings(feature).reduce((sum, ring, index) => sum + (index ? -1 : 1) * Math.abs(signed(ring)), 0);
+}
