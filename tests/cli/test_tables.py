@@ -73,6 +73,24 @@ def test_wrong_tables_are_one_sentence(lowpower, tmp_path):
     assert lowpower("evaluate", tmp_path, "--scheme", "her2_four").code == 2
 
 
+def test_a_table_is_moved_to_the_prevalence_given(lowpower, table, tmp_path):
+    path, out = table("p"), tmp_path / "out"
+    plain = json.loads(lowpower("evaluate", path, "--out", out, "--json").out)
+    shares = "0=0.7,1+=0.1,2+=0.1,3+=0.1"
+    finished = lowpower("evaluate", path, "--out", out, "--json", "--prevalence", shares)
+    assert finished.code == 0
+    moved = json.loads(finished.out)
+    assert sum(row[0] for row in moved["confusion"]) > sum(row[0] for row in plain["confusion"])
+    assert "moved to a prevalence of 0 70.0%" in finished.err
+    given = ("--prevalence", shares, "--assumed-prevalence", shares)
+    same = json.loads(lowpower("evaluate", path, "--out", out, "--json", *given).out)
+    assert same["confusion"] == plain["confusion"]
+    refused = lowpower("evaluate", path, "--out", out, "--prevalence", "0=1")
+    assert refused.code == 1
+    assert "'1+' is missing" in refused.err
+    assert lowpower("evaluate", path, "--assumed-prevalence", shares).code == 1
+
+
 def test_compare(lowpower, table, tmp_path):
     paths = [table("reference"), table("same", noise=2), table("worse", 0.2)]
     finished = lowpower("compare", *paths, "--out", tmp_path / "out", "--json")

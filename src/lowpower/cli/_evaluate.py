@@ -32,6 +32,18 @@ def command(
     out: Annotated[
         Path | None, typer.Option(help="Table: folder for report.html and metrics.csv.", show_default=False)
     ] = None,
+    prevalence: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS=SHARE,...", help="Table: move probabilities to these shares of the classes."
+        ),
+    ] = None,
+    assumed_prevalence: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS=SHARE,...", help="Table: what they were made for; by default equal shares."
+        ),
+    ] = None,
     cohort: Annotated[
         Path | None, typer.Option(help="Run: the manifest, where it was moved since training.")
     ] = None,
@@ -49,9 +61,10 @@ def command(
     from lowpower.cli._tables import answer_lines, metrics_table
 
     if target.is_dir():
-        if scheme is not None or column or arm is not None or out is not None:
+        moved = prevalence or assumed_prevalence
+        if scheme is not None or column or arm is not None or out is not None or moved:
             raise typer.BadParameter(
-                "--scheme, --column, --arm and --out are for tables; a run knows its own."
+                "--scheme, --column, --arm, --out and --prevalence are for tables; a run knows its own."
             )
         evaluation, report, answers, looks = _run(target, cohort)
     else:
@@ -59,7 +72,15 @@ def command(
             raise typer.BadParameter("--cohort is for runs; a table says what it needs.")
         from lowpower.study import evaluate_table
 
-        outcome = evaluate_table(target, scheme, columns=columns_of(column), arm=arm, out=out)
+        outcome = evaluate_table(
+            target,
+            scheme,
+            columns=columns_of(column),
+            arm=arm,
+            out=out,
+            prevalence=prevalence,
+            assumed_prevalence=assumed_prevalence,
+        )
         evaluation, report, answers, looks = outcome.evaluation, outcome.report, None, ()
     if as_json:
         typer.echo(evaluation.model_dump_json())

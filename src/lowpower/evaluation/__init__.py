@@ -73,6 +73,7 @@ from lowpower.evaluation._operating import (
 )
 from lowpower.evaluation._paired import DeLongTest, McNemarTest, delong, holm, mcnemar
 from lowpower.evaluation._predictions import read_predictions
+from lowpower.evaluation._prevalence import at_prevalence, prevalence_of
 from lowpower.evaluation._proportion import patient_wilson, wilson
 from lowpower.evaluation._selective import fit_selective
 
@@ -113,6 +114,7 @@ __all__ = [
     "agreement_sentence",
     "apply_temperature",
     "arms_of",
+    "at_prevalence",
     "auc_at",
     "auc_macro",
     "auc_per_class",
@@ -147,6 +149,7 @@ __all__ = [
     "patient_folds",
     "patient_wilson",
     "percent_agreement",
+    "prevalence_of",
     "read_given",
     "read_predictions",
     "reliability",

@@ -29,6 +29,7 @@ def render_card(spec: BundleSpec, notes: str = "") -> str:
         *(f"| {what} | {told} |" for what, told in _model_rows(spec)),
         f"| normalisation | {spec.normalisation} |",
         f"| calibration | temperature {spec.temperature:.3g} |",
+        f"| prevalence | {_prevalence(spec)} |",
         f"| conformal sets | {_abstention(spec)} |",
         f"| answers | {_answers(spec)} |",
         f"| weights | {_weights(spec)} |",
@@ -83,6 +84,14 @@ def _model_rows(spec: BundleSpec) -> list[tuple[str, str]]:
         parts = (f"{weight:.2f} {name}" for name, weight in zip(late.members, late.weights, strict=True))
         rows.append((f"mean of {late.of}", ", ".join(parts)))
     return rows
+
+
+def _prevalence(spec: BundleSpec) -> str:
+    """Which shares of classes the probabilities were made for."""
+    told = "the model's probabilities assume equal shares of the classes, as its training showed them"
+    if spec.decision is not None and spec.decision.joint is not None:
+        told += "; joined with the measurement, the shares among its validation slides"
+    return told
 
 
 def _patches(recipe: PatchRecipe) -> str:

@@ -6,10 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 from PIL import Image
 
 import lowpower
-from lowpower.evaluation import Evaluation, evaluate_predictions, metric_table, read_given
+from lowpower.errors import PredictionsError
+from lowpower.evaluation import (
+    Evaluation,
+    GivenPredictions,
+    at_prevalence,
+    evaluate_predictions,
+    metric_table,
+    prevalence_of,
+    read_given,
+)
 from lowpower.evaluation.plots import plot_confusion, plot_reliability, plot_risk_coverage, plot_roc
 from lowpower.files import make_folder, sha256_of, write_text
 from lowpower.scoring import page_environment
@@ -40,6 +50,8 @@ def evaluate_table(
     out: str | Path | None = None,
     seed: int = 0,
     resamples: int = 2000,
+    prevalence: str | Mapping[str, float] | None = None,
+    assumed_prevalence: str | Mapping[str, float] | None = None,
 ) -> TableOutcome:
     """Evaluate a CSV of probabilities.
 
@@ -51,14 +63,18 @@ def evaluate_table(
         out: Folder; by default `<name of the file>-evaluation` in the current folder.
         seed: Of the resampling.
         resamples: Bootstrap resamples of patients.
+        prevalence: Shares of the classes to which the probabilities are moved before all else, by name or as
+            "0=0.4,1+=0.3,..."; None leaves them as they are.
+        assumed_prevalence: Shares they were made for; by default equal ones.
 
     Raises:
         PredictionsError: the table cannot be used; names the file, what is wrong and what to do.
         OutputError: the folder cannot be written.
     """
     given = read_given(path, scheme, columns, arm)
-    found = evaluate_predictions(given.table, given.scheme, seed=seed, resamples=resamples)
-    found = found.model_copy(update={"notes": [*given.notes, *found.notes]})
+    table, moved = _moved(given, prevalence, assumed_prevalence)
+    found = evaluate_predictions(table, given.scheme, seed=seed, resamples=resamples)
+    found = found.model_copy(update={"notes": [*given.notes, *moved, *found.notes]})
     folder = make_folder(out if out is not None else f"{given.path.stem}-evaluation")
     found.save(folder / "evaluation.json")
     write_text(folder / "metrics.csv", metric_table(found).write_csv())
@@ -86,3 +102,26 @@ def evaluate_table(
     )
     write_text(folder / "report.html", html)
     return TableOutcome(found, folder / "report.html")
+
+
+def _moved(
+    given: GivenPredictions,
+    prevalence: str | Mapping[str, float] | None,
+    assumed: str | Mapping[str, float] | None,
+) -> tuple[pl.DataFrame, list[str]]:
+    """The table with probabilities for the prevalence wanted, and the sentence that says so."""
+    if prevalence is None:
+        if assumed is not None:
+            raise PredictionsError(
+                "an assumed prevalence says nothing alone; give the prevalence wanted too."
+            )
+        return given.table, []
+    classes = given.scheme.classes
+    wanted = prevalence_of(prevalence, given.scheme)
+    before = None if assumed is None else prevalence_of(assumed, given.scheme)
+    names = [f"p_{index}" for index in range(len(classes))]
+    moved = at_prevalence(given.table.select(names).to_numpy(), wanted, before)
+    told = ", ".join(f"{name} {share:.1%}" for name, share in zip(classes, wanted, strict=True))
+    source = "equal shares" if before is None else ", ".join(f"{share:.1%}" for share in before)
+    note = f"probabilities were moved to a prevalence of {told} (made for {source}), before all figures here"
+    return given.table.with_columns(pl.Series(n, c) for n, c in zip(names, moved.T, strict=True)), [note]
