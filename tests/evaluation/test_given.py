@@ -10,7 +10,7 @@ import pytest
 
 from lowpower.cohort import SCHEMES
 from lowpower.errors import PredictionsError
-from lowpower.evaluation import arms_of, evaluate_predictions, read_given
+from lowpower.evaluation import arms_of, evaluate_predictions, one_spelling, read_given
 
 Table = Callable[..., pl.DataFrame]
 FOUR = SCHEMES["her2_four"].classes
@@ -149,3 +149,33 @@ def test_a_study_s_table_is_read_an_arm_at_a_time(tmp_path: Path) -> None:
         read_given(table, "pr_status")
     with pytest.raises(PredictionsError, match="no arm 'c'"):
         read_given(table, "pr_status", arm="c")
+
+
+def rows_of(*patients: str, distinct: str = "") -> str:
+    lines = [f"s{n},{patient},0,0.7,0.1,0.1,0.1,{distinct}" for n, patient in enumerate(patients)]
+    return "\n".join(["slide,patient,label,p_0,p_1+,p_2+,p_3+,distinct", *lines]) + "\n"
+
+
+def test_a_patient_spelled_in_two_ways_is_one_and_it_is_said(written: Callable[..., Path]) -> None:
+    given = read_given(written(rows_of("Ab-1", "ab 1", "c")))
+    assert given.table["patient"].to_list() == ["Ab-1", "Ab-1", "c"]
+    assert given.notes == ("patients 'Ab-1' (row 2) and 'ab 1' (row 3) are taken for one person",)
+
+
+def test_leading_zeros_are_asked_about(written: Callable[..., Path]) -> None:
+    with pytest.raises(PredictionsError, match=r"p.csv: patients '007' \(row 2\) and '7' \(row 4\) differ"):
+        read_given(written(rows_of("007", "8", "7")))
+    given = read_given(written(rows_of("007", "8", "7", distinct="yes")))
+    assert given.table["patient"].n_unique() == 3
+
+
+def test_tables_are_compared_under_one_spelling(written: Callable[..., Path]) -> None:
+    first, second = (
+        read_given(written(rows_of("Ab-1", "c"))),
+        read_given(written(rows_of("AB 1", "c"), "q.csv")),
+    )
+    one, other = one_spelling([first, second])
+    assert one.table["patient"].equals(other.table["patient"])
+    third = read_given(written(rows_of("Ab1", "c"), "r.csv"))
+    with pytest.raises(PredictionsError, match=r"'Ab-1' \(p.csv, row 2\) and 'Ab1' \(r.csv, row 2\)"):
+        one_spelling([first, third])

@@ -47,6 +47,9 @@ def ask(tmp_path: Path) -> Ask:
         ("low", "negative", "negative", None, "triple negative"),
         ("positive", "positive", "negative", None, "luminal B-like HER2-positive"),
         ("0", "low positive", "negative", "8", "luminal B-like HER2-negative"),
+        ("0", "90", "19", None, "luminal B-like HER2-negative"),
+        ("0", "90", "negative", None, "luminal B-like HER2-negative"),
+        ("0", "0", "60", None, "luminal B-like HER2-negative"),
     ],
 )
 def test_the_rule(ask: Ask, her2: str, er: str, pr: str, ki67: str | None, expected: str) -> None:
@@ -57,6 +60,12 @@ def test_the_rule(ask: Ask, her2: str, er: str, pr: str, ki67: str | None, expec
 def test_without_ki67_luminal_stays_a_or_b(ask: Ask) -> None:
     found = ask("0", "90", "60")
     assert (found.subtype, found.missing) == ("luminal, HER2-negative (A or B)", "Ki-67: not given")
+
+
+def test_without_ki67_and_a_number_for_pr_both_are_asked_for(ask: Ask) -> None:
+    found = ask("0", "90", "positive")
+    assert found.subtype == "luminal, HER2-negative (A or B)"
+    assert found.missing == "PR: 1 to 100 % leaves luminal A or B open; Ki-67: not given"
 
 
 @pytest.mark.parametrize("pr", ["positive", ("10", "40")])
@@ -180,3 +189,23 @@ def test_ki67_is_a_percentage(tmp_path: Path) -> None:
     er = tmp_path / "er.csv"
     with pytest.raises(PredictionsError, match="Ki-67 'high' is no percentage"):
         subtypes_of(tmp_path / "her2.csv", er, er, tmp_path / "ki67.csv")
+
+
+def tables(folder: Path, *patients: str, distinct: str = "") -> list[Path]:
+    """HER2, ER and PR of one patient, spelled another way in each."""
+    paths = []
+    for name, patient, score in zip(("HER2", "ER", "PR"), patients, ("0", "90", "60"), strict=True):
+        paths.append(folder / f"{name}.csv")
+        paths[-1].write_text(f"patient,score,distinct\n{patient},{score},{distinct}\n")
+    return paths
+
+
+def test_one_patient_spelled_in_three_ways_is_one(tmp_path: Path) -> None:
+    (found,) = subtypes_of(*tables(tmp_path, "Ab-1", "ab 1", "AB_1"))
+    assert (found.patient, found.her2, found.er, found.pr) == ("Ab-1", "0", "90", "60")
+
+
+def test_leading_zeros_are_asked_about(tmp_path: Path) -> None:
+    with pytest.raises(PredictionsError, match=r"'007' \(HER2.csv, row 2\) and '7' \(ER.csv, row 2\)"):
+        subtypes_of(*tables(tmp_path, "007", "7", "7"))
+    assert len(subtypes_of(*tables(tmp_path, "007", "7", "7", distinct="yes"))) == 2

@@ -98,3 +98,10 @@ def test_the_documentation_lists_every_key() -> None:
 
     page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
     assert [key for key in keys(TrainConfig) if key not in page] == []
+
+
+def test_what_becomes_of_2_plus_without_ish_is_one_of_two_words() -> None:
+    assert parse_config({"cohort": "c.csv"}).ish_unknown == "low"
+    assert parse_config({"cohort": "c.csv", "ish_unknown": "exclude"}).ish_unknown == "exclude"
+    with pytest.raises(ConfigError, match="ish_unknown"):
+        parse_config({"cohort": "c.csv", "ish_unknown": "high"})

@@ -22,7 +22,7 @@ def command(
 ) -> None:
     """Train a slide network, calibrate it on validation, and write a model bundle.
 
-    The test fold is not opened. A killed run goes on with the same command.
+    The test fold is opened to look for copies alone. A killed run goes on with the same command.
     """
     from lowpower.cli._progress import progress_bar
     from lowpower.study import train_run
@@ -34,5 +34,7 @@ def command(
             bar.update(task, description=stage, completed=done, total=total)
 
         run = train_run(config, out=out, fresh=fresh, progress=show)
+    for note in run.notes:
+        typer.echo(f"note: {note}", err=True)
     typer.echo(f"bundle: {run.bundle}")
     typer.echo(f"next: lowpower evaluate {run.folder}")

@@ -8,8 +8,9 @@ from lowpower.cohort._folds import Fold, Folds, FoldSlide, Split, load_folds
 from lowpower.cohort._inputs import MANIFEST_ENDINGS, SlideInput, slide_inputs
 from lowpower.cohort._make_folds import make_folds
 from lowpower.cohort._manifest import read_cohort, write_manifest
-from lowpower.cohort._patients import canonical_patient
-from lowpower.cohort._schemes import SCHEMES, Cutoff, Label, LabelScheme, scheme_of
+from lowpower.cohort._near import near_copies
+from lowpower.cohort._patients import canonical_patient, says_distinct, unify_patients
+from lowpower.cohort._schemes import SCHEMES, Cutoff, IshUnknown, Label, LabelScheme, scheme_of
 from lowpower.cohort._spelling import (
     HER2_SCORES,
     ISH_SPELLINGS,
@@ -37,6 +38,7 @@ __all__ = [
     "Fold",
     "FoldSlide",
     "Folds",
+    "IshUnknown",
     "Label",
     "LabelScheme",
     "Leak",
@@ -52,10 +54,13 @@ __all__ = [
     "draft_manifest",
     "load_folds",
     "make_folds",
+    "near_copies",
     "percent_of",
     "read_cohort",
     "refuse_copies",
+    "says_distinct",
     "scheme_of",
     "slide_inputs",
+    "unify_patients",
     "write_manifest",
 ]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lowpower.cohort._inputs import SlideInput
 from lowpower.cohort._likeness import likeness, near_pairs
 from lowpower.cohort._manifest import parse_manifest
+from lowpower.cohort._near import SAME_TISSUE, overview
 from lowpower.cohort._spelling import percent_of
 from lowpower.cohort._table import Problem
 from lowpower.engine import map_items
@@ -28,10 +29,6 @@ __all__ = ["CohortCheck", "check_cohort", "check_slides"]
 
 Progress = Callable[[int, int], None]
 Row = dict[str, Any]
-
-_OVERVIEW_SIDE: Final = 512
-_SAME_TISSUE: Final = 0.6
-"""Correlation of likenesses from which two slides are called near-duplicates (docs/adr/0003)."""
 
 _DOUBTFUL: Final = (
     "some of its tissue may be on-slide control; say in the column control what it is: none, an end such as "
@@ -212,7 +209,7 @@ def _look(item: tuple[str, float | None, bool]) -> _Looked:
     path, mpp, find_control = item
     try:
         with open_slide(path, mpp=mpp) as slide:
-            image = slide.overview(slide.mpp * max(1.0, max(slide.size) / _OVERVIEW_SIDE))
+            image = overview(slide)
             control = _control_of(slide) if find_control else None
             damaged = slide.damage()
     except SlideError as error:
@@ -351,7 +348,7 @@ def _near_duplicates(
         return []
     likenesses = np.stack([seen.likeness for seen in looked if seen.likeness is not None])
     problems = []
-    for first, second, similarity in near_pairs(likenesses, _SAME_TISSUE):
+    for first, second, similarity in near_pairs(likenesses, SAME_TISSUE):
         pair = positions[first], positions[second]
         one, other = rows[pair[0]], rows[pair[1]]
         serial = one["patient"] == other["patient"] and one["marker"] != other["marker"]

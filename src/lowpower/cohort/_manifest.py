@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import polars as pl
 
 from lowpower.cohort._patients import unify_patients
 from lowpower.cohort._rows import fractions, parse_row, repeated
+from lowpower.cohort._schemes import IshUnknown
 from lowpower.cohort._spelling import nearest
 from lowpower.cohort._table import COLUMNS, REQUIRED, Cohort, Problem, sentences
 from lowpower.cohort._text_table import read_text_table
@@ -18,7 +20,9 @@ from lowpower.files import write_text
 __all__ = ["parse_manifest", "read_cohort", "write_manifest"]
 
 
-def read_cohort(path: str | Path, *, required: Sequence[str] = REQUIRED) -> Cohort:
+def read_cohort(
+    path: str | Path, *, required: Sequence[str] = REQUIRED, ish_unknown: IshUnknown = "low"
+) -> Cohort:
     """Read a manifest: CSV of any spreadsheet, XLSX, or Parquet by its ending.
 
     Slides are not opened: `check_cohort` does that.
@@ -26,6 +30,7 @@ def read_cohort(path: str | Path, *, required: Sequence[str] = REQUIRED) -> Coho
     Args:
         path: The manifest.
         required: Columns that must be there, a value in every row; `score` asks for the slides alone.
+        ish_unknown: What becomes of 2+ without ISH where the class depends on it: low, or exclude.
 
     Raises:
         CohortError: naming the file and up to five problems: missing column, empty cell, unknown
@@ -35,7 +40,7 @@ def read_cohort(path: str | Path, *, required: Sequence[str] = REQUIRED) -> Coho
     if problems:
         raise CohortError(sentences(Path(path), [str(problem) for problem in problems]))
     assert cohort is not None  # parse_manifest gives one or the other
-    return cohort
+    return dataclasses.replace(cohort, ish_unknown=ish_unknown)
 
 
 def parse_manifest(

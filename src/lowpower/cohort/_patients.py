@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from lowpower.cohort._table import Problem
 
-__all__ = ["canonical_patient", "unify_patients"]
+__all__ = ["canonical_patient", "says_distinct", "unify_patients"]
 
 _SEPARATORS = re.compile(r"[\s_\-./\\:,;\u2010-\u2015\u2212]+")
 _SPREADSHEET = re.compile(r"(\d+)\.0+")
@@ -31,6 +31,11 @@ def canonical_patient(text: str) -> str:
     return whole[1] if whole else _SEPARATORS.sub("-", plain).strip("-")
 
 
+def says_distinct(text: object) -> bool:
+    """Whether a cell of the column distinct says yes."""
+    return str(text or "").strip().casefold() in ("yes", "y", "true", "1", "x")
+
+
 def _loose(canonical: str) -> str:
     """What two identities share that differ by leading zeros or separators alone."""
     return re.sub(r"(?<!\d)0+(?=\d)", "", canonical.replace("-", "\0")).replace("\0", "")
@@ -43,12 +48,13 @@ def unify_patients(rows: Sequence[dict[str, object]]) -> tuple[list[str], list[P
     unless a row of one of them says in `distinct` that it is another person.
 
     Args:
-        rows: With `patient`, `distinct`, `manifest_row` and `slide_name`; `patient` is changed in place.
+        rows: With `patient`, `distinct`, `manifest_row` and `slide_name`, and where rows are of several
+            tables `place`, which is named instead of the row; `patient` is changed in place.
 
     Returns:
         Notes, and problems.
     """
-    first: dict[str, tuple[str, int]] = {}
+    first: dict[str, tuple[str, str]] = {}
     notes, told = [], set()
     loose: dict[str, dict[str, dict[str, object]]] = defaultdict(dict)
     for row in rows:
@@ -56,14 +62,11 @@ def unify_patients(rows: Sequence[dict[str, object]]) -> tuple[list[str], list[P
         if not spelled:
             continue
         key = canonical_patient(str(spelled)) or str(spelled)
-        number = row["manifest_row"]
-        assert isinstance(number, int)
-        known, where = first.setdefault(key, (str(spelled), number))
+        place = _place(row)
+        known, where = first.setdefault(key, (str(spelled), place))
         if known != spelled and (known, spelled) not in told:
             told.add((known, spelled))
-            notes.append(
-                f"patients {known!r} (row {where}) and {spelled!r} (row {number}) are taken for one person."
-            )
+            notes.append(f"patients {known!r} ({where}) and {spelled!r} ({place}) are taken for one person.")
         row["patient"] = known
         if not row.get("distinct"):
             loose[_loose(key)].setdefault(key, row)
@@ -73,11 +76,15 @@ def unify_patients(rows: Sequence[dict[str, object]]) -> tuple[list[str], list[P
             continue
         one, other = list(same.values())[:2]
         message = (
-            f"patients {one['patient']!r} (row {one['manifest_row']}) and {other['patient']!r} (row "
-            f"{other['manifest_row']}) differ by leading zeros or a separator alone: spell one person one "
-            "way, or say yes in a column distinct if they are two people."
+            f"patients {one['patient']!r} ({_place(one)}) and {other['patient']!r} ({_place(other)}) "
+            "differ by leading zeros or a separator alone: spell one person one way, or say yes in a column "
+            "distinct if they are two people."
         )
         number = other["manifest_row"]
         assert isinstance(number, int)
         problems.append(Problem(number, str(other["slide_name"] or ""), "two_spellings", message))
     return notes, problems
+
+
+def _place(row: dict[str, object]) -> str:
+    return str(row.get("place") or f"row {row['manifest_row']}")

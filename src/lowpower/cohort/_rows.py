@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from lowpower.cohort._patients import says_distinct
 from lowpower.cohort._spelling import canonical_ish, canonical_marker, canonical_score, percent_of
 from lowpower.cohort._table import COLUMNS, REQUIRED, Problem
 from lowpower.cohort._text_table import is_missing
@@ -26,7 +27,7 @@ def parse_row(
     # A missing value is no value, whatever its spelling: never score 0, never a patient called NULL.
     cells = {name: "" if is_missing(value) and name != "control" else value for name, value in cells.items()}
     row: dict[str, object] = {name: cells.get(name) or None for name in COLUMNS}
-    row["distinct"] = "yes" if str(row["distinct"]).casefold() in ("yes", "y", "true", "1", "x") else None
+    row["distinct"] = "yes" if says_distinct(row["distinct"]) else None
     row["slide_name"] = row["slide"]
     for name in ("slide", "mask"):
         value = row[name]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from lowpower.cohort._spelling import canonical_ish, canonical_score, nearest, percent_of
 from lowpower.errors import CohortError
 
-__all__ = ["SCHEMES", "Cutoff", "Label", "LabelScheme", "scheme_of"]
+__all__ = ["ISH_UNKNOWN", "SCHEMES", "Cutoff", "IshUnknown", "Label", "LabelScheme", "scheme_of"]
 
+IshUnknown = Literal["low", "exclude"]
+"""What becomes of 2+ whose in-situ hybridisation is unknown, where the class depends on it."""
 ISH_UNKNOWN: Final = "2+ without ISH"
 
 

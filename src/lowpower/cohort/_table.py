@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from lowpower.cohort._schemes import LabelScheme, scheme_of
+from lowpower.cohort._schemes import ISH_UNKNOWN, IshUnknown, LabelScheme, scheme_of
 from lowpower.errors import CohortError
 
 __all__ = ["COLUMNS", "REQUIRED", "Cohort", "Problem", "sentences"]
@@ -69,11 +69,14 @@ class Cohort:
             `slide_name`, the slide as the manifest spells it; and `manifest_row`, as a spreadsheet
             counts (the header is row 1).
         notes: What was taken for granted in reading: columns passed over, patients of one identity.
+        ish_unknown: Whether 2+ without in-situ hybridisation counts as low (flagged), or takes no part where
+            a scheme asks for it.
     """
 
     path: Path
     table: pl.DataFrame
     notes: tuple[str, ...] = ()
+    ish_unknown: IshUnknown = "low"
 
     def __len__(self) -> int:
         return self.table.height
@@ -107,6 +110,8 @@ class Cohort:
             except CohortError as error:
                 problems.append(f"row {entry['manifest_row']}: {error}")
                 continue
+            if label.flag == ISH_UNKNOWN and self.ish_unknown == "exclude":
+                continue
             name = scheme.classes[label.index]
             rows.append((row, entry["slide"], entry["patient"], label.index, name, label.flag))
         if problems:
@@ -122,6 +127,15 @@ class Cohort:
             "flag": pl.String,
         }
         return pl.DataFrame(rows, schema=columns, orient="row")
+
+    def left_out(self, scheme: str | LabelScheme) -> str:
+        """How many slides of the scheme's marker take no part for want of ISH; empty where none."""
+        scheme = scheme_of(scheme)
+        slides = self.table.filter(marker=scheme.marker).height - self.labels(scheme).height
+        if not slides:
+            return ""
+        what = "slide that is" if slides == 1 else "slides that are"
+        return f"left out: {slides} {what} {ISH_UNKNOWN} (ish_unknown: exclude)."
 
 
 def sentences(path: Path, problems: list[str]) -> str:

@@ -50,7 +50,7 @@ from lowpower.evaluation._evaluation import (
 )
 from lowpower.evaluation._fit_decision import MEASURED_COLUMNS, DecisionOptions, fit_decision
 from lowpower.evaluation._flat import metric_table, named_metrics
-from lowpower.evaluation._given import PER_SLIDE, GivenPredictions, arms_of, read_given
+from lowpower.evaluation._given import PER_SLIDE, GivenPredictions, arms_of, one_spelling, read_given
 from lowpower.evaluation._held_out import patient_folds
 from lowpower.evaluation._metrics import (
     accuracy,
@@ -146,6 +146,7 @@ __all__ = [
     "mcnemar",
     "metric_table",
     "named_metrics",
+    "one_spelling",
     "patient_folds",
     "patient_wilson",
     "percent_agreement",

@@ -5,17 +5,17 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
-from lowpower.cohort import SCHEMES, LabelScheme, scheme_of
+from lowpower.cohort import SCHEMES, LabelScheme, says_distinct, scheme_of, unify_patients
 from lowpower.errors import CohortError, PredictionsError
 from lowpower.evaluation._predictions import parse_predictions
 
-__all__ = ["PER_SLIDE", "GivenPredictions", "arms_of", "read_given"]
+__all__ = ["PER_SLIDE", "GivenPredictions", "arms_of", "one_spelling", "read_given"]
 
 PER_SLIDE: Final = (
     "no patient column: every slide counts as a patient of its own, so intervals are per slide, and too "
@@ -91,7 +91,47 @@ def read_given(
     except PredictionsError as error:
         raise PredictionsError(f"{path}: {error}") from error
     table = table.with_columns(label=pl.Series(checked.sample.labels, dtype=pl.Int64))
-    return GivenPredictions(path, found, table, has_patients, () if has_patients else (PER_SLIDE,))
+    if "distinct" in raw.columns:
+        table = table.with_columns(raw["distinct"])
+    given = GivenPredictions(path, found, table, has_patients, () if has_patients else (PER_SLIDE,))
+    (given,) = one_spelling([given])
+    return given
+
+
+def one_spelling(tables: Sequence[GivenPredictions]) -> list[GivenPredictions]:
+    """The tables with each patient spelled one way, the first of all; what was taken for one is noted.
+
+    Raises:
+        PredictionsError: two spellings differ by leading zeros or a separator alone, and no column distinct
+            says that they are two people.
+    """
+    rows: list[dict[str, object]] = []
+    for given in tables:
+        where = "" if len(tables) == 1 else f"{given.path.name}, "
+        for number, row in enumerate(given.table.iter_rows(named=True), start=2):
+            rows.append(
+                {
+                    "patient": row["patient"] if given.has_patients else None,
+                    "distinct": says_distinct(row.get("distinct")),
+                    "manifest_row": number,
+                    "slide_name": row["slide"],
+                    "place": f"{where}row {number}",
+                }
+            )
+    notes, problems = unify_patients(rows)
+    if problems:
+        raise PredictionsError(f"{tables[-1].path}: {problems[0].message}")
+    spelled = iter(rows)
+    found = []
+    for given in tables:
+        mine = [next(spelled)["patient"] for _ in range(given.table.height)]
+        table = given.table
+        if given.has_patients:
+            table = table.with_columns(patient=pl.Series(mine, dtype=pl.String))
+        told = tuple(note.rstrip(".") for note in notes if note.rstrip(".") not in given.notes)
+        found.append(replace(given, table=table, notes=(*given.notes, *told)))
+        notes = []  # each is said once
+    return found
 
 
 def _read(path: Path) -> pl.DataFrame:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
-from lowpower.cohort import scheme_of
+from lowpower.cohort import canonical_patient, says_distinct, scheme_of
 from lowpower.errors import CohortError, PredictionsError
 
 __all__ = ["Reading", "patients_of", "read_marker"]
@@ -36,6 +36,9 @@ class Reading:
             slide gives no answer.
         percent: ER, PR and Ki-67: least and greatest percentage that the text allows.
         missing: Why there is no answer, or an empty string.
+        table: Name of the file it stands in.
+        line: Its line there, the header is 1.
+        distinct: Whether the table says that this is another patient than one spelled nearly alike.
     """
 
     patient: str
@@ -44,6 +47,9 @@ class Reading:
     status: str | None = None
     percent: tuple[float, float] = _ANY
     missing: str = ""
+    table: str = ""
+    line: int = 0
+    distinct: bool = False
 
 
 def patients_of(path: str | Path) -> dict[str, tuple[str, str]]:
@@ -59,7 +65,7 @@ def patients_of(path: str | Path) -> dict[str, tuple[str, str]]:
     known: dict[str, tuple[str, str]] = {}
     for row in table.iter_rows(named=True):
         name = Path(row["slide"]).name
-        if name in known and known[name][0] != row["patient"]:
+        if name in known and canonical_patient(known[name][0]) != canonical_patient(row["patient"]):
             raise PredictionsError(f"{path}: slide {name!r} has two patients; names must differ.")
         known[name] = (row["patient"], row.get("ish", "") or known.get(name, ("", ""))[1])
     return known
@@ -103,7 +109,9 @@ def read_marker(
             )
         ish = row.get("ish") or patients.get(slide, ("", ""))[1]
         reading = Reading(patient, slide or f"line {line}", row[value])
-        readings.append(_read_one(path, line, marker, reading, row, ish))
+        distinct = says_distinct(row.get("distinct"))
+        found_one = _read_one(path, line, marker, reading, row, ish)
+        readings.append(replace(found_one, table=path.name, line=line, distinct=distinct))
     return readings
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, cast
 
 import polars as pl
 
+from lowpower.cohort import unify_patients
+from lowpower.errors import PredictionsError
 from lowpower.files import write_text
 from lowpower.scoring._marker_table import Reading, patients_of, read_marker
 from lowpower.stain import subtype
@@ -69,7 +71,8 @@ def subtypes_of(
     """
     known = patients_of(patients) if patients is not None else {}
     paths = {"HER2": her2, "ER": er, "PR": pr} | ({} if ki67 is None else {"Ki-67": ki67})
-    tables = {marker: _by_patient(read_marker(path, marker, known)) for marker, path in paths.items()}
+    readings = {marker: read_marker(path, marker, known) for marker, path in paths.items()}
+    tables = {marker: _by_patient(of) for marker, of in _one_spelling(readings).items()}
     everyone = sorted(set().union(*tables.values()))
     return [_join(one, {m: table.get(one, []) for m, table in tables.items()}) for one in everyone]
 
@@ -89,6 +92,30 @@ def write_subtypes(found: Sequence[PatientSubtype], path: str | Path) -> Path:
     """
     write_text(path, subtype_table(found).write_csv())
     return Path(path)
+
+
+def _one_spelling(readings: dict[str, list[Reading]]) -> dict[str, list[Reading]]:
+    """Readings of one person under one spelling, the first of all tables.
+
+    Raises:
+        PredictionsError: two spellings may be one person or two.
+    """
+    every = [reading for of in readings.values() for reading in of]
+    rows: list[dict[str, object]] = [
+        {
+            "patient": one.patient,
+            "distinct": one.distinct,
+            "manifest_row": one.line,
+            "slide_name": one.slide,
+            "place": f"{one.table}, row {one.line}",
+        }
+        for one in every
+    ]
+    _, problems = unify_patients(rows)
+    if problems:
+        raise PredictionsError(problems[0].message)
+    same = iter([replace(one, patient=str(row["patient"])) for one, row in zip(every, rows, strict=True)])
+    return {marker: [next(same) for _ in of] for marker, of in readings.items()}
 
 
 def _by_patient(readings: Sequence[Reading]) -> dict[str, list[Reading]]:
@@ -138,12 +165,13 @@ def _subtype(of: dict[str, list[Reading]]) -> tuple[str, list[str]]:
         (name,) = possible
         return name, [ki67_problem] if ki67_problem and name == _LUMINAL else []
     if possible <= _A_OR_B:
+        spans = [("PR", pr), *([] if ki67_problem else [("Ki-67", _span(of["Ki-67"]))])]
         open_ones = [
             f"{marker}: {low:g} to {high:g} % leaves luminal A or B open"
-            for marker, (low, high) in (("PR", pr), ("Ki-67", ki67))
-            if low is not None and high is not None and low < 20 <= high
+            for marker, (low, high) in spans
+            if low < 20 <= high
         ]
-        return _LUMINAL, open_ones
+        return _LUMINAL, [*open_ones, *filter(None, [ki67_problem])]
     return NOT_DETERMINED, ["ER, PR: percentages are needed"]
 
 

@@ -319,8 +319,9 @@ def subtype(
 ) -> Subtype:
     """Surrogate subtype (St Gallen 2013).
 
-    Luminal A-like asks for ER, PR of at least 20 %, HER2 negative and Ki-67 below 20 %. A tumour with PR but
-    without ER, which the consensus leaves open, counts as luminal.
+    Luminal A-like asks for ER, PR of at least 20 %, HER2 negative and Ki-67 below 20 %: a tumour that lacks
+    another of these is B-like without Ki-67 too. A tumour with PR but without ER, which the consensus leaves
+    open, counts as luminal.
 
     Args:
         er: Percent of tumour nuclei stained for ER; positive from 1 on.
@@ -340,11 +341,11 @@ def subtype(
         return "luminal B-like HER2-positive" if luminal else "HER2-positive non-luminal"
     if not luminal:
         return "triple negative"
+    if er < 1.0 or pr < _PR_HIGH:
+        return "luminal B-like HER2-negative"
     if ki67 is None:
         return "luminal, HER2-negative (A or B)"
-    if er >= 1.0 and pr >= _PR_HIGH and ki67 < _KI67_HIGH:
-        return "luminal A-like"
-    return "luminal B-like HER2-negative"
+    return "luminal A-like" if ki67 < _KI67_HIGH else "luminal B-like HER2-negative"
 
 
 def _check_percent(percent: float) -> None:

@@ -32,8 +32,9 @@ def collect(
     wanted: Sequence[int],
     artefacts: Mapping[str, Mapping[int, Artefact]],
     done: Mapping[tuple[str, int], Done],
+    warnings: Sequence[str] = (),
 ) -> StudyResults:
-    """Gather a study's results; see `StudyResults`."""
+    """Gather a study's results; see `StudyResults`. What was warned of stands in its notes."""
     tables, validation, units, costs, left_out = [], [], [], [], []
     probabilities = _probabilities(config)
     for arm in config.arms:
@@ -62,7 +63,7 @@ def collect(
         units=pl.DataFrame(units, schema=UNITS, orient="row"),
         costs=pl.DataFrame(costs, schema=COSTS, orient="row"),
         left_out=missing,
-        notes=_notes(config, cohort, folds, wanted, artefacts, missing),
+        notes=(*_notes(config, cohort, folds, wanted, artefacts, missing), *warnings),
         validation=pl.concat(validation) if validation else pl.DataFrame(),
     )
 
@@ -160,6 +161,8 @@ def _notes(
     notes = list(config.notes)
     if is_simulated(cohort):
         notes.append("The slides are simulated: nothing here was measured on patients' tissue.")
+    if told := cohort.left_out(config.scheme):
+        notes.append(f"{told[0].upper()}{told[1:]}")
     tested = {row for fold in wanted for row in folds.folds[fold].test}
     patients = len({slide.patient for slide in folds.slides if slide.row in tested})
     if patients < MIN_PATIENTS:

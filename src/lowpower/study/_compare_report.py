@@ -12,6 +12,7 @@ from PIL import Image
 import lowpower
 from lowpower.errors import PredictionsError
 from lowpower.evaluation import (
+    PER_SLIDE,
     ComparisonSet,
     Evaluation,
     GivenPredictions,
@@ -21,6 +22,7 @@ from lowpower.evaluation import (
     compare_with_reference,
     evaluate_predictions,
     metric_table,
+    one_spelling,
     read_given,
     shared_slides,
 )
@@ -121,7 +123,8 @@ def _read(
             )
         given = {arm: read_given(paths[0], scheme, columns, arm) for arm in arms}
     else:
-        given = dict(zip(_names(paths), (read_given(path, scheme, columns) for path in paths), strict=True))
+        read = one_spelling([read_given(path, scheme, columns) for path in paths])
+        given = dict(zip(_names(paths), read, strict=True))
     first, *others = given.values()
     for other in others:
         if other.scheme.name != first.scheme.name:
@@ -140,7 +143,9 @@ def _notes(
 ) -> list[str]:
     """What a reader must know, each once."""
     first, slides = next(iter(given.values())), next(iter(tables.values())).height
-    notes = [] if any(one.has_patients for one in given.values()) else list(first.notes)
+    notes = [note for one in given.values() for note in one.notes if note != PER_SLIDE]
+    if not any(one.has_patients for one in given.values()):
+        notes += first.notes
     notes += [
         f"{name}: {one.table.height - slides} of {one.table.height} slides left out, not in every table"
         for name, one in given.items()

@@ -139,7 +139,7 @@ def _cohort(folder: Path, config: TrainConfig, moved: str | Path | None) -> Coho
         raise CohortError(
             f"{path}: no such file; if the cohort was moved: lowpower evaluate {folder} --cohort NEW.csv."
         )
-    return read_cohort(path)
+    return read_cohort(path, ish_unknown=config.ish_unknown)
 
 
 def _looks(path: Path) -> list[str]:

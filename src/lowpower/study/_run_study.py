@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 
-from lowpower.cohort import Cohort, Folds, audit_leakage, make_folds, read_cohort
+from lowpower.cohort import Cohort, Folds, audit_leakage, make_folds, near_copies, read_cohort
 from lowpower.engine import default_workers, map_items
 from lowpower.errors import CohortError, ConfigError
 from lowpower.files import make_folder, write_json
@@ -67,7 +67,7 @@ def run_study(
     )
     report = progress or (lambda stage, done, total: None)
     workers = workers or max(1, default_workers() // config.threads)
-    cohort = read_cohort(config.cohort)
+    cohort = read_cohort(config.cohort, ish_unknown=config.ish_unknown)
     folds = _folds(config, cohort)
     wanted = _wanted_folds(config, folds)
     _open_folder(config, fresh=fresh)
@@ -83,10 +83,17 @@ def run_study(
             threads=config.threads,
             progress=lambda done, total: report("preparing slides", done, total),
         )
-        _audit(config, cohort, folds, artefacts)
+        alike = near_copies(
+            cohort,
+            folds,
+            wanted,
+            workers=workers,
+            progress=lambda done, total: report("looking for copies", done, total),
+        )
+        _audit(config, cohort, folds, artefacts, alike)
         _refuse_doubtful(config, cohort, artefacts)
         done = _run_units(config, cohort, folds, wanted, artefacts, workers, report)
-    results = collect(config, cohort, folds, wanted, artefacts, done)
+    results = collect(config, cohort, folds, wanted, artefacts, done, alike)
     save_results(results)
     return results
 
@@ -163,7 +170,11 @@ def _difference(earlier: StudyConfig, now: StudyConfig) -> str | None:
 
 
 def _audit(
-    config: StudyConfig, cohort: Cohort, folds: Folds, artefacts: Mapping[str, Mapping[int, Artefact]]
+    config: StudyConfig,
+    cohort: Cohort,
+    folds: Folds,
+    artefacts: Mapping[str, Mapping[int, Artefact]],
+    alike: Sequence[str],
 ) -> None:
     """Look for leaks again, now that the slides' contents are known, and write down the verdict."""
     hashes = {
@@ -182,6 +193,7 @@ def _audit(
             "slides": len(folds.slides),
             "slides_with_known_content": len(hashes),
             "leaks": [str(leak) for leak in leaks],
+            "near_duplicates": list(alike),
         },
     )
     if leaks:

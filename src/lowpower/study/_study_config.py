@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from lowpower.cohort import scheme_of
+from lowpower.cohort import IshUnknown, scheme_of
 from lowpower.errors import CohortError
 from lowpower.models import FusionName, HeadName, ModelSpec
 from lowpower.training import Augmentation, BagFitting, Fitting, PatchFitting, Pretrained
@@ -152,6 +152,10 @@ class StudyConfig(_Section):
     accelerator: Literal["auto", "cpu", "gpu"] = Field("auto", description="Where networks run.")
     coverage: float = Field(
         0.9, gt=0, lt=1, description="Conformal abstention: share of sets that hold the truth."
+    )
+    ish_unknown: IshUnknown = Field(
+        "low",
+        description="2+ without ISH, where the class depends on it: low, or exclude from training and test.",
     )
     doubtful_control: float = Field(
         0.0, ge=0, le=1, description="Share of slides with doubtful control tissue that is learnt from."

@@ -15,6 +15,7 @@ from lowpower.cohort import (
     content_hashes,
     load_folds,
     make_folds,
+    near_copies,
     read_cohort,
     refuse_copies,
     scheme_of,
@@ -44,12 +45,14 @@ class FinishedRun:
         bundle: The bundle's folder within it.
         training: What training did, with the slides it left out.
         calibration: Temperature, conformal rule and operating points from the validation slides.
+        notes: What the user must know: slides left out for want of ISH, slides that look like copies.
     """
 
     folder: Path
     bundle: Path
     training: TrainingRun
     calibration: Calibration
+    notes: tuple[str, ...] = ()
 
 
 def prepare_run(
@@ -60,7 +63,7 @@ def prepare_run(
     Views do not depend on labels or folds, so test slides are prepared too; nothing is learnt from them.
     """
     config = read_config(config_path)
-    cohort = read_cohort(config.cohort)
+    cohort = read_cohort(config.cohort, ish_unknown=config.ish_unknown)
     rows = cohort.labels(config.scheme)["row"].to_list()
     return prepare_views(
         cohort, config.view, config.view_folder, rows=rows, workers=workers, progress=progress
@@ -69,7 +72,8 @@ def prepare_run(
 
 def doubtful_in(config_path: str | Path, prepared: Sequence[PreparedView]) -> list[str]:
     """Names of prepared slides whose control tissue is doubtful and unstated in the cohort's manifest."""
-    cohort = read_cohort(read_config(config_path).cohort)
+    config = read_config(config_path)
+    cohort = read_cohort(config.cohort, ish_unknown=config.ish_unknown)
     return doubtful_slides(cohort, {record.row: record.flags for record in prepared})
 
 
@@ -106,11 +110,13 @@ def train_run(
     if fresh:
         _forget(config.run_folder)
     check_accelerator(config.trainer.accelerator, config.trainer.devices)
-    cohort = read_cohort(config.cohort)
+    cohort = read_cohort(config.cohort, ish_unknown=config.ish_unknown)
     refuse_copies(cohort, content_hashes(cohort))
     folds = folds_of(config, cohort)
     split = folds.split(config.folds.fold)
     workers = workers or default_workers()
+    report = None if progress is None else (lambda done, total: progress("looking for copies", done, total))
+    notes = near_copies(cohort, folds, [config.folds.fold], workers=workers, progress=report)
     parts = split.train.tolist(), split.validation.tolist()
     prepared = _views(config, cohort, [row for part in parts for row in part], workers, progress)
     training = train(
@@ -132,7 +138,8 @@ def train_run(
     write_json(training.folder / CALIBRATION, calibration.model_dump(mode="json"))
     decision = _decision(config, cohort, seen, training.folder, calibration, workers, progress)
     bundle = _write_bundle(config, cohort, training, calibration, decision)
-    return FinishedRun(training.folder, bundle.folder, training, calibration)
+    notes = (*filter(None, [cohort.left_out(config.scheme)]), *notes)
+    return FinishedRun(training.folder, bundle.folder, training, calibration, notes)
 
 
 def _views(

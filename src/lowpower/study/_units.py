@@ -164,7 +164,7 @@ def _start(folder: Path, mark: str) -> None:
 
 def _run(unit: Unit, folder: Path) -> Done:
     config, arm = unit.config, unit.config.arms[unit.arm]
-    cohort = read_cohort(config.cohort)
+    cohort = read_cohort(config.cohort, ish_unknown=config.ish_unknown)
     split = load_folds(config.folder / FOLDS, cohort).split(unit.fold)
     labels = dict(cohort.labels(config.scheme).select("row", "label").iter_rows())
     train, validation, test = (part.tolist() for part in (split.train, split.validation, split.test))

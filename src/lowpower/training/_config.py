@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from lowpower.cohort import scheme_of
+from lowpower.cohort import IshUnknown, scheme_of
 from lowpower.errors import CohortError, ConfigError
 from lowpower.files import read_yaml
 from lowpower.models import ModelSpec, is_weight_path
@@ -168,6 +168,10 @@ class TrainConfig(_Section):
         "none",
         description="Who tells the network of every tumour cell (model.pooling: shares): none; measured, "
         "what `lowpower measure` finds at high power; or truth, the cells of simulated slides.",
+    )
+    ish_unknown: IshUnknown = Field(
+        "low",
+        description="2+ without ISH, where the class depends on it: low, or exclude from training and test.",
     )
     doubtful_control: float = Field(
         0.0, ge=0, le=1, description="Share of slides with doubtful control tissue that is learnt from."
