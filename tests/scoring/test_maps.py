@@ -45,4 +45,7 @@ def test_maps_of_other_grids_are_joined_by_weight_where_they_speak() -> None:
     assert found.scores[5, 5] == pytest.approx(1.5)
     assert found.scores[5, 35] == pytest.approx(3.0)
     assert found.mask.all()
+    unheard = joined_map(ground, [coarse, fine], [1e-9, 1 - 1e-9])
+    assert unheard is not None
+    assert not unheard.mask[:, 21:].any(), "a model without weight says nothing where it alone could"
     assert joined_map(ground, [], []) is None

@@ -123,7 +123,8 @@ def _answers(spec: BundleSpec) -> str:
     decision = spec.decision
     if decision is None:
         return "no rule for issued scores; a conformal set of one class is issued"
-    voices = [("network alone", decision.network)]
+    alone = "measurement" if spec.kind == "measured" else "network alone"
+    voices = [(alone, decision.network)]
     voices += [("network and measurement", decision.joint.voice)] if decision.joint is not None else []
     cutoffs = SCHEMES[spec.scheme].cutoffs
     told = []

@@ -16,8 +16,9 @@ from lowpower.views import View
 __all__ = ["cell_map", "joined_map", "patch_map"]
 
 _CELLS_UM = 30.0
-_FEW_CELLS = 0.15
+_FEW_CELLS = 0.08
 """Of the density of a tissue full of cells 10 um apart: below it nothing is said of a place."""
+_LEAST_WEIGHT = 0.01
 _GRADES = ("none", "faint", "moderate", "intense")
 
 
@@ -83,23 +84,22 @@ def cell_map(view: View, cells: CellTable) -> Explanation:
 
 
 def joined_map(view: View, maps: Sequence[Explanation], weights: Sequence[float]) -> Explanation | None:
-    """The weighted mean of maps of one scale, at each place of those that say something there."""
-    if not maps:
+    """The weighted mean of maps of one scale, at each place of those that say something there.
+
+    A map of next to no weight is left out, lest it speaks where no other does; None where none is left.
+    """
+    heard = [(one, weight) for one, weight in zip(maps, weights, strict=True) if weight >= _LEAST_WEIGHT]
+    if not heard:
         return None
-    total, sum_of, painted = (np.zeros(view.mask.shape, np.float32) for _ in range(3))
-    for one, weight in zip(maps, weights, strict=True):
+    total, weight_of = (np.zeros(view.mask.shape, np.float32) for _ in range(2))
+    for one, weight in heard:
         scores, there = _on(view, one)
         total += weight * scores * there
-        sum_of += weight * there
-        painted += there
-    mean = np.asarray(total / np.maximum(sum_of, 1e-9), np.float32)
-    return Explanation(
-        mean,
-        view.mask & (painted > 0) & (sum_of > 0),
-        view.box,
-        maps[0].classes,
-        about="mean of the models' local scores",
-    )
+        weight_of += weight * there
+    said = weight_of > 0
+    mean = np.asarray(total / np.where(said, weight_of, 1), np.float32)
+    about = "mean of the models' local scores"
+    return Explanation(mean, view.mask & said, view.box, heard[0][0].classes, about=about)
 
 
 def _on(view: View, one: Explanation) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -185,7 +185,8 @@ def _chosen(
         )
     best = max(known, key=lambda arm: known[arm])
     others = ", ".join(f"{arm} {score:.3f}" for arm, score in sorted(known.items(), key=lambda one: -one[1]))
-    why = f"the highest validation AUC, macro, mean over {len(wanted)} folds ({others})."
+    over = f"mean over {len(wanted)} folds" if len(wanted) > 1 else f"on fold {wanted[0]}"
+    why = f"the highest validation AUC, macro, {over} ({others})."
     notes = [f"failed and therefore left out: {_told(failed)}."] if failed else []
     return config.arms[names.index(best)], why, notes
 

@@ -33,10 +33,10 @@ def card_notes(
         refit: Whether it was trained again on every slide.
         calibrated: Slides that its rules were fitted on, and how many of them validated the model itself.
     """
-    folds = ", ".join(map(str, finished))
+    folds = f"fold{'s' if len(finished) > 1 else ''} {', '.join(map(str, finished))}"
     if fold == "all":
         model = (
-            f"The mean of the probabilities of the models of folds {folds}, each calibrated on its own "
+            f"The mean of the probabilities of the models of {folds}, each calibrated on its own "
             "validation slides."
         )
     elif refit:
@@ -53,7 +53,7 @@ def card_notes(
     number, own = calibrated
     where = f"of fold {fold}"
     if number != own:
-        where = f"of folds {folds}, each by a model that had not learnt from it"
+        where = f"of {folds}, each by a model that had not learnt from it"
     lines = [
         "## How it was made",
         "",
@@ -62,7 +62,7 @@ def card_notes(
         model,
         "",
         f"Its rules for what is issued were fitted on {number} validation slides ({where}). The figures "
-        f"under test slides are those of the arm on the test slides of folds {folds}, each slide by the "
+        f"under test slides are those of the arm on the test slides of {folds}, each slide by the "
         "model of its fold; no test slide chose the arm or fitted a rule.",
         "",
     ]

@@ -109,7 +109,7 @@ class Maker:
         about = f"{self.cohort.path.name}: {len(rows)} {kind}"
         return {
             "trained_on": f"{about}, {which} of the study {self.config.name}.",
-            "description": f"{arm_label(self.arm)}.",
+            "description": f"Arm {self.arm.name} of a study: {arm_label(self.arm)}.",
             "scheme": scheme.name,
             "marker": scheme.marker,
             "classes": scheme.classes,
@@ -187,7 +187,9 @@ class Maker:
         if measures and not isinstance(self.arm, MeasuredArm):  # what the study measured answers as well
             table = join_measured(table, self.cohort, scheme, self.config.cache_folder)
         options = DecisionOptions(coverage=self.config.coverage)
-        return fit_decision(table, scheme, options=options)
+        decision = fit_decision(table, scheme, options=options)
+        # That no measurement takes part is no news of a model that answers from it.
+        return decision.model_copy(update={"notes": ()}) if isinstance(self.arm, MeasuredArm) else decision
 
     def _metrics(self) -> dict[str, Metric]:
         """Of the arm, over the test slides of its finished folds, each by the model of its fold."""
