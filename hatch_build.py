@@ -61,8 +61,8 @@ def build_page(root: Path) -> bool:
                 [*npm[0], *step], cwd=web, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S
             )
             if done.returncode != 0:
-                lines = (done.stderr + done.stdout).strip().splitlines()
-                raise OSError(f"npm {step[0]} failed: {' '.join(lines[-6:])}")
+                lines = [line for line in (done.stderr + done.stdout).splitlines() if "error" in line.lower()]
+                raise OSError(f"npm {step[0]} failed: {' '.join(lines[:3])}")
     except (OSError, subprocess.TimeoutExpired) as error:
         print(f"lowpower: the page of `lowpower view` is not built: {error}", file=sys.stderr)
         return False

@@ -80,6 +80,10 @@ def test_look_zoom_overrule(page, results):
     page.get_by_role("button", name="Zoom in").click()
     expect(page.locator(".zoom-text")).not_to_have_text(seen)
 
+    page.get_by_role("button", name="Split").click()
+    expect(page.locator("#plain canvas").first).to_be_visible()
+    page.get_by_role("button", name="Split").click()
+
     save = page.get_by_role("button", name="Save review")
     page.get_by_role("radio", name="1+", exact=True).check()
     save.click()

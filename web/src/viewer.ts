@@ -5,14 +5,33 @@ import * as api from "./api";
 import { find, h } from "./dom";
 import { Overlays } from "./overlays";
 import { Regions } from "./regions";
+import { Split } from "./split";
 import type { Slide } from "./types";
 
 const LENGTHS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000];
 const LAYERS: Record<string, string> = { network: "Network's map", quality: "Defects", tissue: "Tissue" };
 
+const OPTIONS = {
+  prefixUrl: "",
+  drawer: "canvas",
+  showNavigationControl: false,
+  showNavigator: true,
+  navigatorPosition: "TOP_RIGHT",
+  navigatorSizeRatio: 0.16,
+  maxZoomPixelRatio: 4,
+  minZoomImageRatio: 0.8,
+  visibilityRatio: 0.4,
+  animationTime: 0.5,
+  imageLoaderLimit: 6,
+  maxImageCacheCount: 600,
+  gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
+  gestureSettingsTouch: { clickToZoom: false, dblClickToZoom: true },
+};
+
 export class SlideViewer {
   readonly overlays: Overlays;
   private readonly regions: Regions;
+  private readonly split: Split;
   onCell: (number: number | null) => void = () => {};
   private readonly viewer: OpenSeadragon.Viewer;
   private readonly bar = h("div", { class: "bar", "aria-hidden": "true" });
@@ -38,28 +57,13 @@ export class SlideViewer {
     const own = document.createElementNS("urn:lowpower", "style"); // no style to a browser
     own.setAttribute("data-openseadragon-mobile-css", "true");
     document.head.append(own);
-    this.viewer = OpenSeadragon({
-      element: place,
-      prefixUrl: "",
-      drawer: "canvas",
-      showNavigationControl: false,
-      showNavigator: true,
-      navigatorPosition: "TOP_RIGHT",
-      navigatorSizeRatio: 0.16,
-      maxZoomPixelRatio: 4,
-      minZoomImageRatio: 0.8,
-      visibilityRatio: 0.4,
-      animationTime: 0.5,
-      imageLoaderLimit: 6,
-      maxImageCacheCount: 600,
-      gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
-      gestureSettingsTouch: { clickToZoom: false, dblClickToZoom: true },
-    });
+    this.viewer = OpenSeadragon({ ...OPTIONS, element: place } as any);
+    this.split = new Split(this.viewer, field, OPTIONS);
     this.overlays = new Overlays(this.viewer);
     this.viewer.canvas.append(this.overlays.canvas);
     this.regions = new Regions(this.viewer, field, () => this.overlays.queue(), (event) => this.pointAt(event), () => this.corners());
     this.overlays.onTop = (context, view) => this.regions.paint(context, view.scale);
-    tools.append(this.regions.button);
+    tools.append(h("div", { class: "buttons" }, this.split.button, this.regions.button));
     this.overlays.onCount = (drawn, total) => {
       this.thinned.textContent =
         drawn < total ? `${drawn.toLocaleString("en")} of ${total.toLocaleString("en")} cells drawn; zoom in for all` : "";
@@ -88,14 +92,17 @@ export class SlideViewer {
     this.gone.replaceChildren();
     this.gone.hidden = slide.image !== null;
     if (!slide.image) {
+      this.split.open(null);
       this.showPictures(slide);
       return;
     }
     const { width, height, tile, top_level } = slide.image;
-    this.viewer.open({
+    const source = {
       width, height, tileSize: tile, tileOverlap: 0, minLevel: 8, maxLevel: top_level,
       getTileUrl: (level: number, x: number, y: number) => api.tileAddress(slide, level, x, y),
-    } as any);
+    };
+    this.viewer.open(source as any);
+    this.split.open(source);
   }
 
   /** Bring a box of base pixels into sight. */

@@ -107,7 +107,8 @@ def worklist_row(entry: Entry, reviews: Sequence[Review], *, hidden: bool) -> Wo
     )
     if hidden:
         return row
-    shown: dict[str, Any] = {"reason": record.reason, "review": reviews[-1] if reviews else None}
+    reason = None if record.reason is None else record.reason.removeprefix(f"{record.file}: ")
+    shown: dict[str, Any] = {"reason": reason, "review": reviews[-1] if reviews else None}
     if isinstance(record, Result):
         answer = record.answer
         shown |= {
@@ -148,7 +149,7 @@ def slide_view(
     drawn = entry.file("cells.parquet") is not None and record.mpp is not None
     return view.model_copy(
         update={
-            "headline": result.headline if result else _measured_headline(record),
+            "headline": _headline(record),
             "promise": answer.promise if answer else None,
             "cutoffs": tuple(cutoff.sentence for cutoff in answer.cutoffs) if answer else (),
             "record": record.model_dump(mode="json"),
@@ -168,9 +169,12 @@ def _state(record: Result | MeasuredSlide) -> State:
     )
 
 
-def _measured_headline(record: Result | MeasuredSlide) -> str:
+def _headline(record: Result | MeasuredSlide) -> str:
+    """The answer in a line; empty where there is none, since the state and the reasons say that."""
+    if isinstance(record, Result):
+        return record.headline if record.state == "ok" else ""
     said = answered_score(record)
-    return f"{record.marker} measured {said}" if said else record.state
+    return f"{record.marker} measured {said}" if said else ""
 
 
 def _image(entry: Entry, slides: OpenSlides) -> tuple[ImageView | None, str | None]:
