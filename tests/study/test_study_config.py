@@ -161,6 +161,21 @@ def test_every_key_is_in_the_reference() -> None:
         assert [row for row in rows(kind) if row not in part] == []
 
 
+def test_seeds_make_one_arm_each_and_the_first_keeps_the_name() -> None:
+    config = parse_study(
+        content({"paradigm": "slide", "mpp": [8, 4], "seeds": [3, 1]}, {"paradigm": "mil"}, seed=7)
+    )
+    names = ["slide@8", "slide@8-seed1", "slide@4", "slide@4-seed1", "efficientnet-lite0-abmil@0.5"]
+    assert [arm.name for arm in config.arms] == names
+    assert [config.seed_of(arm) for arm in config.arms] == [3, 1, 3, 1, 7]
+    with pytest.raises(ConfigError, match="seeds"):
+        parse_study(content({"paradigm": "slide", "seeds": 3}))
+    with pytest.raises(ConfigError, match="two arms are called"):
+        parse_study(content({"paradigm": "slide", "seeds": [0, 1, 1]}))
+    with pytest.raises(ConfigError, match="seeds"):
+        parse_study(content({"paradigm": "measured", "seeds": [0, 1]}))
+
+
 def test_the_worked_study_reads() -> None:
     config = read_study_config(Path(__file__).parents[2] / "recipes" / "study-example.yaml")
     assert len(config.arms) >= 10

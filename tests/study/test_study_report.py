@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import dataclasses
 import importlib.util
 import re
 from collections.abc import Callable
@@ -194,6 +195,32 @@ def test_the_answer_is_no_stronger_than_the_tests(tmp_path: Path) -> None:
 
     alone = find(made(tmp_path, arms=ARMS[1:2], failed=None), resamples=20)
     assert "nothing is said of what resolution adds" in " ".join(answer(alone))
+
+
+def test_seeds_of_an_arm_are_one_arm_with_their_spread(tmp_path: Path) -> None:
+    results = made(tmp_path, arms=(ARMS[0], ARMS[1], ARMS[2], ARMS[5]), failed=None, slides=80)
+    names = {"slide@8": 0, "slide@4": 1}  # as if these differed by seed alone
+    arms = tuple(
+        arm.model_copy(update={"settings": {"name": arm.name, "paradigm": "slide", "seed": names[arm.name]}})
+        if arm.name in names
+        else arm
+        for arm in results.arms
+    )
+    results = dataclasses.replace(results, arms=arms)
+    html = write_study_report(results, resamples=100).read_text(encoding="utf-8")
+    table = {row["arm"]: row for row in rows_of(results.folder / "arms.csv")}
+    assert list(table) == ["slide@16", "slide@8", "abmil@0.5"]
+    values = [
+        evaluate_predictions(results.of_arm(name), "her2_four", resamples=1).metrics["auc_macro"].value
+        for name in names
+    ]
+    assert table["slide@8"]["seeds"] == "2"
+    assert float(table["slide@8"]["auc_macro_seed_low"]) == min(values)
+    assert float(table["slide@8"]["auc_macro_seed_high"]) == max(values)
+    assert table["slide@16"]["seeds"] == ""
+    assert f"2 seeds: {min(values):.2f} to {max(values):.2f}" in html
+    assert "trainings that differ by seed alone" in html
+    assert {row["model"] for row in rows_of(results.folder / "tests.csv")} <= set(table)
 
 
 def test_the_pareto_front_and_costs(tmp_path: Path) -> None:

@@ -41,12 +41,13 @@ _SUMMARY: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A value, its interval small under it, and a Holm-corrected p-value under that."""
+    """A value, its interval small under it, and under that a Holm-corrected p-value or how seeds spread."""
 
     value: str
     interval: str = ""
     p: str = ""
     told: bool = False
+    seeds: str = ""
 
 
 @dataclass(frozen=True, slots=True)

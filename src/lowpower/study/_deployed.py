@@ -115,7 +115,7 @@ class Maker:
             "classes": scheme.classes,
             "slide_mpp_range": self._mpp_range(rows),
             "cohort_fingerprint": self.cohort.fingerprint,
-            "seed": self.config.seed,
+            "seed": self.config.seed_of(self.arm),
             "software": software_versions(),
             "weights_dtype": "float32",
         }

@@ -131,7 +131,7 @@ def _slide(arm: SlideArm, material: Material) -> Learnt:
             cohort=config.cohort,
             scheme=config.scheme,
             out=material.folder / "training",
-            seed=config.seed,
+            seed=config.seed_of(arm),
             pretrained=arm.pretrained,
             view=view,
             model=arm.model,
@@ -167,7 +167,7 @@ def _mil(arm: MilArm, material: Material) -> Learnt:
         bags(material.validation),
         arm.fitting,
         mpp=arm.mpp,
-        seed=config.seed,
+        seed=config.seed_of(arm),
         accelerator=config.accelerator,
     )
     device = device_of(config.accelerator)
@@ -189,7 +189,7 @@ def _patch(arm: PatchArm, material: Material) -> Learnt:
         [patches(row) for row in material.validation],
         arm.fitting,
         arm.augmentation,
-        seed=config.seed,
+        seed=config.seed_of(arm),
         accelerator=config.accelerator,
     )
     device = device_of(config.accelerator)

@@ -64,7 +64,16 @@ class _Arm(_Section):
     name: str = Field("", description="Name in tables; by default made of what the arm is.")
 
 
-class SlideArm(_Arm):
+class _Learning(_Arm):
+    seed: int | None = Field(
+        None,
+        ge=0,
+        description="Seed of this arm, over the study's; a list `seeds` trains it once a seed, and the "
+        "report shows the spread.",
+    )
+
+
+class SlideArm(_Learning):
     """The slide network: one low-resolution view in, one decision out."""
 
     paradigm: Literal["slide"]
@@ -81,7 +90,7 @@ class SlideArm(_Arm):
     fitting: Fitting = Field(Fitting(), description="The optimiser's course.")
 
 
-class _PatchReader(_Arm):
+class _PatchReader(_Learning):
     mpp: float = Field(0.5, ge=0.05, le=64, description="um/px of patches; a list makes one arm a value.")
     size: int | None = Field(None, ge=16, le=4096, description="Side of a patch, over patches.size.")
     max_patches: int | None = Field(None, ge=1, description="Cap a slide, over patches.max_patches.")
@@ -181,15 +190,21 @@ class StudyConfig(_Section):
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, content: Any) -> Any:
-        """Make one arm of each um/px in a list, and give every arm a name."""
+        """Make one arm of each um/px in a list, and of each seed, and give every arm a name."""
         if not isinstance(content, dict) or not isinstance(content.get("arms"), list | tuple):
             return content
-        return content | {"arms": [arm for entry in content["arms"] for arm in _expanded(entry)]}
+        arms = [arm for entry in content["arms"] for arm in _expanded(entry)]
+        return content | {"arms": [one for arm in arms for one in _seeded(arm)]}
 
     @property
     def folder(self) -> Path:
         """Where the study is written."""
         return self.out if self.out is not None else Path("studies") / self.name
+
+    def seed_of(self, arm: Arm) -> int:
+        """Seed of an arm's weights, sampling and augmentation."""
+        seed: int | None = getattr(arm, "seed", None)
+        return self.seed if seed is None else seed
 
     @property
     def cache_folder(self) -> Path:
@@ -207,6 +222,18 @@ def _expanded(entry: Any) -> list[Any]:
             for value in mpp
         ]
     return [entry if name else entry | {"name": _own_name(entry)}]
+
+
+def _seeded(entry: Any) -> list[Any]:
+    """One arm a seed; the first keeps the name, and stands for the arm in tests."""
+    learns = isinstance(entry, dict) and entry.get("paradigm") in ("slide", "mil", "patch")
+    seeds = entry.get("seeds") if learns else None
+    if not isinstance(seeds, list | tuple) or not seeds or not all(isinstance(seed, int) for seed in seeds):
+        return [entry]
+    plain = {key: value for key, value in entry.items() if key != "seeds"}
+    first, *others = seeds
+    more = [plain | {"seed": seed, "name": f"{plain['name']}-seed{seed}"} for seed in others]
+    return [plain | {"seed": first}, *more]
 
 
 def _named(name: Any, mpp: Any) -> str:

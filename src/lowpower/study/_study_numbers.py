@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -25,6 +26,8 @@ from lowpower.study._results import ArmRecord, StudyResults
 __all__ = ["ArmCost", "ArmFindings", "Reference", "StudyFindings", "find", "mean_auc"]
 
 _IN_USE = ("read", "features", "predict")
+SEED_METRICS = ("auc_macro", "f1_weighted", "accuracy", "kappa_quadratic")
+"""Whose spread between seeds is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class ArmFindings:
         referred: Share of slides its conformal sets refer, None without an evaluation.
         accuracy_kept: Accuracy among the others.
         failures: Failed folds with their reasons.
+        seeds: Values of the summary metrics of all trainings that differ by seed alone, this one first; empty
+            where there is one.
     """
 
     record: ArmRecord
@@ -69,6 +74,7 @@ class ArmFindings:
     referred: Metric | None
     accuracy_kept: Metric | None
     failures: tuple[tuple[int, str], ...]
+    seeds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ class StudyFindings:
 
     Attributes:
         scheme: Label scheme.
-        arms: In the configuration's order.
+        arms: In the configuration's order; of those that differ by seed alone the first.
         reference: None where no arm finished.
         comparison: Tests against the reference; None where there is no other arm.
         slides: Slides that at least one arm predicted.
@@ -118,7 +124,12 @@ def find(results: StudyResults, *, resamples: int = 2000, seed: int = 0) -> Stud
         seed: Of the resampling.
     """
     scheme = scheme_of(results.config.scheme)
-    arms = tuple(_findings(results, record, scheme, resamples, seed) for record in results.arms)
+    arms = tuple(
+        replace(
+            _findings(results, family[0], scheme, resamples, seed), seeds=_spread(results, family, scheme)
+        )
+        for family in _families(results.arms)
+    )
     finished = [arm.record for arm in arms if arm.evaluation is not None]
     reference = _reference(results, finished)
     comparison = None
@@ -135,6 +146,36 @@ def find(results: StudyResults, *, resamples: int = 2000, seed: int = 0) -> Stud
         slides=results.predictions["row"].n_unique(),
         patients=results.predictions["patient"].n_unique(),
     )
+
+
+def _families(records: Sequence[ArmRecord]) -> list[list[ArmRecord]]:
+    """Arms that differ by seed alone together, the first of them first; every other arm by itself."""
+    families: list[list[ArmRecord]] = []
+    known: dict[str, list[ArmRecord]] = {}
+    for record in records:
+        family = [record]
+        if record.settings.get("seed") is not None:
+            same = {key: value for key, value in record.settings.items() if key not in ("name", "seed")}
+            family = known.setdefault(json.dumps(same, sort_keys=True), [])
+            family.append(record)
+        if family[0] is record:
+            families.append(family)
+    return families
+
+
+def _spread(
+    results: StudyResults, family: Sequence[ArmRecord], scheme: LabelScheme
+) -> dict[str, tuple[float, ...]]:
+    """Summary metrics of each seed that predicted what the first did."""
+    tables = [results.of_arm(record.name) for record in family]
+    whole = [table for table in tables if table["row"].equals(tables[0]["row"])]
+    if len(whole) < 2 or tables[0].is_empty():
+        return {}
+    values = [evaluate_predictions(table, scheme, resamples=1).metrics for table in whole]
+    return {
+        name: tuple(value for metrics in values if (value := metrics[name].value) is not None)
+        for name in SEED_METRICS
+    }
 
 
 def _findings(

@@ -71,6 +71,7 @@ def write_study_report(results: StudyResults, *, resamples: int = 2000, seed: in
             found=found,
             simulated=any("simulated" in note.lower() for note in results.notes),
             columns=titles,
+            seeded=any(arm.seeds for arm in found.arms),
             models=arms,
             figures=_figures(found, make_folder(folder / "figures")),
             costs=cost_rows(found, front),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
+from lowpower.cohort import LabelScheme
 from lowpower.evaluation import metric_table
-from lowpower.study._cells import NONE, Cell, Row, metric_cell, model_rows
+from lowpower.study._cells import NONE, Cell, Row, columns_of, metric_cell, model_rows
 from lowpower.study._results import StudyResults
 from lowpower.study._study_answer import seconds
 from lowpower.study._study_groups import GROUP_METRICS
@@ -31,8 +34,18 @@ def arm_rows(found: StudyFindings) -> tuple[list[str], list[Row]]:
         if arm.failures:
             about += f". Failed: {'; '.join(_told_once(arm.failures))}"
         marked = found.reference is not None and name == found.reference.name
-        rows.append(Row(name, by_name[name].cells, about, marked=marked))
+        rows.append(Row(name, _with_seeds(by_name[name].cells, arm, found.scheme), about, marked=marked))
     return titles, rows
+
+
+def _with_seeds(cells: Sequence[Cell], arm: ArmFindings, scheme: LabelScheme) -> list[Cell]:
+    """The cells with the least and greatest value among seeds, where there are several."""
+    shown = []
+    for key, cell in zip(columns_of(scheme), cells, strict=True):
+        values = arm.seeds.get(key, ())
+        spread = f"{len(values)} seeds: {min(values):.2f} to {max(values):.2f}" if len(values) > 1 else ""
+        shown.append(replace(cell, seeds=spread))
+    return shown
 
 
 def _told_once(failures: Sequence[tuple[int, str]]) -> list[str]:
@@ -159,6 +172,10 @@ def arm_table(found: StudyFindings, front: Sequence[str]) -> pl.DataFrame:
                 metric_table(arm.evaluation).select("metric", "value", "low", "high").iter_rows()
             ):
                 row |= {name: value, f"{name}_low": low, f"{name}_high": high}
+            for name, values in arm.seeds.items():
+                if len(values) > 1:
+                    spread = {"low": min(values), "high": max(values), "sd": statistics.stdev(values)}
+                    row |= {"seeds": len(values)} | {f"{name}_seed_{k}": v for k, v in spread.items()}
             for name, metric in (("referred", arm.referred), ("accuracy_kept", arm.accuracy_kept)):
                 row |= {name: metric.value, f"{name}_low": metric.low, f"{name}_high": metric.high}
         rows.append(row)
