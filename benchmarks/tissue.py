@@ -1,8 +1,9 @@
 """Tissue kept, glass taken and seconds: ours beside saturation > 8, Otsu on grey and Otsu on saturation.
 
-Prints one table over the real cores, a slide made of twelve of them and squares of stain on made glass, and
-draws docs/pictures/tissue_cores.png and tissue_squares.png. Kept: share of what the outline holds. Glass:
-share of what lies over 12 um outside it. Real cores are read from LOWPOWER_DATA or ../shared/data.
+Prints one table over the real cores, a slide made of twelve of them, a real whole slide with an unscanned
+grey block (crc-ihc-8: "glass" is that block) and squares of stain on made glass, and draws
+docs/pictures/tissue_cores.png and tissue_squares.png. Kept: share of what the outline holds. Glass: share of
+what lies over 12 um outside it. Real images are read from LOWPOWER_DATA or ../shared/data.
 
     python -m benchmarks.tissue [--no-pictures]
 """
@@ -20,11 +21,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.slides import open_slide
 from lowpower.tissue import tissue_mask
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
-from tests.tissue.tissue_truth import CORES, core_image, core_truth, imprint, stain_squares  # noqa: E402
+from tests.tissue.tissue_truth import (  # noqa: E402
+    CORES,
+    core_image,
+    core_truth,
+    imprint,
+    slide_truth,
+    stain_squares,
+)
 
 PICTURES = REPOSITORY / "docs" / "pictures"
 GLASSES = ((244, 244, 244), (235, 234, 244), (250, 246, 248), (248, 244, 235))
@@ -96,6 +105,15 @@ def twelve_core_slide(folder: Path, mpp: float = 2.0) -> Case:
     return "12-core slide", whole, parts, np.vstack([np.hstack(glass[row]) for row in rows]), mpp
 
 
+def real_slide(path: Path, mpp: float = 2.3) -> Case:
+    """crc-ihc-8.tif, taken for 0.5 um/px: its tissue as one part, and its unscanned block for glass."""
+    with open_slide(path, 0.5) as slide:
+        image = slide.overview(mpp)
+        mpp = float(slide.mpp) * slide.size[0] / image.shape[1]
+    pieces, block, _ = slide_truth(image.shape, mpp)
+    return "crc-ihc-8", image, [np.any(pieces, axis=0)], block, mpp
+
+
 def square_cases() -> list[Case]:
     cases: list[Case] = []
     for glass in GLASSES:
@@ -151,6 +169,11 @@ def main() -> None:
         groups += [("7 cores", core_cases(folder)), ("12-core slide", [twelve_core_slide(folder)])]
     else:
         print(f"no real cores at {folder}: squares only")
+    whole = folder.parent / "slides" / "crc-ihc-8.tif"
+    if whole.is_file():
+        groups.append(("crc-ihc-8", [real_slide(whole)]))
+    else:
+        print(f"no real slide at {whole}")
     groups.append(("48 squares", square_cases()))
     print(f"{'on':<15}{'rule':<20}{'kept':>7}{'glass':>8}{'worst':>8}{'seconds':>9}")
     for name, cases in groups:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tests.tissue.test_mask import bare, coded, stroma
 from tests.tissue.test_quality import flag, look
-from tests.tissue.tissue_truth import jpeg
+from tests.tissue.tissue_truth import jpeg, slide_truth
 
-from lowpower.tissue import quality_map, tissue_mask
+from lowpower.slides import open_slide
+from lowpower.tissue import LAYERS, find_tissue, quality_map, tissue_mask
 
 SHAPE = (500, 700)
 COLOURS = [(235, 235, 235), (175, 175, 175), (37, 90, 200), (20, 20, 24), (150, 60, 40), (251, 251, 251)]
@@ -86,3 +89,18 @@ def test_glass_that_coding_has_made_even_is_still_glass(quality: int) -> None:
     assert found.mask[TISSUE].mean() > 0.95
     tissue = look(slide(np.zeros(SHAPE, bool), (0, 0, 0), quality), MPP)
     assert not {"unscanned"} & {found.code for found in tissue.qc.flags}
+
+
+def test_a_real_slide_with_an_unscanned_block_and_bubbles(real_cores: Path) -> None:
+    path = real_cores.parent / "slides" / "crc-ihc-8.tif"
+    if not path.exists():
+        pytest.skip(f"no {path.name} at {path.parent}")
+    with open_slide(path, 0.5) as slide:
+        tissue = find_tissue(slide)
+    pieces, block, bubbles = slide_truth(tissue.mask.shape, tissue.mpp)
+    assert not tissue.mask[block].any()
+    assert tissue.mask[pieces[0]].mean() > 0.97
+    assert tissue.mask[np.any(pieces, axis=0)].mean() > 0.93
+    bubble = [layer.code for layer in LAYERS].index("bubble")
+    assert all(tissue.labels[y, x] == bubble for x, y in bubbles)
+    assert flag(tissue, "unscanned").area_mm2 == pytest.approx(block.sum() * tissue.mpp**2 / 1e6, rel=0.02)

@@ -9,7 +9,17 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["CORES", "core_file", "core_image", "core_truth", "imprint", "stain_path", "stain_squares"]
+__all__ = [
+    "CORES",
+    "core_file",
+    "core_image",
+    "core_truth",
+    "imprint",
+    "jpeg",
+    "slide_truth",
+    "stain_path",
+    "stain_squares",
+]
 
 _OUTLINES = json.loads((Path(__file__).parent / "core_outlines.json").read_text())["cores"]
 CORES = tuple(_OUTLINES)
@@ -40,6 +50,22 @@ def core_truth(core: str, shape: tuple[int, ...], mpp: float) -> tuple[NDArray[n
     side = 2 * max(1, round(BAND_UM / mpp)) + 1
     grown = cv2.dilate(drawn, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
     return drawn > 0, grown == 0
+
+
+def slide_truth(
+    shape: tuple[int, ...], mpp: float
+) -> tuple[list[NDArray[np.bool_]], NDArray[np.bool_], list[tuple[int, int]]]:
+    """Pieces of tissue of crc-ihc-8.tif, main piece first; its unscanned block; (x, y) in each bubble."""
+    told = json.loads((Path(__file__).parent / "slide_outline.json").read_text())
+    pieces = [
+        cv2.fillPoly(np.zeros(shape[:2], np.uint8), [_pixels(outline, mpp)], 1) > 0
+        for outline in told["outlines"]
+    ]
+    block = np.zeros(shape[:2], bool)
+    block[round(told["grey_from"] / mpp) + 1 :] = True
+    left, top, right = (round(value / mpp) for value in told["square"])
+    block[top:, left:right] = False
+    return pieces, block, [(int(x), int(y)) for x, y in _pixels(told["bubbles"], mpp)]
 
 
 def _pixels(points: ArrayLike, mpp: float) -> NDArray[np.int32]:

@@ -55,6 +55,7 @@ LAYERS: Final = (
     Layer("bubble", "Air bubble, left out", (204, 121, 167)),
     Layer("padding", "Scanner padding", (110, 110, 110)),
     Layer("unscanned", "Not scanned", (60, 40, 110)),
+    Layer("debris", "Debris or edge, left out", (150, 120, 20)),
 )
 """By label: 0 is glass, 1 sound tissue."""
 _LABEL = {layer.code: label for label, layer in enumerate(LAYERS)}
@@ -85,6 +86,7 @@ def label_layers(look: Look, sample: Flags, choice: Choice) -> NDArray[np.uint8]
         ("pen", look.found.pen),
         ("padding", look.padding),
         ("unscanned", look.unscanned),
+        ("debris", look.debris & ~sample),
     ):
         labels[where] = _LABEL[code]
     return labels

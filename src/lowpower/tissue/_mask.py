@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lowpower.tissue._bubbles import find_bubbles, without_tissue
 from lowpower.tissue._clean import clean
+from lowpower.tissue._debris import find_debris
 from lowpower.tissue._defects import find_blur, find_pen
 from lowpower.tissue._density import opponent_density, rgb_of
 from lowpower.tissue._evidence import Evidence, find_evidence
@@ -52,6 +53,7 @@ class Look:
         unscanned: (H, W) bool, areas filled with another colour, likewise.
         blurred: (H, W) bool, tissue out of focus.
         bubbles: (H, W) bool, insides of air bubbles, on tissue and glass.
+        debris: (H, W) bool, pieces that are no tissue.
     """
 
     found: MaskResult
@@ -60,6 +62,7 @@ class Look:
     unscanned: Flags
     blurred: Flags
     bubbles: Flags
+    debris: Flags
 
 
 def tissue_mask(image: NDArray[np.uint8], mpp: float) -> MaskResult:
@@ -103,7 +106,7 @@ def look_at(image: NDArray[np.uint8], mpp: float) -> Look:
     source: WhitePointSource
     if glass is None:
         white, source = stand_in_white_point(density, unseen)
-        pen = np.zeros(unseen.shape, bool)
+        pen = debris = np.zeros(unseen.shape, bool)
         mask = ~unseen
     else:
         white, source = rgb_of(glass.level), "glass"
@@ -116,10 +119,12 @@ def look_at(image: NDArray[np.uint8], mpp: float) -> Look:
             # A few flat spots in a field of view are gaps in pale tissue: glass, but nobody's background.
             mask = np.ones_like(mask)
         mask &= ~empty
+        debris = find_debris(mask, ~(mask | evidence.mask | empty), off, effective)
+        mask &= ~debris
     share, blurred = find_blur(off[..., 0], mask & ~bubbles, effective)
     numbers = _numbers(off[..., 0], mask, pen, padding, glass, evidence, share)
     found = MaskResult(mask, pen, Mpp(effective), white, source, numbers)
-    return Look(found, off, padding, unscanned, blurred, bubbles)
+    return Look(found, off, padding, unscanned, blurred, bubbles, debris)
 
 
 def _numbers(

@@ -27,6 +27,7 @@ def flags_of(look: Look, sample: Flags, size: tuple[int, int]) -> tuple[QCFlag, 
     numbers, mpp = look.found.numbers, look.found.mpp
     area = _area(sample, mpp)
     bubbles = look.bubbles & sample
+    debris = _share(look.debris, look.debris | sample)
     bubble = _share(bubbles, sample)
     unscanned = float(look.unscanned.mean())
     stand_in = look.found.white_point_source != "glass"
@@ -47,6 +48,9 @@ def flags_of(look: Look, sample: Flags, size: tuple[int, int]) -> tuple[QCFlag, 
         ("bubble", bubble if look.bubbles.any() else -1.0, f"air bubbles of {_area(look.bubbles, mpp):.2g} "
          f"mm2: {bubble:.1%} of the tissue lies under them and its cells are not measured.",
          bubbles if bubble else look.bubbles),
+        ("debris", debris if look.debris.any() else -1.0, "debris on the glass or an edge of the slide, "
+         f"{_area(look.debris, mpp):.2g} mm2 without any nucleus ({debris:.1%} of what looked like tissue), "
+         "was left out.", look.debris),
         ("little_tissue", area, f"only {area:.3f} mm2 of tissue.", sample),
     )  # fmt: skip
     flags = []
