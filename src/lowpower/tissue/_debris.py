@@ -38,19 +38,21 @@ def find_debris(mask: Flags, glass: Flags, off: Plane, mpp: float) -> Flags:
         (H, W) bool, part of the mask.
     """
     height, width = mask.shape
+    none = np.zeros(mask.shape, bool)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S
+    )
+    if count <= 2:
+        return none
     factor = max(1, round(_SEEN_UM / mpp))
     size = (max(1, width // factor), max(1, height // factor))
     coarse = shrink(off, size) if factor > 1 else off
     fine, wide = (cv2.GaussianBlur(coarse, (0, 0), max(0.6, sigma / (mpp * factor))) for sigma in _BAND_UM)
     colour = np.hypot(fine[..., 1] - wide[..., 1], fine[..., 2] - wide[..., 2])
     bare = _shrunk(glass, size) > 0
-    none = np.zeros(mask.shape, bool)
     if np.count_nonzero(bare) < 100:
         return none
     specks = colour > np.quantile(colour[bare], 1 - _AS_GLASS)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S
-    )
     rows = (np.arange(size[1]) * height // size[1])[:, None]
     places = np.asarray(labels[rows, np.arange(size[0]) * width // size[0]], np.intp).ravel()
     area = np.maximum(np.bincount(places, minlength=count), 1)
