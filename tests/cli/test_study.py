@@ -36,6 +36,11 @@ def test_a_failed_arm_is_in_the_table_and_in_the_exit_code(lowpower, study):
     report = (study.parent / "out" / "report.html").read_text(encoding="utf-8")
     assert "Research use only" in report
     assert "no training slide could be used" in report
+    assert "next: lowpower deploy" in finished.out
+    made = lowpower("deploy", study.parent / "out", "--quiet")
+    assert made.code == 0
+    assert "note: failed and therefore left out: measured on folds 0, 1." in made.out
+    assert (study.parent / "out" / "bundles" / "stain" / "model.safetensors").is_file()
     again = study.read_text().replace("epochs: 1", "epochs: 2")
     study.write_text(again)
     finished = lowpower("study", study)

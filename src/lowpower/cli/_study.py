@@ -41,5 +41,7 @@ def command(
     print_study(Console(), results)
     typer.echo(f"results: {results.folder / 'results'}")
     typer.echo(f"report: {write_study_report(results)}")
+    if (results.units["state"] == "ok").any():
+        typer.echo(f"next: lowpower deploy {results.folder}")
     if (results.units["state"] == "failed").any():
         raise typer.Exit(1)
