@@ -26,15 +26,18 @@ def command(
     A killed study goes on with the same command. Exit code 1 if any arm failed on any fold.
     """
     from rich.console import Console
+    from rich.progress import TaskID
 
     from lowpower.cli._progress import progress_bar
     from lowpower.cli._study_table import print_study
     from lowpower.study import run_study, write_study_report
 
     with progress_bar(quiet=quiet) as bar:
-        tasks = {stage: bar.add_task(stage, total=None) for stage in ("preparing slides", "arms x folds")}
+        tasks: dict[str, TaskID] = {}
 
         def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total)
             bar.update(tasks[stage], completed=done, total=total)
 
         results = run_study(config, out=out, fresh=fresh, workers=workers, progress=show)
