@@ -51,7 +51,7 @@ def page(browser, server):
     opened = browser.new_page(viewport={"width": 1366, "height": 768})
     complaints: list[str] = []
     opened.on(
-        "console", lambda message: message.type in ("error", "warning") and complaints.append(message.text)
+        "console", lambda message: message.type == "error" and complaints.append(message.text)
     )
     opened.on("pageerror", lambda error: complaints.append(str(error)))
     opened.on(
