@@ -12,6 +12,7 @@ from pathlib import Path
 BENCHMARKS = (
     "score_slide.py",
     "reading.py",
+    "view_tiles.py",
     "patches.py",
     "features.py",
     "simulator.py",

@@ -50,9 +50,7 @@ def page(browser, server):
     """The page, open; at the end it must have complained of nothing and asked no other host."""
     opened = browser.new_page(viewport={"width": 1366, "height": 768})
     complaints: list[str] = []
-    opened.on(
-        "console", lambda message: message.type == "error" and complaints.append(message.text)
-    )
+    opened.on("console", lambda message: message.type == "error" and complaints.append(message.text))
     opened.on("pageerror", lambda error: complaints.append(str(error)))
     opened.on(
         "request",
