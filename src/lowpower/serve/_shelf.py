@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
-
 from lowpower.errors import ConfigError
 from lowpower.scoring import MeasuredSlide, Result
 
@@ -80,6 +78,18 @@ class Shelf:
             self._known = found
         return {entry.key: entry for entry in sorted(found.values(), key=lambda entry: entry.key)}
 
+    def entry(self, key: str) -> Entry | None:
+        """The slide of that key; None where there is none, or the key is no plain name of a folder."""
+        if key in ("", ".", "..") or Path(key).name != key:
+            return None
+        for name, kind in _KINDS.items():
+            path = self.folder / key / name
+            entry = self._entry(path, kind)
+            if entry is not None:
+                self._known[path] = entry
+                return entry
+        return None
+
     def _entry(self, path: Path, kind: type[Result] | type[MeasuredSlide]) -> Entry | None:
         try:
             written = path.stat().st_mtime_ns
@@ -87,7 +97,7 @@ class Shelf:
             if known is not None and known.written == written:
                 return known
             return Entry(path.parent.name, path.parent, kind.model_validate_json(path.read_bytes()), written)
-        except (OSError, ValidationError):
+        except (OSError, ValueError):  # absent, no record, or no name that a file can have
             return None
 
     def slide_file(self, entry: Entry) -> Path:
