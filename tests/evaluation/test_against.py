@@ -77,6 +77,9 @@ def test_each_test_is_the_pairwise_one_and_holm_runs_over_all(models: Callable[.
 def test_without_a_name_the_permutation_test_is_made(models: Callable[..., dict]) -> None:
     found = compare_with_reference(models(), "her2_four", "reference", resamples=50)
     assert {test.test for test in found.tests} == {"permutation"}
+    assert found.notes == [], "McNemar's caveat without McNemar's test"
+    named = compare_with_reference(models(), "her2_four", "reference", resamples=50, tests=["mcnemar"])
+    assert "McNemar's test takes" in named.notes[0]
 
 
 def test_two_classes_are_one_auc(models: Callable[..., dict]) -> None:

@@ -28,8 +28,8 @@ class Difference(_Part):
         high: Upper end.
         p: Two-sided, by swapping the models patient by patient; of the metrics that are tested, and None
             with too few patients.
-        p_bootstrap: Two-sided, from the share of resamples on either side of 0, which rejects too often
-            (docs/metrics.md); None without an interval.
+        p_bootstrap: Two-sided, from the share of resamples on either side of 0, which rejects somewhat too
+            often (docs/metrics.md); None without an interval.
         n: Slides it rests on.
         note: What a reader must know, or an empty string.
     """
