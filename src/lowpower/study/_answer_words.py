@@ -43,7 +43,9 @@ def answer_sentences(evaluation: Evaluation, answers: AnswerTest | None) -> tupl
     surest = max(answers.cutoffs, key=lambda name: answers.cutoffs[name].given, default=None)
     least = min(answers.cutoffs, key=lambda name: answers.cutoffs[name].given, default=None)
     sure = f"It issues a score where it is sure: {answers.issued.sentence('slides')}."
-    if surest is None or least is None:
+    if not answers.issued.given:
+        sure = "It issues no score: too few validation slides, or too many mistakes on them, for its promise."
+    if surest is None or least is None or not answers.cutoffs[surest].given:
         return how, sure
     where = f"Surest at {surest}: {answers.cutoffs[surest].sentence('decided')}."
     if least != surest:

@@ -25,7 +25,8 @@ from lowpower.training import read_config
 
 __all__ = ["DemoOutcome", "DemoSize", "run_demo"]
 
-_OWN, _OTHER = 4, 17  # seeds of the two laboratories
+_OWN, _OTHER = 1, 17  # seeds of the two laboratories, an ordinary one and one of darker stain
+_UNUSUAL = 0.2  # share of slides whose tissue is hard to read
 _START = "her2-sim"
 
 
@@ -135,13 +136,14 @@ def _simulate(
     spec = CohortSpec(
         name="simulated-demo" if laboratory == _OWN else "simulated-elsewhere",
         patients=patients,
-        second_slide=0.1,
+        second_slide=0.1 if laboratory == _OWN else 0.0,
         seed=seed,
         sites=1,
         site_seed=laboratory,
         scanners=2,
         scanner_seed=laboratory,
         mpp=(0.5, 0.5),
+        wide=_UNUSUAL,
     )
     return simulate_cohort(spec, folder, workers=default_workers(), progress=progress)
 
