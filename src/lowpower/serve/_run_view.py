@@ -59,7 +59,14 @@ class ViewServer:
         self.address = f"http://{_LOOPBACK}:{self._socket.getsockname()[1]}/{token}/"
         app = view_app(shelf, token, blind=blind, framed=framed, reviews=reviews)
         # The token stands in every address, so no address is logged.
-        config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", server_header=False)
+        config = uvicorn.Config(
+            app,
+            log_level="error",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=2,  # Ctrl-C ends it, whatever a browser still waits for
+        )
         self._server = uvicorn.Server(config)
         self._thread: threading.Thread | None = None
 
