@@ -32,6 +32,8 @@ _GAP = 9
 _CLOSED_COVERED, _SOLID, _ROUND = 0.9, 0.85, 0.5
 """Least share of a closed outline on lines, its area over that of its hull, and 4 pi area over its length
 squared: bubbles have 0.95, 0.93, 0.65 and more, the band between a cover slip and the image's edge 0.1."""
+_INSIDE = 0.06
+"""OD by which a bubble's inside may be darker than what lies around it; a piece of tissue has 0.1 or more."""
 _ALONG = 0.9
 """Cosine between a line's normal and the circle's radius."""
 _SEEN = 0.2
@@ -71,7 +73,8 @@ def find_bubbles(off: Plane, mpp: float) -> Flags:
     height, width = off.shape[:2]
     marked = np.zeros((height, width), np.uint8)
     lines, scale = _lines_at(off, mpp, _CLOSED_LOOK[0])
-    closed = _closed(lines, mpp * scale, _CLOSED_LOOK[1])
+    lightness = off[..., 0] if lines.size[0] == width else shrink(off, lines.size)[..., 0]
+    closed = _closed(lines, lightness, mpp * scale, _CLOSED_LOOK[1])
     closed = np.asarray(cv2.resize(closed, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
     marked |= closed.reshape(height, width)
     for rim, smallest in _LOOKS:
@@ -126,8 +129,11 @@ def _lines(off: Plane) -> _Lines:
     return _Lines(x[keep].astype(float), y[keep].astype(float), across[keep], down[keep], (width, height))
 
 
-def _closed(lines: _Lines, mpp: float, smallest: float) -> Bits:
-    """(H, W) the areas larger than a circle of `smallest` um that lines, and the image's edge, close in."""
+def _closed(lines: _Lines, lightness: Plane, mpp: float, smallest: float) -> Bits:
+    """(H, W) the areas larger than a circle of `smallest` um that lines, and the image's edge, close in.
+
+    A bubble is dark at its rim alone: what is darker than its surroundings is a piece of tissue.
+    """
     width, height = lines.size
     crest = np.zeros((height, width), np.uint8)
     crest[lines.y.astype(np.intp), lines.x.astype(np.intp)] = 1
@@ -150,6 +156,7 @@ def _closed(lines: _Lines, mpp: float, smallest: float) -> Bits:
             and near[y[seen], x[seen]].mean() > _CLOSED_COVERED
             and inside > _SOLID * cv2.contourArea(cv2.convexHull(outline))
             and 4 * np.pi * inside > _ROUND * cv2.arcLength(outline, True) ** 2
+            and _alike(lightness, area, square_of(_RIM_UM, mpp))
         ):
             cv2.drawContours(found, [outline], -1, 1, cv2.FILLED)
             cv2.drawContours(found, [outline], -1, 1, 3)  # and its rim
@@ -165,6 +172,16 @@ def without_tissue(bubbles: Flags, off: Plane, mpp: float) -> Flags:
         mean = off[(labels == label) & within].mean(axis=0)
         empty[label] = np.hypot(mean[1], mean[2]) < _COLOURLESS * mean[0]
     return np.asarray(empty[labels], np.bool_)
+
+
+def _alike(lightness: Plane, area: Bits, rim: Bits) -> bool:
+    """Whether an area is not plainly darker than what lies around it."""
+    within = np.asarray(cv2.erode(area, rim), bool)
+    beside = cv2.dilate(area, rim)
+    around = np.asarray(cv2.dilate(beside, rim), bool) & (beside == 0)
+    if not within.any() or not around.any():
+        return True
+    return float(lightness[within].mean() - lightness[around].mean()) < _INSIDE
 
 
 def _circles(lines: _Lines, mpp: float, smallest: float) -> list[tuple[float, float, float]]:
