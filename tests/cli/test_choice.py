@@ -37,6 +37,7 @@ def test_doctor_shows_what_it_can_and_then_the_problem(lowpower, tmp_path, monke
     assert finished.code == 1
     assert "200 x 300 px" in finished.out
     assert "no microns per pixel" in finished.err
+    assert "option" not in finished.out
     (tmp_path / "half.tif").write_bytes((tmp_path / "bare.tif").read_bytes()[:50_000])
     finished = lowpower("doctor", "half.tif")
     assert finished.code == 1

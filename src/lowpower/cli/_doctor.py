@@ -118,7 +118,8 @@ def _slide_facts(slide: Slide, *, sized: bool) -> list[tuple[str, str]]:
         ("other images", ", ".join(sorted(slide.associated)) or "none"),
         ("colour profile", "applied" if slide.icc_applied else "none"),
     ]
-    return [*rows, *(("note", note) for note in slide.notes)]
+    # Without um/px of its own the slide is open at a stand-in, which is nobody's value.
+    return [*rows, *(("note", note) for note in slide.notes if sized or "um/px" not in note)]
 
 
 def _decode(slide: Slide) -> str | None:
