@@ -175,9 +175,12 @@ def table_row(record: SlideRecord) -> dict[str, Any]:
 
 def _one(slide: SlideInput, folder: ResultsFolder[R], work: Work[R]) -> R:
     with folder.claimed(slide.path) as (place, held):
-        if held is not None and work.reusable(held, slide):
+        if held is not None and slide.path.exists() and work.reusable(held, slide):
             return _kept(held, slide, place, folder)
         record, trace = _made(slide, place, work)
+        if held is not None and _is_loss(held, record):
+            stays = f"{record.reason} The earlier result in {place} stays."
+            return record.model_copy(update={"reason": stays})
         make_folder(place)
         write_attachments(place, record.attached())
         if trace is not None:
@@ -185,6 +188,11 @@ def _one(slide: SlideInput, folder: ResultsFolder[R], work: Work[R]) -> R:
         folder.write(place, record)
     # Pictures and cells of ten thousand slides would not fit in memory: from here on they are read back.
     return record.attach(Attachments(place))
+
+
+def _is_loss(held: SlideRecord, made: SlideRecord) -> bool:
+    """Whether a result would give way to a refusal that, of one slide and software, options alone explain."""
+    return held.state == "ok" and made.state != "ok" and held.software_version == made.software_version
 
 
 def _kept(held: R, slide: SlideInput, place: Path, folder: ResultsFolder[R]) -> R:

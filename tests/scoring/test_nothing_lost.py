@@ -1,0 +1,54 @@
+"""A refusal never takes the place of a result that is there."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from PIL import Image
+
+from lowpower.scoring import measure_files
+
+
+@pytest.fixture
+def measured(tmp_path):
+    """A sheet of drawn cells, measured; and what lies in its folder then."""
+    from tests.stain._drawn_cells import draw_cells
+
+    slide = tmp_path / "field.png"
+    Image.fromarray(draw_cells(membrane=0.8).image).save(slide)
+    (record,) = measure_files([slide], mpp=0.5, out=tmp_path / "out")
+    assert record.state == "ok"
+    return slide, sorted(path.name for path in (tmp_path / "out" / "field").iterdir())
+
+
+def held(tmp_path) -> dict:
+    return json.loads((tmp_path / "out" / "field" / "measurement.json").read_text())
+
+
+def test_a_mistyped_option_leaves_the_result(measured, tmp_path):
+    slide, files = measured
+    (record,) = measure_files([slide], mpp=-1.0, out=tmp_path / "out")
+    assert record.state == "refused"
+    assert "earlier result" in record.reason
+    assert held(tmp_path)["state"] == "ok"
+    assert sorted(path.name for path in (tmp_path / "out" / "field").iterdir()) == files
+    assert ",ok," in (tmp_path / "out" / "measurements.csv").read_text()
+
+
+def test_a_slide_that_is_gone_is_said_to_be(measured, tmp_path):
+    slide, _ = measured
+    slide.unlink()
+    (record,) = measure_files([slide], mpp=0.5, out=tmp_path / "out")
+    assert (record.state, record.reused) == ("refused", False)
+    assert "does not exist" in record.reason
+    assert held(tmp_path)["state"] == "ok"
+
+
+def test_a_refusal_of_another_version_of_the_software_counts(measured, tmp_path):
+    slide, _ = measured
+    path = tmp_path / "out" / "field" / "measurement.json"
+    path.write_text(json.dumps(held(tmp_path) | {"software_version": "0.0.0"}))
+    (record,) = measure_files([slide], mpp=-1.0, out=tmp_path / "out")
+    assert record.state == "refused"
+    assert held(tmp_path)["state"] == "refused"
