@@ -20,9 +20,9 @@ from rich.progress import Progress, TaskID
 from lowpower.cohort import read_cohort
 from lowpower.engine import default_workers
 from lowpower.evaluation import DecisionOptions, evaluate_predictions
+from lowpower.experiments import fit_bundle, train_run
 from lowpower.models import Metric, load_bundle, predict, save_bundle
 from lowpower.simulate import CohortSpec, simulate_cohort
-from lowpower.study import fit_bundle, train_run
 from lowpower.views import open_prepared, prepare_views
 
 RECIPES = Path(__file__).resolve().parent

@@ -51,7 +51,7 @@ def command(
 
     from lowpower.cli._progress import stderr
     from lowpower.cli._tables import comparison_table
-    from lowpower.study import compare_tables
+    from lowpower.reports import compare_tables
 
     outcome = compare_tables(
         tables,

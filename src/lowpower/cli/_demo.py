@@ -26,7 +26,7 @@ def command(
     from rich.progress import TaskID
 
     from lowpower.cli._progress import progress_bar
-    from lowpower.study import DemoSize, run_demo
+    from lowpower.demo import DemoSize, run_demo
 
     with progress_bar(quiet=quiet) as bar:
         tasks: dict[str, TaskID] = {}

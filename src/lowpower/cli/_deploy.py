@@ -35,7 +35,7 @@ def command(
     """
     from lowpower.cli._progress import progress_bar
     from lowpower.errors import ConfigError
-    from lowpower.study import deploy
+    from lowpower.experiments import deploy
 
     if fold != "all" and not fold.isdecimal():
         raise ConfigError(f"--fold takes a number from 0 on, or all, not {fold!r}.")

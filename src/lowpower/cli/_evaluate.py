@@ -70,7 +70,7 @@ def command(
     else:
         if cohort is not None:
             raise typer.BadParameter("--cohort is for runs; a table says what it needs.")
-        from lowpower.study import evaluate_table
+        from lowpower.reports import evaluate_table
 
         outcome = evaluate_table(
             target,
@@ -101,7 +101,8 @@ def command(
 
 def _run(folder: Path, cohort: Path | None) -> tuple[Evaluation, Path, AnswerTest | None, tuple[str, ...]]:
     from lowpower.cli._progress import progress_bar
-    from lowpower.study import evaluate_run
+    from lowpower.experiments import evaluate_run
+    from lowpower.reports import write_run_report
 
     with progress_bar() as bar:
         task = bar.add_task("evaluating", total=None)
@@ -110,4 +111,4 @@ def _run(folder: Path, cohort: Path | None) -> tuple[Evaluation, Path, AnswerTes
             bar.update(task, completed=done, total=total)
 
         outcome = evaluate_run(folder, cohort=cohort, progress=show)
-    return outcome.evaluation, outcome.report, outcome.answers, outcome.looked_before
+    return outcome.evaluation, write_run_report(outcome), outcome.answers, outcome.looked_before

@@ -26,7 +26,7 @@ def command(
 
     from lowpower.cli._progress import progress_bar, stderr
     from lowpower.engine import default_workers
-    from lowpower.study import doubtful_in, prepare_run
+    from lowpower.experiments import doubtful_in, prepare_run
 
     with progress_bar(quiet=quiet) as bar:
         task = bar.add_task("preparing", total=None)

@@ -30,7 +30,8 @@ def command(
 
     from lowpower.cli._progress import progress_bar
     from lowpower.cli._study_table import print_study
-    from lowpower.study import run_study, write_study_report
+    from lowpower.experiments import run_study
+    from lowpower.reports import write_study_report
 
     with progress_bar(quiet=quiet) as bar:
         tasks: dict[str, TaskID] = {}

@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lowpower.evaluation import evaluate_predictions
-from lowpower.study import StudyResults, say
+from lowpower.experiments import StudyResults
+from lowpower.reports import say
 
 __all__ = ["print_study"]
 

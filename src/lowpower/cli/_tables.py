@@ -213,7 +213,7 @@ def print_case(console: Console, result: Result) -> None:
 
 def metrics_table(evaluation: Evaluation) -> Table:
     """Metrics with their intervals."""
-    from lowpower.study import METRIC_NAMES, say
+    from lowpower.reports import METRIC_NAMES, say
 
     share = f"{evaluation.confidence:.0%}"
     table = Table(
@@ -232,7 +232,7 @@ def metrics_table(evaluation: Evaluation) -> Table:
 
 def comparison_table(evaluations: Mapping[str, Evaluation], comparison: ComparisonSet) -> Table:
     """One row a model: the summary metrics, and the corrected tests against the first."""
-    from lowpower.study import p_sentence, say
+    from lowpower.reports import p_sentence, say
 
     first = evaluations[comparison.reference]
     table = Table(

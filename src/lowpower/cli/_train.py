@@ -25,7 +25,7 @@ def command(
     The test fold is opened to look for copies alone. A killed run goes on with the same command.
     """
     from lowpower.cli._progress import progress_bar
-    from lowpower.study import train_run
+    from lowpower.experiments import train_run
 
     with progress_bar(quiet=quiet) as bar:
         task = bar.add_task("preparing", total=None)

@@ -1,0 +1,70 @@
+"""The measured numbers of a cohort's slides, as the decision's combination takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import cast, get_args
+
+import polars as pl
+from pydantic import ValidationError
+
+from lowpower.cohort import Cohort, LabelScheme
+from lowpower.evaluation import MEASURED_COLUMNS
+from lowpower.experiments.artefacts._make import load_artefacts, make_artefacts
+from lowpower.experiments.artefacts._makers import Artefact
+from lowpower.experiments.plan import Need
+from lowpower.stain import Marker
+
+__all__ = ["join_measured", "with_measured"]
+
+
+def with_measured(
+    table: pl.DataFrame,
+    cohort: Cohort,
+    scheme: LabelScheme,
+    cache: Path,
+    *,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> pl.DataFrame:
+    """A table of predictions with `MEASURED_COLUMNS`; null where a slide could not be measured.
+
+    What was measured before, of the same slide in the same way, is not measured again. The table comes back
+    as it is where the marker is none that can be measured.
+
+    Args:
+        table: Has a column `row`, the slide's row in the cohort.
+        cohort: The cohort.
+        scheme: Its marker is measured.
+        cache: Folder of what was measured.
+        workers: Processes.
+        progress: Called with (done, total).
+    """
+    if scheme.marker not in get_args(Marker):
+        return table
+    need = Need(kind="measure", marker=cast(Marker, scheme.marker))
+    rows: Sequence[int] = table["row"].to_list()
+    made = make_artefacts([need], cohort, rows, cache, workers=workers, threads=1, progress=progress)
+    return _joined(table, made[need.key])
+
+
+def join_measured(table: pl.DataFrame, cohort: Cohort, scheme: LabelScheme, cache: Path) -> pl.DataFrame:
+    """The same, of what a study has measured; the table as it is where that is no longer there."""
+    need = Need(kind="measure", marker=cast(Marker, scheme.marker))
+    try:
+        made = load_artefacts(need, cohort, table["row"].to_list(), cache)
+    except (OSError, ValidationError):
+        return table
+    return _joined(table, made)
+
+
+def _joined(table: pl.DataFrame, made: Mapping[int, Artefact]) -> pl.DataFrame:
+    # Shares by grade, then the H-score as a share of 300, then areas.
+    values = [made[row].values for row in table["row"].to_list()]
+    numbers = [(*told[:4], 300 * told[4]) if told else (None,) * 5 for told in values]
+    columns = zip(*numbers, strict=True)
+    return table.with_columns(
+        pl.Series(name, column, dtype=pl.Float64)
+        for name, column in zip(MEASURED_COLUMNS, columns, strict=True)
+    )

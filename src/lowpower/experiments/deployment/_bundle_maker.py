@@ -1,0 +1,239 @@
+"""What a study keeps of a trained arm, made a bundle, with what was fitted on validation slides."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import polars as pl
+from pydantic import ValidationError
+from torch import nn
+
+from lowpower.cohort import Cohort, Folds, scheme_of
+from lowpower.errors import ConfigError, LowpowerError
+from lowpower.evaluation import Calibration, DecisionOptions, evaluate_predictions, fit_decision
+from lowpower.experiments.artefacts import join_measured
+from lowpower.experiments.collect import arm_label, is_simulated
+from lowpower.experiments.deployment._blueprints import blueprint_of, kept, mean_of
+from lowpower.experiments.deployment._card_notes import card_notes
+from lowpower.experiments.plan import Arm, FusionArm, MeasuredArm, StudyConfig
+from lowpower.experiments.units import FITTED, FUSION_WEIGHTS, WEIGHTS, Done, Fitted, unit_folder
+from lowpower.models import (
+    Blueprint,
+    Bundle,
+    BundleSpec,
+    Metric,
+    module_of,
+    save_bundle,
+    software_versions,
+)
+from lowpower.slides import open_slide
+from lowpower.training import BundleOptions
+
+__all__ = ["Maker"]
+
+_FEW_TO_CALIBRATE: Final = 60
+"""Validation slides of a fold below which the decision rests on those of all folds, as in training."""
+_ALL: Final = ("train", "validation", "test")
+_WIDER: Final = 2.0
+"""Slides of half to double the um/px that was learnt from are taken."""
+
+
+@dataclass(eq=False)
+class Maker:
+    """Makes bundles of one arm.
+
+    Attributes:
+        config: The study, its folder where it lies now.
+        cohort: Its cohort.
+        folds: Its folds.
+        arm: The arm.
+        finished: The arm's finished folds.
+        why: Why this arm.
+        refit: Of a model trained again on every slide; None for the folds' own.
+        progress: Called with (stage, done, total).
+        notes: What a user should know, gathered on the way.
+    """
+
+    config: StudyConfig
+    cohort: Cohort
+    folds: Folds
+    arm: Arm
+    finished: Mapping[int, Done]
+    why: str
+    refit: Done | None = None
+    progress: Callable[[str, int, int], None] | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def make(self, folder: Path, fold: int | Literal["all"]) -> Bundle:
+        """Write the bundle of a fold's model, or of all folds' together."""
+        folds = tuple(self.finished) if fold == "all" else (fold,)
+        common = self._common(folds)
+        if fold != "all":
+            blueprint, module = self._model(folder, self.arm, fold, common)
+            told = common | {"temperature": self._calibration(self.arm, fold).temperature}
+        elif len(folds) < 2:
+            raise ConfigError(f"{self.config.folder}: one fold alone is no ensemble; name it with --fold.")
+        else:
+            made = [
+                self._member(folder / "members", f"fold{number}", self.arm, number, common)
+                for number in folds
+            ]
+            blueprint, module = mean_of("folds", made, [1 / len(made)] * len(made)), None
+            told = dict(common)
+        decision = self._decision(fold)
+        spec = BundleSpec.model_validate(
+            blueprint.model_dump()
+            | told
+            | {
+                "name": self.arm.name,
+                "abstention": decision.network.conformal,
+                "decision": decision,
+                "metrics": self._metrics(),
+            }
+        )
+        return save_bundle(folder, module, spec, self._card(fold))
+
+    def _common(self, folds: Sequence[int]) -> dict[str, Any]:
+        """What the bundle and its members say alike."""
+        scheme = scheme_of(self.config.scheme)
+        rows = sorted(
+            {row for fold in folds for part in self._parts for row in self.folds.folds[fold].parts()[part]}
+        )
+        which = f"fold {folds[0]}" if len(folds) == 1 else f"folds {', '.join(map(str, folds))}"
+        kind = "simulated slides" if is_simulated(self.cohort) else "slides"
+        about = f"{self.cohort.path.name}: {len(rows)} {kind}"
+        return {
+            "trained_on": f"{about}, {which} of the study {self.config.name}.",
+            "description": f"Arm {self.arm.name} of a study: {arm_label(self.arm)}.",
+            "scheme": scheme.name,
+            "marker": scheme.marker,
+            "classes": scheme.classes,
+            "slide_mpp_range": self._mpp_range(rows),
+            "cohort_fingerprint": self.cohort.fingerprint,
+            "seed": self.config.seed_of(self.arm),
+            "software": software_versions(),
+            "weights_dtype": "float32",
+        }
+
+    def _model(
+        self, folder: Path, arm: Arm, fold: int, common: Mapping[str, Any]
+    ) -> tuple[Blueprint, nn.Module | None]:
+        """An arm's model of a fold; a fusion's members are written into `folder`."""
+        unit = self._unit(arm, fold)
+        if isinstance(arm, FusionArm):
+            weights = json.loads(kept(unit / FUSION_WEIGHTS))
+            arms = [other for name in arm.of for other in self.config.arms if other.name == name]
+            made = [self._member(folder / "members", one.name, one, fold, common) for one in arms]
+            return mean_of("arms", made, [weights[one.name] for one in arms]), None
+        try:
+            fitted = Fitted.model_validate_json(kept(unit / FITTED))
+        except ValidationError as error:
+            raise ConfigError(f"{unit / FITTED}: was altered; run lowpower study --fresh.") from error
+        blueprint = blueprint_of(self.config, arm, fitted, unit)
+        if not blueprint.has_weights:
+            return blueprint, None
+        kept(unit / WEIGHTS)
+        return blueprint, module_of(blueprint, len(common["classes"]), unit / WEIGHTS)
+
+    def _unit(self, arm: Arm, fold: int) -> Path:
+        return unit_folder(self.config, arm, fold, refit=self.refit is not None)
+
+    @property
+    def _parts(self) -> tuple[str, ...]:
+        """The parts of a fold that the model has seen."""
+        return _ALL[:2] if self.refit is None else _ALL
+
+    def _member(self, folder: Path, name: str, arm: Arm, fold: int, common: Mapping[str, Any]) -> Bundle:
+        """A member of a late fusion: calibrated, without a decision of its own."""
+        place = folder / name
+        blueprint, module = self._model(place, arm, fold, common)
+        content = blueprint.model_dump() | dict(common)
+        content |= {"name": name, "temperature": self._calibration(arm, fold).temperature}
+        return save_bundle(place, module, BundleSpec.model_validate(content))
+
+    def _calibration(self, arm: Arm, fold: int) -> Calibration:
+        file = self._unit(arm, fold) / "calibration.json"
+        try:
+            return Calibration.model_validate_json(kept(file))
+        except ValidationError as error:
+            raise ConfigError(f"{file}: was altered; run lowpower study --fresh.") from error
+
+    def _tables(self, name: str, folds: Sequence[int]) -> list[pl.DataFrame]:
+        return [
+            pl.read_parquet(unit_folder(self.config, self.arm, fold) / f"{name}.parquet") for fold in folds
+        ]
+
+    def _validation(self, fold: int | Literal["all"]) -> pl.DataFrame:
+        """Predictions, calibrated, on slides that their model had not learnt from; one row a slide."""
+        if fold != "all":
+            own = pl.read_parquet(self._unit(self.arm, fold) / "validation.parquet")
+            if own.height >= _FEW_TO_CALIBRATE or len(self.finished) == 1:
+                return own
+        return (
+            pl.concat(self._tables("validation", list(self.finished)))
+            .unique("row", keep="first", maintain_order=True)
+            .sort("row")
+        )
+
+    def _decision(self, fold: int | Literal["all"]) -> Any:
+        table = self._validation(fold)
+        scheme = scheme_of(self.config.scheme)
+        measures = any(isinstance(arm, MeasuredArm) for arm in self.config.arms)
+        if measures and not isinstance(self.arm, MeasuredArm):  # what the study measured answers as well
+            table = join_measured(table, self.cohort, scheme, self.config.cache_folder)
+        options = DecisionOptions(coverage=self.config.coverage)
+        decision = fit_decision(table, scheme, options=options)
+        # That no measurement takes part is no news of a model that answers from it.
+        return decision.model_copy(update={"notes": ()}) if isinstance(self.arm, MeasuredArm) else decision
+
+    def _metrics(self) -> dict[str, Metric]:
+        """Of the arm, over the test slides of its finished folds, each by the model of its fold."""
+        evaluation = evaluate_predictions(
+            pl.concat(self._tables("test", list(self.finished))), self.config.scheme
+        )
+        return {
+            name: Metric(value=metric.value, low=metric.low, high=metric.high, n=metric.n)
+            for name, metric in evaluation.metrics.items()
+            if metric.value is not None
+        }
+
+    def _mpp_range(self, rows: Sequence[int]) -> tuple[float, float]:
+        """Half to double the um/px of the slides that it learnt from."""
+        found = []
+        for done, row in enumerate(rows, 1):
+            entry = self.cohort.table.row(row, named=True)
+            try:
+                with open_slide(entry["slide"], entry["mpp"]) as slide:
+                    found.append(float(slide.mpp))
+            except LowpowerError:  # it may be gone by now; the others tell
+                continue
+            finally:
+                if self.progress is not None:
+                    self.progress("um/px of the slides", done, len(rows))
+        if not found:
+            usual = BundleOptions().slide_mpp_range
+            self.notes.append(
+                f"no slide of the cohort could be opened; the usual {usual[0]:g} to {usual[1]:g} um/px are "
+                "taken."
+            )
+            return usual
+        return round(min(found) / _WIDER, 4), round(max(found) * _WIDER, 4)
+
+    def _card(self, fold: int | Literal["all"]) -> str:
+        own = (
+            0 if fold == "all" else pl.read_parquet(self._unit(self.arm, fold) / "validation.parquet").height
+        )
+        return card_notes(
+            self.config,
+            self.arm.name,
+            self.why,
+            fold=fold,
+            parts={part: len(self.folds.folds[0 if fold == "all" else fold].parts()[part]) for part in _ALL},
+            finished=tuple(self.finished),
+            refit=self.refit is not None,
+            calibrated=(self._validation(fold).height, own),
+        )
