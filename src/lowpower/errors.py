@@ -19,6 +19,7 @@ LowpowerError
 ├── BundleError              a model bundle is incomplete, altered or unknown
 ├── WeightsError             pretrained weights cannot be had (offline, gated, absent)
 ├── ConfigError              a configuration file or option is wrong
+├── EngineError              work cannot run where it should: no Ray, an unlike machine, workers that die
 └── OutputError              results cannot be written (permission, full disk)
 ```
 
@@ -32,13 +33,14 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 __all__ = [
     "BundleError",
     "CohortError",
     "ConfigError",
     "DamagedSlideError",
+    "EngineError",
     "InvalidMppError",
     "LowpowerError",
     "MissingMppError",
@@ -110,9 +112,19 @@ class LowpowerError(Exception):
     code: ClassVar[str] = "error"
     state: ClassVar[Literal["refused", "failed"]] = "failed"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By its message: between processes an exception is otherwise made anew from the message as arguments.
+        return _as_it_was, (type(self), self.args, self.__dict__)
+
     def __str__(self) -> str:
         said = super().__str__()
         return said if os.environ.get(_SPOKEN) == "options" else _OPTION.sub(_as_argument, said)
+
+
+def _as_it_was(kind: type[LowpowerError], said: tuple[Any, ...], attributes: dict[str, Any]) -> LowpowerError:
+    error = kind.__new__(kind, *said)
+    error.__dict__.update(attributes)
+    return error
 
 
 class SlideError(LowpowerError):
@@ -238,6 +250,12 @@ class ConfigError(LowpowerError):
     """A configuration file or an option is wrong."""
 
     code = "config"
+
+
+class EngineError(LowpowerError):
+    """Work cannot run where it should: Ray is missing, a machine is unlike the others, workers die."""
+
+    code = "engine"
 
 
 class OutputError(LowpowerError):

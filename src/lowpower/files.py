@@ -28,6 +28,7 @@ __all__ = [
     "output_errors",
     "read_yaml",
     "sha256_of",
+    "shared_marks",
     "sweep_parts",
     "write_bytes",
     "write_json",
@@ -100,6 +101,28 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def shared_marks(folders: Iterable[str | Path]) -> Iterator[list[Path]]:
+    """A hidden file in each folder while the context lasts: another machine that sees it shares the folder.
+
+    Raises:
+        OutputError: a folder cannot be written.
+    """
+    marks: list[Path] = []
+    try:
+        for folder in folders:
+            with output_errors(folder):
+                handle, name = tempfile.mkstemp(
+                    prefix=f".shared.{_HOST}-{os.getpid()}.", suffix=".part", dir=folder
+                )
+                os.close(handle)
+            marks.append(Path(name).absolute())
+        yield marks
+    finally:
+        for mark in marks:
+            mark.unlink(missing_ok=True)
 
 
 def sweep_parts(folders: Iterable[str | Path]) -> list[Path]:

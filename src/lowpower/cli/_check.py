@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lowpower.cli._options import MppOverride, Pattern, Quiet
+from lowpower.cli._options import MppOverride, Pattern, Quiet, Where, WhereName
 
 __all__ = ["command"]
 
@@ -33,6 +33,7 @@ def command(
         bool, typer.Option("--json", help="Everything found as JSON on standard output.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Also write what was found as CSV.")] = None,
+    on: Where = WhereName.HERE,
     quiet: Quiet = False,
 ) -> None:
     """Find every problem of a cohort before hours of work: unreadable slides, um/px, labels, duplicates.
@@ -48,10 +49,11 @@ def command(
     from lowpower.cli._progress import progress_bar, stderr
     from lowpower.cli._tables import print_habit
     from lowpower.cohort import MANIFEST_ENDINGS, check_cohort, check_slides, slide_inputs
+    from lowpower.engine import run_on
     from lowpower.files import write_text
 
     alone = Path(given[0])
-    with progress_bar(quiet=quiet) as bar:
+    with run_on(on.value), progress_bar(quiet=quiet) as bar:
         task = bar.add_task("checking", total=None)
 
         def show(done: int, total: int) -> None:

@@ -25,6 +25,8 @@ from lowpower.cli._options import (
     RegionClass,
     Regions,
     Scene,
+    Where,
+    WhereName,
 )
 
 __all__ = ["command"]
@@ -51,6 +53,7 @@ def command(
     json_lines: JsonLines = False,
     fresh: Fresh = False,
     one_file: OneFile = False,
+    on: Where = WhereName.HERE,
     quiet: Quiet = False,
 ) -> None:
     """Measure the stain cell by cell, without labels, by the guideline's own words.
@@ -61,6 +64,7 @@ def command(
     from lowpower.cli._batch import finish
     from lowpower.cli._progress import SlideProgress
     from lowpower.cohort import slide_inputs
+    from lowpower.engine import run_on
     from lowpower.scoring import ScoreRequest, measure_files
 
     request = ScoreRequest(
@@ -76,7 +80,7 @@ def command(
         cells=cells.value,
     )
     slides = slide_inputs(files, pattern)
-    with SlideProgress("measuring", len(slides), quiet=quiet) as shown:
+    with run_on(on.value), SlideProgress("measuring", len(slides), quiet=quiet) as shown:
         batch = measure_files(
             slides,
             request,

@@ -26,6 +26,8 @@ __all__ = [
     "RegionClass",
     "Regions",
     "Scene",
+    "Where",
+    "WhereName",
 ]
 
 
@@ -121,3 +123,20 @@ OneFile = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no tables: only what went wrong.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]
+
+
+class WhereName(StrEnum):
+    """Where work runs."""
+
+    HERE = "here"
+    RAY = "ray"
+
+
+Where = Annotated[
+    WhereName,
+    typer.Option(
+        "--on",
+        help="Where work runs: this machine, or the Ray cluster that RAY_ADDRESS names (if it names none, "
+        "one that is started on this machine); see docs/cluster.md.",
+    ),
+]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lowpower.cli._options import Quiet
+from lowpower.cli._options import Quiet, Where, WhereName
 
 __all__ = ["command"]
 
@@ -15,6 +15,7 @@ __all__ = ["command"]
 def command(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="The training configuration.")],
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default every processor.")] = None,
+    on: Where = WhereName.HERE,
     quiet: Quiet = False,
 ) -> None:
     """Make the low-resolution views of every slide of a cohort; what is made already is kept.
@@ -25,10 +26,10 @@ def command(
     from rich.table import Table
 
     from lowpower.cli._progress import progress_bar, stderr
-    from lowpower.engine import default_workers
+    from lowpower.engine import default_workers, run_on
     from lowpower.experiments import doubtful_in, prepare_run
 
-    with progress_bar(quiet=quiet) as bar:
+    with run_on(on.value), progress_bar(quiet=quiet) as bar:
         task = bar.add_task("preparing", total=None)
 
         def show(done: int, total: int) -> None:

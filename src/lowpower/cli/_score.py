@@ -24,6 +24,8 @@ from lowpower.cli._options import (
     RegionClass,
     Regions,
     Scene,
+    Where,
+    WhereName,
 )
 
 __all__ = ["command"]
@@ -60,6 +62,7 @@ def command(
         ),
     ] = True,
     one_file: OneFile = False,
+    on: Where = WhereName.HERE,
     quiet: Quiet = False,
 ) -> None:
     """Score slides: the network's answer and the stain as measured, pictures and result.json per slide.
@@ -70,6 +73,7 @@ def command(
     from lowpower.cli._batch import finish
     from lowpower.cli._progress import SlideProgress
     from lowpower.cohort import slide_inputs
+    from lowpower.engine import run_on
     from lowpower.scoring import ScoreRequest, score_files
 
     request = ScoreRequest(
@@ -87,7 +91,7 @@ def command(
         measure=measure,
     )
     slides = slide_inputs(files, pattern)
-    with SlideProgress("scoring", len(slides), quiet=quiet) as shown:
+    with run_on(on.value), SlideProgress("scoring", len(slides), quiet=quiet) as shown:
         batch = score_files(
             slides,
             request=request,

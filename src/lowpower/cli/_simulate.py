@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lowpower.cli._options import Quiet
+from lowpower.cli._options import Quiet, Where, WhereName
 
 __all__ = ["command"]
 
@@ -20,17 +20,18 @@ def command(
     patients: Annotated[int | None, typer.Option(min=1, help="Over what SPEC says.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed, over what SPEC says.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default every processor.")] = None,
+    on: Where = WhereName.HERE,
     quiet: Quiet = False,
 ) -> None:
     """Simulate IHC slides with known truth. They are not real and say so."""
     from lowpower.cli._progress import progress_bar
-    from lowpower.engine import default_workers
+    from lowpower.engine import default_workers, run_on
     from lowpower.simulate import CohortSpec, simulate_cohort
 
     wanted = CohortSpec.from_yaml(spec) if spec is not None else CohortSpec()
     changes = {key: value for key, value in (("patients", patients), ("seed", seed)) if value is not None}
     wanted = CohortSpec.model_validate({**wanted.model_dump(), **changes})
-    with progress_bar(quiet=quiet) as bar:
+    with run_on(on.value), progress_bar(quiet=quiet) as bar:
         task = bar.add_task("simulating", total=None)
 
         def show(done: int, total: int) -> None:

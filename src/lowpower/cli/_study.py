@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lowpower.cli._options import Quiet
+from lowpower.cli._options import Quiet, Where, WhereName
 
 __all__ = ["command"]
 
@@ -19,6 +19,7 @@ def command(
         bool, typer.Option(help="Forget an earlier study in the same folder; views and features stay.")
     ] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default every processor.")] = None,
+    on: Where = WhereName.HERE,
     quiet: Quiet = False,
 ) -> None:
     """Compare arms (paradigm, resolution) on a cohort, with nested patient-level folds.
@@ -30,10 +31,11 @@ def command(
 
     from lowpower.cli._progress import progress_bar
     from lowpower.cli._study_table import print_study
+    from lowpower.engine import run_on
     from lowpower.experiments import run_study
     from lowpower.reports import write_study_report
 
-    with progress_bar(quiet=quiet) as bar:
+    with run_on(on.value), progress_bar(quiet=quiet) as bar:
         tasks: dict[str, TaskID] = {}
 
         def show(stage: str, done: int, total: int) -> None:

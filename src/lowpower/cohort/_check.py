@@ -188,19 +188,17 @@ def _check_rows(
 def _look_at_all(
     rows: Sequence[Row], find_control: bool, workers: int, progress: Progress | None
 ) -> list[_Looked]:
-    done = 0
-
-    def show(item: object, outcome: object) -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done, len(rows))
-
     asked = [
         (row["slide"], row["mpp"], find_control and row["mask"] is None and row["control"] in (None, "auto"))
         for row in rows
     ]
-    return map_items(_look, asked, workers=workers, on_done=show)
+    return map_items(
+        _look, asked, workers=workers, reads=lambda item: item[:1], lost=_lost, progress=progress
+    )
+
+
+def _lost(item: tuple[str, float | None, bool], why: str) -> _Looked:
+    return _Looked(("worker_lost", f"{why[0].upper()}{why[1:]}."), None)
 
 
 def _look(item: tuple[str, float | None, bool]) -> _Looked:

@@ -51,16 +51,10 @@ def near_copies(
     """
     table = cohort.table
     rows = [slide.row for slide in folds.slides]
-    done = 0
-
-    def show(item: object, outcome: object) -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done, len(rows))
-
     asked = [(table["slide"][row], table["mpp"][row]) for row in rows]
-    looked = map_items(_likeness, asked, workers=workers, on_done=show)
+    looked = map_items(
+        _likeness, asked, workers=workers, reads=lambda item: item[:1], lost=_unlike, progress=progress
+    )
     there = [row for row, found in zip(rows, looked, strict=True) if found is not None]
     if len(there) < 2:
         return ()
@@ -90,6 +84,10 @@ def near_copies(
 
 def _part(folds: Folds, fold: int, row: int) -> str:
     return next((name for name, rows in folds.folds[fold].parts().items() if row in rows), "no part")
+
+
+def _unlike(item: tuple[str, float | None], why: str) -> None:
+    """A slide that cannot be looked at looks like none."""
 
 
 def _likeness(item: tuple[str, float | None]) -> NDArray[np.float32] | None:

@@ -1,5 +1,5 @@
-"""Where work runs: this process, or several on this machine. It never changes results."""
+"""Where work runs: this process, several on this machine, or a Ray cluster. It never changes results."""
 
-from lowpower.engine._pool import default_workers, map_items
+from lowpower.engine._map import Needs, default_workers, map_items, run_on
 
-__all__ = ["default_workers", "map_items"]
+__all__ = ["Needs", "default_workers", "map_items", "run_on"]

@@ -6,12 +6,13 @@ import contextlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import torch
 from pydantic import ValidationError
 
 from lowpower.cohort import Cohort, Folds, audit_leakage, make_folds, near_copies, read_cohort
-from lowpower.engine import default_workers, map_items
+from lowpower.engine import Needs, default_workers, map_items
 from lowpower.errors import CohortError, ConfigError
 from lowpower.experiments.artefacts import Artefact, make_artefacts
 from lowpower.experiments.collect import StudyResults, collect, save_results
@@ -27,12 +28,15 @@ from lowpower.experiments.plan import (
     read_study_config,
     refuse_doubtful,
 )
-from lowpower.experiments.units import Done, Unit, fingerprint, finished, run_unit
+from lowpower.experiments.units import Done, Unit, fingerprint, finished, lost_unit, run_unit
 from lowpower.files import make_folder, write_json
 
 __all__ = ["contents_of", "run_study", "threads_kept"]
 
 Progress = Callable[[str, int, int], None]
+
+_MEMORY_GB: Final = 3.0
+"""At the height of learning, a fold's features or views in memory."""
 
 
 def run_study(
@@ -250,7 +254,16 @@ def _run_units(
                     waiting.append(unit)
                 else:
                     count(unit, known)
-        map_items(run_unit, waiting, workers=workers, on_done=count)
+        map_items(
+            run_unit,
+            waiting,
+            workers=workers,
+            needs=Needs(config.threads, _MEMORY_GB),
+            reads=lambda unit: [unit.config.cohort],
+            writes=[config.folder, config.cache_folder],
+            lost=lost_unit,
+            on_done=count,
+        )
     return done
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -52,6 +54,10 @@ class Bundle:
     module: nn.Module | None = None
     encoder: Encoder | None = None
     members: tuple[Bundle, ...] = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Between processes a bundle goes by its folder and is loaded there once: weights are never pickled.
+        return _same, (self.name, str(self.folder.absolute()), self.spec.fingerprint())
 
     @property
     def network(self) -> SlideNetwork:
@@ -104,6 +110,15 @@ class Bundle:
         """The model card, Markdown."""
         path = self.folder / CARD_FILE
         return path.read_text(encoding="utf-8") if path.is_file() else render_card(self.spec)
+
+
+@lru_cache(maxsize=2)
+def _same(name: str, folder: str, fingerprint: str) -> Bundle:
+    """The bundle that another process has; a bundled one lies where this process's lowpower does."""
+    bundle = load_bundle(folder if Path(folder).is_dir() else name)
+    if bundle.spec.fingerprint() != fingerprint:
+        raise BundleError(f"{bundle.folder}: is not the model that the run began with; get the bundle again.")
+    return bundle
 
 
 def save_bundle(

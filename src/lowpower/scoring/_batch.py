@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, overload
 
 import polars as pl
 
 import lowpower
 from lowpower.cohort import SlideInput
+from lowpower.engine import Needs, map_items
 from lowpower.errors import LowpowerError, OutputError, one_line
 from lowpower.files import make_folder, write_text
 from lowpower.scoring._attachments import Attachments, write_attachments
 from lowpower.scoring._folders import write_table
 from lowpower.scoring._page import render_page, short_names
+from lowpower.scoring._request import ScoreRequest
 from lowpower.scoring._results_folder import ResultsFolder, content_hash
 from lowpower.scoring._slide_record import SlideRecord
+from lowpower.slides import slide_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Work", "run_batch"]
 
 R = TypeVar("R", bound=SlideRecord)
+
+_THREADS: Final = 2
+_MEMORY_GB: Final = 2.0
+"""What a slide takes of a cluster's machine where nothing else is said."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,11 @@ class Batch(Sequence[R]):
 
 
 class Work(Protocol[R]):
-    """What a verb does with each slide of a batch."""
+    """What a verb does with each slide of a batch; pickled where slides go to other machines."""
+
+    @property
+    def request(self) -> ScoreRequest:
+        """What is asked of every slide."""
 
     def reusable(self, held: R, slide: SlideInput) -> bool:
         """Whether an earlier record of the slide's very bytes answers what is asked now."""
@@ -122,7 +133,9 @@ def run_batch(
     one_file: bool = False,
     on_result: Callable[[R, int, int], None] | None = None,
 ) -> Batch[R]:
-    """Work on slides one after another; table and page are made from all records that the folder then holds.
+    """Work on slides, one after another here or side by side on a cluster (`run_on`).
+
+    Table and page are made from all records that the folder then holds.
 
     Args:
         slides: What to work on.
@@ -137,13 +150,24 @@ def run_batch(
         KeyboardInterrupt: with a sentence that says what is done and how to go on.
     """
     aside = folder.set_aside() if fresh else None
-    done: list[R] = []
+    done: dict[int, R] = {}
+
+    def told(job: _Job[R], record: R) -> None:
+        done[job.number] = record
+        if on_result is not None:
+            on_result(record, len(done), len(slides))
+
     try:
-        for slide in slides:
-            record = _one(slide, folder, work)
-            done.append(record)
-            if on_result is not None:
-                on_result(record, len(done), len(slides))
+        for jobs in _rounds(slides, folder, work):
+            map_items(
+                _one,
+                jobs,
+                needs=Needs(work.request.workers or _THREADS, _MEMORY_GB),
+                reads=_files,
+                writes=[folder.out],
+                lost=_lost,
+                on_done=told,
+            )
     except KeyboardInterrupt:
         publish(folder, one_file=one_file)
         left = len(slides) - len(done)
@@ -152,7 +176,8 @@ def run_batch(
             f"{'without --fresh ' if fresh else ''}goes on with the other {left}."
         ) from None
     publish(folder, one_file=one_file)
-    return Batch(tuple(done), folder.out, sum(record.reused for record in done), aside)
+    records = tuple(done[number] for number in range(len(slides)))
+    return Batch(records, folder.out, sum(record.reused for record in records), aside)
 
 
 def publish(folder: ResultsFolder[R], *, one_file: bool = False) -> None:
@@ -173,19 +198,61 @@ def table_row(record: SlideRecord) -> dict[str, Any]:
     return row
 
 
-def _one(slide: SlideInput, folder: ResultsFolder[R], work: Work[R]) -> R:
+@dataclass(frozen=True)
+class _Job(Generic[R]):
+    """One slide of a batch, as it travels to where it is worked on."""
+
+    number: int
+    slide: SlideInput
+    folder: ResultsFolder[R]
+    work: Work[R]
+
+
+def _rounds(slides: Sequence[SlideInput], folder: ResultsFolder[R], work: Work[R]) -> Iterator[list[_Job[R]]]:
+    """The slides, then those whose name an earlier one has: that one is to get the folder of the name."""
+    names: set[str] = set()
+    first: list[_Job[R]] = []
+    later: list[_Job[R]] = []
+    for number, slide in enumerate(slides):
+        name = slide_name(slide.path).lower()
+        (later if name in names else first).append(_Job(number, slide, folder, work))
+        names.add(name)
+    yield first
+    if later:
+        yield later
+
+
+def _files(job: _Job[R]) -> list[Path]:
+    asked = job.work.request.for_slide(job.slide)
+    return [Path(path) for path in (job.slide.path, asked.mask, asked.regions) if path is not None]
+
+
+def _one(job: _Job[R]) -> R:
+    slide, folder, work = job.slide, job.folder, job.work
     with folder.claimed(slide.path) as (place, held):
         if held is not None and slide.path.exists() and work.reusable(held, slide):
             return _kept(held, slide, place, folder)
-        record, trace = _made(slide, place, work)
-        if held is not None and _is_loss(held, record):
-            stays = f"{record.reason} The earlier result in {place} stays."
-            return record.model_copy(update={"reason": stays})
-        make_folder(place)
-        write_attachments(place, record.attached())
-        if trace is not None:
-            write_text(place / "error.txt", trace)
-        folder.write(place, record)
+        return _written(folder, place, held, *_made(slide, place, work))
+
+
+def _lost(job: _Job[R], why: str) -> R:
+    """The record of a slide whose process died each time."""
+    sentence = f"{one_line(job.slide.path)}: {why}."
+    record = _stopped(job.slide, job.work, "failed", sentence, "worker_lost", time.perf_counter())
+    with job.folder.claimed(job.slide.path) as (place, held):
+        return _written(job.folder, place, held, record, None)
+
+
+def _written(folder: ResultsFolder[R], place: Path, held: R | None, record: R, trace: str | None) -> R:
+    """The record in its folder, its pictures and cells beside it."""
+    if held is not None and _is_loss(held, record):
+        stays = f"{record.reason} The earlier result in {place} stays."
+        return record.model_copy(update={"reason": stays})
+    make_folder(place)
+    write_attachments(place, record.attached())
+    if trace is not None:
+        write_text(place / "error.txt", trace)
+    folder.write(place, record)
     # Pictures and cells of ten thousand slides would not fit in memory: from here on they are read back.
     return record.attach(Attachments(place))
 
@@ -220,7 +287,11 @@ def _made(slide: SlideInput, place: Path, work: Work[R]) -> tuple[R, str | None]
             f"{one_line(slide.path)}: stopped by an unforeseen {type(error).__name__}; please report "
             f"{place / 'error.txt'}."
         )
-    record = work.stopped(
+    return _stopped(slide, work, state, sentence, code, started), trace
+
+
+def _stopped(slide: SlideInput, work: Work[R], state: str, sentence: str, code: str, started: float) -> R:
+    return work.stopped(
         slide,
         file=str(slide.path),
         state=state,
@@ -230,4 +301,3 @@ def _made(slide: SlideInput, place: Path, work: Work[R]) -> tuple[R, str | None]
         seconds=round(time.perf_counter() - started, 3),
         software_version=lowpower.__version__,
     )
-    return record, trace

@@ -86,6 +86,10 @@ class _Measuring:
     request: ScoreRequest
     progress: FieldProgress | None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Progress within a slide is shown only of slides in this process.
+        return _Measuring, (self.request, None)
+
     def reusable(self, held: MeasuredSlide, slide: SlideInput) -> bool:
         told = held.measured
         return (

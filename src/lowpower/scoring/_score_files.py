@@ -88,6 +88,10 @@ class _Scoring:
     bundle: Bundle
     progress: FieldProgress | None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Progress within a slide is shown only of slides in this process.
+        return _Scoring, (self.request, self.bundle, None)
+
     def reusable(self, held: Result, slide: SlideInput) -> bool:
         told = held.measured
         return (

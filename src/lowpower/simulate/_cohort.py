@@ -137,16 +137,15 @@ def simulate_cohort(
     slides = make_folder(folder / "slides")
     members = cohort_members(spec)
     jobs = [(str(slides / m.file), m.spec) for m in members if not _finished(slides / m.file, m.spec)]
-    done, total = len(members) - len(jobs), len(members)
+    there, total = len(members) - len(jobs), len(members)
     report = progress or (lambda done, total: None)
-    report(done, total)
-
-    def finished(_job: tuple[str, SlideSpec], _path: str) -> None:
-        nonlocal done
-        done += 1
-        report(done, total)
-
-    map_items(_make, jobs, workers=workers, on_done=finished)
+    map_items(
+        _make,
+        jobs,
+        workers=workers,
+        writes=[slides],
+        progress=lambda done, _: report(there + done, total),
+    )
     table = pl.DataFrame(
         {
             "slide": [f"slides/{m.file}" for m in members],

@@ -59,15 +59,9 @@ def cells_of(
         raise ConfigError(f"teacher: measured: {marker} cannot be measured; leave the teacher out.")
     make_folder(folder)
     jobs = [_job(cohort, row, cast(Marker, marker), folder) for row in rows]
-    done = 0
-
-    def count(_job: _Job, _path: str | None) -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done, len(jobs))
-
-    found = map_items(_measured, jobs, workers=workers, on_done=count)
+    found = map_items(
+        _measured, jobs, workers=workers, reads=_files, writes=[folder], lost=_lost, progress=progress
+    )
     return {row: path for row, path in zip(rows, found, strict=True) if path is not None}
 
 
@@ -116,6 +110,14 @@ def _job(cohort: Cohort, row: int, marker: Marker, folder: Path) -> _Job:
         marker,
         str(folder / f"row{row}.parquet"),
     )
+
+
+def _files(job: _Job) -> list[str]:
+    return [path for path in (job.slide, job.mask, job.control) if path is not None]
+
+
+def _lost(job: _Job, why: str) -> None:
+    """As of a slide that cannot be measured."""
 
 
 def _measured(job: _Job) -> str | None:

@@ -85,17 +85,9 @@ def prepare_views(
     table = cohort.table
     chosen = list(range(table.height)) if rows is None else [int(row) for row in rows]
     jobs = [_job(table.row(row, named=True), row, recipe, folder) for row in chosen]
-    done = 0
-
-    def count(job: _Job, outcome: PreparedView) -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done, len(jobs))
-
-    if progress is not None:
-        progress(0, len(jobs))
-    return map_items(_prepare_one, jobs, workers=workers, on_done=count)
+    return map_items(
+        _prepare_one, jobs, workers=workers, reads=_files, writes=[folder], lost=_lost, progress=progress
+    )
 
 
 def open_prepared(cohort: Cohort, row: int, recipe: LowResRecipe, folder: str | Path) -> View:
@@ -119,6 +111,15 @@ def _job(entry: dict[str, object], row: int, recipe: LowResRecipe, folder: str |
         recipe,
         str(folder),
     )
+
+
+def _files(job: _Job) -> list[str]:
+    return [path for path in (job.slide, job.mask, job.control) if path is not None]
+
+
+def _lost(job: _Job, why: str) -> PreparedView:
+    said = f"{job.slide}: {why}."
+    return PreparedView(job.row, job.slide, "failed", "worker_lost", said, None, (0, 0), 0.0)
 
 
 def _prepare_one(job: _Job) -> PreparedView:

@@ -7,22 +7,26 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 import torch
 from pydantic import ValidationError
 
 from lowpower import __version__
 from lowpower.cohort import Cohort
-from lowpower.engine import map_items
+from lowpower.engine import Needs, map_items
 from lowpower.errors import LowpowerError, OutputError
 from lowpower.experiments.artefacts._makers import MAKERS, Artefact, Job, Opened, record_path
 from lowpower.experiments.plan import Need
-from lowpower.files import sha256_of, write_json
+from lowpower.files import make_folder, sha256_of, write_json
 from lowpower.slides import open_slide
 from lowpower.stain import cell_network_identity
 from lowpower.tissue import control_name
 
 __all__ = ["digest_of", "load_artefacts", "make_artefacts"]
+
+_MEMORY_GB: Final = 2.0
+"""At the height of preparing a slide, its encoder and its batches of patches in memory."""
 
 
 def make_artefacts(
@@ -55,15 +59,16 @@ def make_artefacts(
             entry = cohort.table.row(row, named=True)
             place = (entry["slide"], entry["mpp"], entry["mask"], entry["control"] or "auto")
             jobs.append(Job(tuple(group), row, *place, str(cache), threads))
-    done = 0
-
-    def count(job: Job, made: list[Artefact]) -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done, len(jobs))
-
-    made = map_items(_make_all, jobs, workers=workers, on_done=count)
+    made = map_items(
+        _make_all,
+        jobs,
+        workers=workers,
+        needs=Needs(threads, _MEMORY_GB),
+        reads=_files,
+        writes=[make_folder(cache)],
+        lost=_lost,
+        progress=progress,
+    )
     found: dict[str, dict[int, Artefact]] = {need.key: {} for need in needs}
     for job, artefacts in zip(jobs, made, strict=True):
         for need, artefact in zip(job.needs, artefacts, strict=True):
@@ -81,6 +86,17 @@ def load_artefacts(need: Need, cohort: Cohort, rows: Sequence[int], cache: Path)
 def digest_of(name: str | None) -> str | None:
     """SHA-256 of a local weight file; None where the name is of something else."""
     return sha256_of(name) if name is not None and Path(name).is_file() else None
+
+
+def _files(job: Job) -> list[str]:
+    return [path for path in (job.slide, job.mask, job.control) if path is not None]
+
+
+def _lost(job: Job, why: str) -> list[Artefact]:
+    made = Artefact(row=job.row, state="failed", reason=f"{job.slide}: {why}.")
+    for need in job.needs:
+        write_json(job.record(need), made.model_dump(mode="json"))
+    return [made] * len(job.needs)
 
 
 def _make_all(job: Job) -> list[Artefact]:

@@ -9,6 +9,7 @@ from lowpower.experiments.units._unit import (
     Unit,
     fingerprint,
     finished,
+    lost_unit,
     run_unit,
     unit_folder,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "Unit",
     "fingerprint",
     "finished",
+    "lost_unit",
     "run_unit",
     "unit_folder",
 ]

@@ -35,6 +35,7 @@ __all__ = [
     "Unit",
     "fingerprint",
     "finished",
+    "lost_unit",
     "run_unit",
     "unit_folder",
 ]
@@ -146,6 +147,14 @@ def run_unit(unit: Unit) -> Done:
         details = traceback.format_exc()
         done = Done(fingerprint=unit.fingerprint, state="failed", reason=reason, details=details)
     write_json(folder / "done.json", done.model_dump(mode="json"))
+    return done
+
+
+def lost_unit(unit: Unit, why: str) -> Done:
+    """The record of a unit whose process died each time; it is tried again by the next run."""
+    name = unit.config.arms[unit.arm].name
+    done = Done(fingerprint=unit.fingerprint, state="failed", reason=f"{name}, fold {unit.fold}: {why}")
+    write_json(unit.folder / "done.json", done.model_dump(mode="json"))
     return done
 
 
