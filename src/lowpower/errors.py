@@ -18,7 +18,8 @@ LowpowerError
 ├── PredictionsError         a table of predictions or an evaluation cannot be used
 ├── BundleError              a model bundle is incomplete, altered or unknown
 ├── WeightsError             pretrained weights cannot be had (offline, gated, absent)
-├── ConfigError              a configuration file or option is wrong
+├── ConfigError              a configuration file is wrong
+│   └── OptionError            an option or argument has a value that cannot be: wrong usage, before any work
 ├── EngineError              work cannot run where it should: no Ray, an unlike machine, workers that die
 └── OutputError              results cannot be written (permission, full disk)
 ```
@@ -31,7 +32,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
@@ -47,6 +48,7 @@ __all__ = [
     "MppOutOfRangeError",
     "NoTissueError",
     "NotASlideError",
+    "OptionError",
     "OutputError",
     "PoorQualityError",
     "PredictionsError",
@@ -58,6 +60,7 @@ __all__ = [
     "WeightsError",
     "one_line",
     "spoken_as_options",
+    "wrong_value",
 ]
 
 
@@ -66,6 +69,8 @@ _OPTION: Final = re.compile(
     r"(?P<command>(?<![\w/.-])lowpower [a-z]+[^;`]*)|"  # a whole command stays as it is typed
     r"(?<![\w-])--(?P<name>[a-z][a-z-]*)(?: (?P<value>'[^']*'|\d[\d.,]*\d|\d|none\b|auto\b))?"
 )
+_DECIMAL_COMMA: Final = re.compile(r"-?\d+,\d+")
+_LIMITS: Final = {"ge": "{} or more", "gt": "more than {}", "le": "{} or less", "lt": "less than {}"}
 _SWITCHES: Final = {"force": "force=True", "fresh": "fresh=True", "no-measure": "measure=False"}
 
 
@@ -97,6 +102,32 @@ def _as_argument(option: re.Match[str]) -> str:
 def one_line(text: object) -> str:
     """A name or path on one line: a line break in it becomes a space."""
     return "".join(letter if letter.isprintable() else " " for letter in str(text))
+
+
+def wrong_value(name: str, problem: Mapping[str, Any]) -> str:
+    """What is wrong with a value that a user gave, without the full stop.
+
+    Args:
+        name: The key or option.
+        problem: One of the `errors()` of a pydantic `ValidationError`.
+    """
+    kind, given, limits = problem["type"], problem.get("input"), problem.get("ctx") or {}
+    said = " ".join(str(problem["msg"]).split()).removeprefix("Value error, ").rstrip(".")
+    shown = given if isinstance(given, str | int | float) and not isinstance(given, bool) else None
+    if kind in ("float_parsing", "float_type", "int_parsing", "int_type", "int_from_float"):
+        what = "a whole number" if kind.startswith("int") else "a number"
+        comma = isinstance(given, str) and _DECIMAL_COMMA.fullmatch(given)
+        point = f"; write {str(given).replace(',', '.')}, with a point" if comma else ""
+        return f"{name} takes {what}, not {given!r}{point}"
+    for key, words in _LIMITS.items():
+        if key in limits and kind.startswith(("greater", "less")):
+            return f"{name} must be {words.format(f'{limits[key]:g}')}, not {shown}"
+    if kind == "literal_error" or (kind == "enum" and "expected" in limits):
+        return f"{name} is one of {str(limits['expected']).replace(' or ', ', ')}, not {given!r}"
+    if said.startswith("Input should"):
+        said = said.replace("Input should", "must", 1) + (f", not {shown!r}" if shown is not None else "")
+        return f"{name} {said}"
+    return f"{name}: {said}"
 
 
 class LowpowerError(Exception):
@@ -250,6 +281,12 @@ class ConfigError(LowpowerError):
     """A configuration file or an option is wrong."""
 
     code = "config"
+
+
+class OptionError(ConfigError):
+    """An option or argument has a value that cannot be; said before any slide is opened."""
+
+    code = "option"
 
 
 class EngineError(LowpowerError):

@@ -67,6 +67,9 @@ def make_folder(folder: str | Path) -> Path:
         OutputError: if it cannot be created.
     """
     folder = Path(folder)
+    file = next((place for place in (folder, *folder.parents) if place.is_file()), None)
+    if file is not None:
+        raise OutputError(f"{file}: is a file; give a folder with --out.")
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return folder

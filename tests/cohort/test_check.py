@@ -107,6 +107,26 @@ def test_everything_is_found_at_once(tmp_path: Path, check: Check) -> None:
     assert (found.slides, found.patients) == (11, 10)
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"patient": None}, {"score": "4+"}, {"marker": "HER9"}, {"ish": "maybe"}, {"mpp": "0.25 um"}]
+)
+def test_a_damaged_slide_is_named_whatever_else_is_wrong_in_its_row(
+    tmp_path: Path, check: Check, wrong: dict[str, str | None]
+) -> None:
+    (tmp_path / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 40)
+    found = check([{"slide": "cut.png", "patient": "A"} | wrong])
+    assert {"damaged", "not_a_slide"} & {kind for _, kind in kinds(found)}
+    assert len(found.problems) > 1
+
+
+def test_slides_are_looked_at_though_a_column_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 40)
+    (tmp_path / "cohort.csv").write_text("slide,patient\ncut.png,A\n")
+    found = check_cohort(tmp_path / "cohort.csv")
+    assert "missing_column" in [kind for _, kind in kinds(found)]
+    assert any("cut.png" in str(problem) for problem in found.problems)
+
+
 @pytest.mark.parametrize("change", ["jpeg", "half", "tint", "restain", "turned", "shifted", "darker"])
 def test_a_near_duplicate_is_found_however_it_was_made(tmp_path: Path, check: Check, change: str) -> None:
     original = tissue(1)

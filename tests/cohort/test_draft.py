@@ -32,12 +32,38 @@ def folder(tmp_path):
         ("HERBERT.png", "HERBERT", ""),
         ("both_ER_PR.png", "both", ""),
         ("TCGA-CR-7395-01A-01-TS1.png", "TCGA-CR-7395", ""),
+        ("S19-1234-B2 HER2.png", "S19-1234", "HER2"),
+        ("case-17_slide_3_ER.png", "case-17", "ER"),
+        ("case-17.block-c.PR.png", "case-17", "PR"),
+        ("case-A_HER2.png", "case-A", "HER2"),
+        ("17A_HER2.png", "17A", "HER2"),
     ],
 )
 def test_patient_and_marker_come_from_the_name(folder, tmp_path, name, patient, marker):
     (row,) = draft_manifest(folder(name), tmp_path / "cohort.csv").rows
     assert (row["patient"], row["marker"], row["score"]) == (patient, marker, "")
     assert row["slide"] == f"slides/{name}"
+
+
+def test_blocks_of_one_patient_are_one_patient(folder, tmp_path):
+    slides = folder("P-01-A_HER2.png", "P-01-B_HER2.png", "P-02-A_HER2.png", "P-03_HER2.png")
+    draft = draft_manifest(slides, tmp_path / "cohort.csv")
+    assert [(row["patient"], row.get("block")) for row in draft.rows] == [
+        ("P-01", "A"),
+        ("P-01", "B"),
+        ("P-02", "A"),
+        ("P-03", None),
+    ]
+    assert "without a block's letter" in draft.rule
+    assert any("patient P-01 has 2 slides" in note for note in draft.notes)
+
+
+def test_a_last_number_is_asked_about(folder, tmp_path):
+    draft = draft_manifest(folder("S19-77-1.png", "S19-77-2.png", "S19-78.png"), tmp_path / "cohort.csv")
+    assert [row["patient"] for row in draft.rows] == ["S19-77-1", "S19-77-2", "S19-78"]
+    assert any("2 names are S19-77 and a number" in note and "--patient" in note for note in draft.notes)
+    told = draft_manifest(tmp_path / "slides", tmp_path / "cohort.csv", patient=r"S\d+-\d+")
+    assert not any("and a number" in note for note in told.notes)
 
 
 def test_a_folder_may_name_patient_and_marker(folder, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lowpower.cohort import SlideInput, slide_inputs
-from lowpower.errors import CohortError, ConfigError
+from lowpower.errors import CohortError, ConfigError, OptionError
 
 
 @pytest.fixture
@@ -32,10 +32,26 @@ def test_a_name_with_brackets_that_exists_is_no_pattern(tmp_path):
     assert names(slide_inputs([tmp_path / "case [1].svs"])) == ["case [1].svs"]
 
 
-def test_what_does_not_exist_is_kept_to_be_refused_by_name(tmp_path):
+def test_what_is_not_there_is_wrong_usage_where_nothing_else_is(tmp_path, slides):
     (tmp_path / "empty").mkdir()
     given = [tmp_path / "absent.svs", tmp_path / "empty"]
-    assert [one.path for one in slide_inputs(given)] == given
+    with pytest.raises(OptionError, match=r"absent\.svs: does not exist.*empty: is empty.*DICOM.*svs"):
+        slide_inputs(given)
+    found = slide_inputs([*given, slides / "a.svs"])
+    assert [one.path for one in found] == [*given, slides / "a.svs"]
+    assert [one.absent is None for one in found] == [False, False, True]
+
+
+def test_a_manifest_that_is_not_there_is_no_slide(tmp_path, slides):
+    with pytest.raises(OptionError, match=r"cohort\.csv: no such manifest"):
+        slide_inputs([slides / "a.svs", tmp_path / "cohort.csv"])
+
+
+def test_what_a_manifest_names_stays_though_it_is_not_there(tmp_path):
+    (tmp_path / "cohort.csv").write_text("slide\ngone.svs\n")
+    (one,) = slide_inputs([tmp_path / "cohort.csv"])
+    assert one.absent is None
+    assert one.manifest == tmp_path / "cohort.csv"
 
 
 def test_a_pattern_without_a_match_is_an_error(slides):

@@ -98,6 +98,9 @@ def test_the_measurement_takes_part_where_there_is_one(model):
     for told in (None, unmeasured):
         alone = ask(bundle, *network, told=told)
         assert (alone.likeliest, alone.by, alone.issued) == ("1+", "network", False)
+        assert ("leave out --no-measure" in alone.why) is (told is None)
+    hopeless = model(Decision(network=voice(None), joint=Joint(combination=combination, voice=voice(None))))
+    assert "no-measure" not in ask(hopeless, *network).why
 
 
 @pytest.mark.parametrize(("group", "answer"), [("null", "no"), ("ultralow", "yes")])

@@ -7,6 +7,7 @@ import json
 import pytest
 from PIL import Image
 
+from lowpower.errors import OptionError
 from lowpower.scoring import measure_files
 
 
@@ -22,13 +23,22 @@ def measured(tmp_path):
     return slide, sorted(path.name for path in (tmp_path / "out" / "field").iterdir())
 
 
+def _empty_mask(tmp_path):
+    """A folder of masks in which the slide's own marks nothing: an option that does not serve."""
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    with Image.open(tmp_path / "field.png") as field:
+        Image.new("L", field.size).save(folder / "field.png")
+    return folder
+
+
 def held(tmp_path) -> dict:
     return json.loads((tmp_path / "out" / "field" / "measurement.json").read_text())
 
 
 def test_a_mistyped_option_leaves_the_result(measured, tmp_path):
     slide, files = measured
-    (record,) = measure_files([slide], mpp=-1.0, out=tmp_path / "out")
+    (record,) = measure_files([slide], mpp=0.5, out=tmp_path / "out", mask=_empty_mask(tmp_path))
     assert record.state == "refused"
     assert "earlier result" in record.reason
     assert held(tmp_path)["state"] == "ok"
@@ -39,9 +49,13 @@ def test_a_mistyped_option_leaves_the_result(measured, tmp_path):
 def test_a_slide_that_is_gone_is_said_to_be(measured, tmp_path):
     slide, _ = measured
     slide.unlink()
-    (record,) = measure_files([slide], mpp=0.5, out=tmp_path / "out")
+    with pytest.raises(OptionError, match="does not exist"):
+        measure_files([slide], mpp=0.5, out=tmp_path / "out")
+    (tmp_path / "cohort.csv").write_text("slide\nfield.png\n")
+    (record,) = measure_files([tmp_path / "cohort.csv"], mpp=0.5, out=tmp_path / "out")
     assert (record.state, record.reused) == ("refused", False)
     assert "does not exist" in record.reason
+    assert "earlier result" in record.reason
     assert held(tmp_path)["state"] == "ok"
 
 
@@ -49,6 +63,6 @@ def test_a_refusal_of_another_version_of_the_software_counts(measured, tmp_path)
     slide, _ = measured
     path = tmp_path / "out" / "field" / "measurement.json"
     path.write_text(json.dumps(held(tmp_path) | {"software_version": "0.0.0"}))
-    (record,) = measure_files([slide], mpp=-1.0, out=tmp_path / "out")
+    (record,) = measure_files([slide], mpp=0.5, out=tmp_path / "out", mask=_empty_mask(tmp_path))
     assert record.state == "refused"
     assert held(tmp_path)["state"] == "refused"

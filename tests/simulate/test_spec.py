@@ -41,22 +41,32 @@ def test_cohort_spec_survives_yaml(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("patients: -1", "patients"),
-        ("patient: 3", "patient"),
-        ("name: real", "name"),
+        ("patients: -1", r"patients must be 1 or more, not -1\."),
+        ("patients: many", r"patients takes a whole number, not 'many'\."),
+        ("artefacts: '0,3'", r"write 0\.3, with a point\."),
+        ("patient: 3", r"unknown key patient; did you mean patients\?"),
+        ("zzz: 3", "unknown key zzz; known: schema_version, name"),
+        ("name: real", r"name: 'real' must hold the word simulated.* for instance er-simulated\."),
+        ("name: simulated/../x", "letters, digits, - and _ only"),
+        ("marker: HER9", r"marker is one of 'HER2', 'ER', 'PR', 'Ki-67', not 'HER9'\."),
+        ("scores: {4+: 1}", r"scores\.4\+ is one of '0', '1\+', '2\+', '3\+', not '4\+'\."),
         ("mpp: [0.5, 0.25]", "lowest first"),
         ("[", "not YAML"),
+        ("just words", "keys and values"),
+        ("", "keys and values"),
     ],
 )
 def test_bad_cohort_yaml_says_where(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "cohort.yaml"
     path.write_text(text)
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=words) as raised:
         CohortSpec.from_yaml(path)
+    assert str(raised.value).startswith(f"{path}: ")
+    assert "\n" not in str(raised.value)
 
 
 def test_missing_cohort_yaml(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="no such file"):
         CohortSpec.from_yaml(tmp_path / "none.yaml")
 
 

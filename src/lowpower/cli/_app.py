@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from typer.core import TyperCommand
+from typer.exceptions import TyperException
 
 import lowpower
 from lowpower.cli import (
@@ -30,9 +31,17 @@ from lowpower.cli import (
     _train,
     _view,
 )
-from lowpower.errors import LowpowerError, spoken_as_options
+from lowpower.cli._usage import usage_sentence
+from lowpower.errors import LowpowerError, OptionError, spoken_as_options
 
 __all__ = ["main"]
+
+
+_INTERRUPTED: Final = 130
+
+
+class _Interrupted(Exception):
+    """A verb was interrupted; says what is done and how to go on."""
 
 
 def interruptible(command: Callable[..., None]) -> Callable[..., None]:
@@ -43,9 +52,9 @@ def interruptible(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*arguments, **options)
         except KeyboardInterrupt as stop:
-            said = str(stop) or "interrupted; the same command goes on where it stopped."
-            typer.echo(f"lowpower: {said}", err=True)
-            raise typer.Exit(130) from None
+            raise _Interrupted(
+                str(stop) or "interrupted; the same command goes on where it stopped."
+            ) from None
 
     return run
 
@@ -129,7 +138,23 @@ def main() -> None:
     """
     with spoken_as_options():
         try:
-            app()
+            code = app(standalone_mode=False)
+        except OptionError as error:
+            _end(str(error), 2)
         except LowpowerError as error:
-            typer.echo(f"lowpower: {error}", err=True)
-            sys.exit(1)
+            _end(str(error), 1)
+        except TyperException as error:
+            if type(error).__name__ == "NoArgsIsHelpError":  # the help was shown already
+                typer.echo()
+                sys.exit(2)
+            _end(usage_sentence(error), 2)
+        except _Interrupted as stop:
+            _end(str(stop), _INTERRUPTED)
+        if code == _INTERRUPTED:  # before the verb began
+            raise KeyboardInterrupt
+        sys.exit(code or 0)
+
+
+def _end(sentence: str, code: int) -> NoReturn:
+    typer.echo(f"lowpower: {sentence}", err=True)
+    sys.exit(code)

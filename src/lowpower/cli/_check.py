@@ -51,7 +51,9 @@ def command(
     from lowpower.cohort import MANIFEST_ENDINGS, check_cohort, check_slides, slide_inputs
     from lowpower.engine import run_on
     from lowpower.files import write_text
+    from lowpower.slides import check_mpp
 
+    check_mpp(mpp)
     alone = Path(given[0])
     with run_on(on.value), progress_bar(quiet=quiet) as bar:
         task = bar.add_task("checking", total=None)
@@ -59,7 +61,7 @@ def command(
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        if len(given) == 1 and alone.suffix.lower() in MANIFEST_ENDINGS and mpp is None:
+        if len(given) == 1 and alone.suffix.lower() in MANIFEST_ENDINGS and mpp is None and alone.is_file():
             report = check_cohort(alone, find_control=find_control, progress=show)
         else:
             slides = [

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lowpower.cli._columns import COLUMN_HELP, ArmOption, columns_of
+from lowpower.cli._columns import COLUMN_HELP, ArmOption, check_scheme, columns_of
 
 __all__ = ["command"]
 
@@ -53,6 +53,7 @@ def command(
     from lowpower.cli._tables import comparison_table
     from lowpower.reports import compare_tables
 
+    check_scheme(scheme)
     outcome = compare_tables(
         tables,
         scheme,

@@ -34,11 +34,11 @@ def command(
     trained on a fold, with its temperature and rules, unless --refit is given.
     """
     from lowpower.cli._progress import progress_bar
-    from lowpower.errors import ConfigError
+    from lowpower.errors import OptionError
     from lowpower.experiments import deploy
 
     if fold != "all" and not fold.isdecimal():
-        raise ConfigError(f"--fold takes a number from 0 on, or all, not {fold!r}.")
+        raise OptionError(f"--fold takes a number from 0 on, or all, not {fold!r}.")
     with progress_bar(quiet=quiet) as bar:
         task = bar.add_task("deploying", total=None)
 

@@ -41,10 +41,13 @@ def command(
     or is damaged; the others are shown all the same.
     """
     from lowpower.cohort import slide_inputs
+    from lowpower.slides import Choice, check_mpp
 
     if not files:
         _print_facts(_installation_facts())
         return
+    check_mpp(mpp)
+    Choice(scene, plane).check()
     failed = False
     for number, slide in enumerate(slide_inputs(files, pattern)):
         if number:

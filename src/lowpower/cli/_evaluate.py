@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lowpower.cli._columns import COLUMN_HELP, columns_of
+from lowpower.cli._columns import COLUMN_HELP, check_scheme, columns_of
 
 if TYPE_CHECKING:
     from lowpower.evaluation import AnswerTest, Evaluation
@@ -60,6 +60,8 @@ def command(
     from lowpower.cli._progress import stderr
     from lowpower.cli._tables import answer_lines, metrics_table
 
+    check_scheme(scheme)
+    columns = columns_of(column)
     if target.is_dir():
         moved = prevalence or assumed_prevalence
         if scheme is not None or column or arm is not None or out is not None or moved:
@@ -75,7 +77,7 @@ def command(
         outcome = evaluate_table(
             target,
             scheme,
-            columns=columns_of(column),
+            columns=columns,
             arm=arm,
             out=out,
             prevalence=prevalence,

@@ -37,12 +37,13 @@ def command(
     from lowpower.files import make_folder, write_text
     from lowpower.training import template
 
-    manifest, configuration = make_folder(out) / "cohort.csv", out / "training.yaml"
+    manifest, configuration = out / "cohort.csv", out / "training.yaml"
     for file in (manifest, configuration):
         if file.exists():
             raise ConfigError(f"{file}: is there already; move it away, or give another --out.")
     draft = draft_manifest(folder, manifest, pattern=pattern, marker=marker, patient=patient)
     markers = {row["marker"] for row in draft.rows} - {""}
+    make_folder(out)
     write_manifest(manifest, draft.rows)
     write_text(configuration, template(markers.pop() if len(markers) == 1 else "HER2"))
     patients = len({row["patient"] for row in draft.rows} - {""})

@@ -62,7 +62,7 @@ def command(
     1 if any slide was refused or failed; the others are measured all the same.
     """
     from lowpower.cli._batch import finish
-    from lowpower.cli._progress import SlideProgress
+    from lowpower.cli._progress import SlideProgress, warn
     from lowpower.cohort import slide_inputs
     from lowpower.engine import run_on
     from lowpower.scoring import ScoreRequest, measure_files
@@ -88,6 +88,7 @@ def command(
             fresh=fresh,
             one_file=one_file,
             on_result=shown.slide_done,
+            on_warning=warn,
             progress=shown.field_done,
         )
     finish(batch, json_lines=json_lines, quiet=quiet)

@@ -24,7 +24,7 @@ from lowpower.errors import one_line
 if TYPE_CHECKING:
     from lowpower.scoring import MeasuredSlide, Result
 
-__all__ = ["SlideProgress", "progress_bar", "stderr"]
+__all__ = ["SlideProgress", "progress_bar", "stderr", "warn"]
 
 stderr = Console(stderr=True, highlight=False)
 
@@ -70,6 +70,11 @@ class _Stages(Progress):
 def progress_bar(*, quiet: bool = False) -> Progress:
     """Progress of stages, on stderr."""
     return _Stages(quiet=quiet)
+
+
+def warn(sentence: str) -> None:
+    """A warning, on a line of its own."""
+    stderr.print(f"warning: {sentence}", soft_wrap=True, markup=False)
 
 
 class SlideProgress:

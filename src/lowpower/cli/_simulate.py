@@ -17,8 +17,8 @@ def command(
         Path | None, typer.Argument(metavar="[SPEC.yaml]", help="What to simulate; see docs/simulator.md.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for slides, truth and cohort.csv.")] = Path("simulated"),
-    patients: Annotated[int | None, typer.Option(min=1, help="Over what SPEC says.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed, over what SPEC says.")] = None,
+    patients: Annotated[int | None, typer.Option(min=1, max=100_000, help="Over what SPEC says.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed, over what SPEC says.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default every processor.")] = None,
     on: Where = WhereName.HERE,
     quiet: Quiet = False,

@@ -114,10 +114,12 @@ def _measurements_table(records: Sequence[MeasuredSlide], names: Sequence[str]) 
 
 def print_habit(console: Console, habit: ControlHabit | None, doubtful: Sequence[str]) -> None:
     """Where control tissue usually lies, and the slides for which that should be said."""
-    if habit is None:
+    if habit is None or not (habit.found or habit.doubtful):
         return
     where = f", {habit.there} of them {habit.end}" if habit.end is not None else ""
-    console.print(f"control tissue: found on {habit.found} slides{where}.", soft_wrap=True)
+    if habit.found:
+        on = "1 slide" if habit.found == 1 else f"{habit.found} slides"
+        console.print(f"control tissue: found on {on}{where}.", soft_wrap=True)
     if habit.doubtful:
         console.print(habit.sentence(), soft_wrap=True)
         console.print(f"doubtful: {', '.join(escape(name) for name in doubtful)}", soft_wrap=True)

@@ -20,7 +20,7 @@ from lowpower.cohort._table import Problem
 from lowpower.engine import map_items
 from lowpower.errors import NoTissueError, RegionsError, SlideError, one_line
 from lowpower.geometry import check_mask
-from lowpower.tissue import ControlHabit, control_habit, find_tissue, is_control_word
+from lowpower.tissue import ControlHabit, control_habit, find_tissue, wrong_control
 
 if TYPE_CHECKING:
     from lowpower.slides import Slide
@@ -41,7 +41,7 @@ class CohortCheck:
     """What `check_cohort` found.
 
     Attributes:
-        slides: Rows of the manifest that name a slide and a patient.
+        slides: Rows of the manifest that name a slide.
         patients: Different patients among them.
         problems: Everything found, by row; empty means the cohort can be used.
         control: At which end the slides have their control tissue, where it was looked for.
@@ -104,7 +104,10 @@ def check_cohort(
         workers: Processes that look at slides.
         progress: Called with (slides looked at, slides in all).
     """
-    cohort, problems = parse_manifest(path)
+    # A slide is looked at whatever else is wrong in its row: damage must not wait for the next look.
+    cohort, problems = parse_manifest(path, keep=("slide",))
+    if cohort is None:
+        cohort, _ = parse_manifest(path, ("slide",))
     if cohort is None:
         return CohortCheck(0, 0, tuple(problems))
     rows = list(cohort.table.iter_rows(named=True))
@@ -112,7 +115,7 @@ def check_cohort(
     found = _check_rows(rows, problems, find_control, workers, progress)
     return replace(
         found,
-        patients=cohort.table["patient"].n_unique(),
+        patients=cohort.table["patient"].drop_nulls().n_unique(),
         notes=cohort.notes,
         classes=_classes(rows),
         sites=tuple(sorted({row["site"] for row in rows if row["site"]})),
@@ -250,10 +253,9 @@ def _missing_files(rows: Sequence[Row]) -> list[Problem]:
             except RegionsError as error:
                 problems.append(Problem(number, name, "unreadable_mask", f"its mask {error}"))
         control = row["control"]
-        if control is not None and not is_control_word(control) and not Path(control).is_file():
-            words = "auto, none, left, right, top, bottom, X,Y,WIDTH,HEIGHT"
-            message = f"its control {control} is no file and no word for it ({words})."
-            problems.append(Problem(number, name, "missing_control", message))
+        wrong = None if control is None else wrong_control(control)
+        if wrong is not None:
+            problems.append(Problem(number, name, "missing_control", f"its control {control} {wrong}"))
     return problems
 
 
@@ -262,7 +264,7 @@ def _two_labels(rows: Sequence[Row]) -> list[Problem]:
     groups: dict[tuple[str, str, str | None], dict[tuple[str, str], list[int]]] = defaultdict(dict)
     names: dict[int, str] = {}
     for row in rows:
-        if row["score"] is None or row["marker"] is None:
+        if row["score"] is None or row["marker"] is None or row["patient"] is None:
             continue
         # ISH only matters where it decides.
         label = (row["score"], row["ish"] or "unknown") if row["score"] == "2+" else (row["score"], "")
@@ -290,7 +292,7 @@ def _two_labels(rows: Sequence[Row]) -> list[Problem]:
 def _classes(rows: Sequence[Row]) -> tuple[tuple[str, str, int, int], ...]:
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:
-        if row["marker"] and row["score"]:
+        if row["marker"] and row["score"] and row["patient"]:
             score = (
                 row["score"] if percent_of(row["score"]) is None or row["marker"] == "HER2" else "percentages"
             )
@@ -349,7 +351,8 @@ def _near_duplicates(
     for first, second, similarity in near_pairs(likenesses, SAME_TISSUE):
         pair = positions[first], positions[second]
         one, other = rows[pair[0]], rows[pair[1]]
-        serial = one["patient"] == other["patient"] and one["marker"] != other["marker"]
+        one_person = one["patient"] is not None and one["patient"] == other["patient"]
+        serial = one_person and one["marker"] != other["marker"]
         if pair not in same and not serial:
             looks = f"looks like (similarity {similarity:.2f})"
             problems.append(_copy_problem(one, other, "near_duplicate", looks))
@@ -360,7 +363,9 @@ def _copy_problem(first: Row, second: Row, kind: str, verb: str) -> Problem:
     if first["manifest_row"] is None:
         message = f"{verb} {first['slide_name']}; keep one, or see that both are meant."
         return Problem(None, second["slide_name"], kind, message)
-    if first["patient"] == second["patient"]:
+    if first["patient"] is None or second["patient"] is None:
+        people = "and whose they are is not said"
+    elif first["patient"] == second["patient"]:
         people = "of the same patient, and would count twice"
     else:
         people = f"of patient {first['patient']!r}, and would leak between parts as {second['patient']!r}"

@@ -10,13 +10,26 @@ from pathlib import Path
 from typing import Final
 
 from lowpower.cohort._spelling import MARKER_SPELLINGS, canonical_marker
-from lowpower.errors import ConfigError, MissingMppError, SlideError
+from lowpower.errors import ConfigError, MissingMppError, OptionError, SlideError
 from lowpower.slides import find_slides, open_slide, slide_name
 
 __all__ = ["Draft", "draft_manifest"]
 
 _SEPARATORS: Final = r"[\s_.,;()\[\]-]"
+_BLOCK: Final = re.compile(
+    rf"(?i){_SEPARATORS}+(?:(?:block|blk|slide|section|sec|level){_SEPARATORS}*(?P<named>[a-z]?\d{{1,2}}|[a-z])"
+    r"|(?P<letter>[a-h]\d?))$"
+)
+"""What may stand behind a patient's identifier for one of several blocks or slides: -A, _B2, block 3."""
+_NUMBERED: Final = re.compile(rf"(.*\d.*){_SEPARATORS}\d{{1,2}}")
 _TCGA = re.compile(r"(?i)^(TCGA-\w{2}-\w{4})-")
+
+
+_TRIMMED: Final = " _.,;-"
+_RULE: Final = (
+    "the file's name without the marker's word, and without a block's letter or number at its end (-A, _B2, "
+    "block 3) where a number stands before it"
+)
 
 
 @dataclass(frozen=True)
@@ -53,23 +66,24 @@ def draft_manifest(
             patient; otherwise the name without the marker's word.
 
     Raises:
-        ConfigError: no folder, no slide in it, an expression that cannot be read, an unknown marker.
+        OptionError: no folder, an expression that cannot be read, an unknown marker.
+        ConfigError: no slide in the folder.
     """
     folder, beside = Path(folder), Path(manifest).absolute().parent
-    if not folder.is_dir():
-        raise ConfigError(f"{folder}: is no folder; give the one that holds the slides.")
-    slides = find_slides(folder, pattern)
-    if not slides:
-        raise ConfigError(f"{folder}: holds no slide{f' named like {pattern}' if pattern else ''}.")
     asked = _expression(patient)
     try:
         told = None if marker is None else canonical_marker(marker)
     except ValueError as error:
-        raise ConfigError(f"--marker: {error}.") from None
+        raise OptionError(f"--marker: {error}.") from None
+    if not folder.is_dir():
+        raise OptionError(f"{folder}: is no folder; give the one that holds the slides.")
+    slides = find_slides(folder, pattern)
+    if not slides:
+        raise ConfigError(f"{folder}: holds no slide{f' named like {pattern}' if pattern else ''}.")
     rows, unmatched, unreadable, unsized = [], [], [], []
     for slide in slides:
         name, below = slide_name(slide.name), slide.relative_to(folder).as_posix()
-        whose = _patient(name, below, asked)
+        whose, block = _patient(name, below, asked)
         if whose is None:
             unmatched.append(below)
         rows.append(
@@ -80,6 +94,7 @@ def draft_manifest(
                 "score": "",
                 "ish": "",
                 "mpp": "",
+                **({"block": block} if block else {}),
             }
         )
         try:
@@ -94,11 +109,18 @@ def draft_manifest(
         *_named(unsized, "says", "say", "no um/px: fill in the column mpp"),
         *_named(unreadable, "does", "do", "not open: lowpower doctor says why"),
     ]
+    numbered = Counter(tail[1] for row in rows if (tail := _NUMBERED.fullmatch(row["patient"])))
+    for stem, count in numbered.most_common(1):
+        if count > 1 and not patient:
+            notes.append(
+                f"{count} names are {stem} and a number: each is taken for a patient; if they are one "
+                "patient's, say where the patient ends with --patient."
+            )
     several = Counter(row["patient"] for row in rows if row["patient"])
     most, count = several.most_common(1)[0] if several else ("", 0)
     if count > 1:
         notes.append(f"patient {most} has {count} slides, more than any other: is that right?")
-    how = f"what {patient!r} finds in the path" if patient else "the file's name without the marker's word"
+    how = f"what {patient!r} finds in the path" if patient else _RULE
     which = told or "the marker's word in the file's or folder's name"
     return Draft(tuple(rows), f"patient: {how}; marker: {which}.", tuple(notes))
 
@@ -107,20 +129,27 @@ def _expression(text: str | None) -> re.Pattern[str] | None:
     try:
         return None if text is None else re.compile(text)
     except re.error as error:
-        raise ConfigError(f"--patient {text!r} is no regular expression ({error}).") from None
+        raise OptionError(f"--patient {text!r} is no regular expression ({error}).") from None
 
 
-def _patient(name: str, below: str, asked: re.Pattern[str] | None) -> str | None:
-    """The patient by the rule; None where it finds none."""
+def _patient(name: str, below: str, asked: re.Pattern[str] | None) -> tuple[str | None, str]:
+    """The patient by the rule, None where it finds none; and the block where the name says one."""
     if asked is not None:
         found = asked.search(below)
-        return None if found is None else ((found.group(1) if asked.groups else found.group(0)) or None)
+        whole = None if found is None else found.group(1) if asked.groups else found.group(0)
+        return whole or None, ""
     barcode = _TCGA.match(name)
     if barcode is not None:  # the participant's part of a TCGA barcode
-        return barcode.group(1)
+        return barcode.group(1), ""
     for spelling in _spellings():
         name = _word(spelling).sub("", name)
-    return name.strip(" _.,;-") or None
+    name = name.strip(_TRIMMED)
+    tail = _BLOCK.search(name)
+    before = "" if tail is None else name[: tail.start()].strip(_TRIMMED)
+    # Letters alone before it are no identifier: then the letter is what tells patients apart.
+    if tail is None or not any(letter.isdigit() for letter in before):
+        return name or None, ""
+    return before, (tail["letter"] or tail["named"] or "").upper()
 
 
 def _marker_in(text: str) -> str | None:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lowpower.cohort._audit import audit_leakage
 from lowpower.cohort._table import Cohort
-from lowpower.errors import CohortError
+from lowpower.errors import CohortError, wrong_value
 from lowpower.files import write_json
 
 __all__ = ["Fold", "FoldSlide", "Folds", "Split", "list_slides", "load_folds", "refuse_leaks"]
@@ -135,7 +135,7 @@ def load_folds(
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise CohortError(f"{path}: is not a folds file ({place}: {first['msg']}).") from error
+        raise CohortError(f"{path}: is not a folds file ({wrong_value(place, first)}).") from error
     if folds.cohort_fingerprint != cohort.fingerprint:
         raise CohortError(
             f"{path}: these folds were made for another cohort than {cohort.path} (slides, patients, scores, "

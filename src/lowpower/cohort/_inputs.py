@@ -5,17 +5,19 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from lowpower.cohort._manifest import read_cohort
-from lowpower.errors import ConfigError
-from lowpower.slides import find_slides
+from lowpower.errors import OptionError, one_line
+from lowpower.slides import find_slides, without_slides
 
 __all__ = ["MANIFEST_ENDINGS", "SlideInput", "slide_inputs"]
 
 MANIFEST_ENDINGS: Final = (".csv", ".tsv", ".xlsx", ".parquet")
+_NOWHERE: Final = "does not exist; check the path."
+_SHOWN: Final = 5
 _COLUMNS: Final = ("mpp", "control", "mask", "marker", "score", "ish")
 
 
@@ -31,6 +33,8 @@ class SlideInput:
         marker: What was stained.
         score: The label: the score that a reader gave.
         ish: In-situ hybridisation.
+        manifest: The manifest that names it; None for what was named itself or found in a folder.
+        absent: Why nothing is there, of what was named itself: no such file, or a folder without slides.
     """
 
     path: Path
@@ -40,6 +44,8 @@ class SlideInput:
     marker: str | None = None
     score: str | None = None
     ish: str | None = None
+    manifest: Path | None = field(default=None, compare=False)
+    absent: str | None = field(default=None, compare=False)
 
 
 def slide_inputs(given: Sequence[str | Path | SlideInput], pattern: str | None = None) -> list[SlideInput]:
@@ -48,11 +54,11 @@ def slide_inputs(given: Sequence[str | Path | SlideInput], pattern: str | None =
     Args:
         given: Each a slide; a folder, searched to its depths; a glob such as `slides/*.svs`; or a manifest
             (CSV, TSV, XLSX, Parquet) of which only the column `slide` must be there. A folder of DICOM files
-            is one slide. What does not exist stays in the list: it is refused when it is opened.
+            is one slide. What does not exist among others that do stays in the list, as `absent`.
         pattern: Which files of folders; see `find_slides`.
 
     Raises:
-        ConfigError: a pattern matches nothing.
+        OptionError: nothing that was named is there, a manifest is not, or a pattern matches nothing.
         CohortError: a manifest cannot be used.
     """
     found: dict[str, SlideInput] = {}
@@ -62,28 +68,40 @@ def slide_inputs(given: Sequence[str | Path | SlideInput], pattern: str | None =
             key = os.path.abspath(slide.path)
             if key not in found or found[key] == SlideInput(found[key].path):
                 found[key] = slide
+    if found and all(slide.absent for slide in found.values()):
+        missing = [f"{one_line(slide.path)}: {slide.absent}" for slide in found.values()]
+        raise OptionError(
+            " ".join(missing[:_SHOWN] + [f"And {len(missing) - _SHOWN} more."] * (len(missing) > _SHOWN))
+        )
     return list(found.values())
 
 
 def _expand(given: str | Path | SlideInput, pattern: str | None) -> Iterator[SlideInput]:
     if isinstance(given, SlideInput):
-        yield given
+        absent = None if given.manifest is not None or os.path.lexists(given.path) else _NOWHERE
+        yield replace(given, absent=absent)
         return
     path, text = Path(given), str(given)
     if path.is_dir():
         slides = find_slides(path, pattern)
         if not slides and pattern is not None:
-            raise ConfigError(f"{path}: holds nothing named like {pattern}; check --pattern.")
-        # A folder without slides stays in the list: opening it says what is wrong, and the others go on.
-        yield from map(SlideInput, slides or [path])
+            raise OptionError(f"{path}: holds nothing named like {pattern}; check --pattern.")
+        yield from map(SlideInput, slides)
+        if not slides:
+            yield SlideInput(path, absent=without_slides(path))
     elif path.suffix.lower() in MANIFEST_ENDINGS and path.is_file():
         for row in read_cohort(path, required=("slide",)).table.iter_rows(named=True):
-            yield SlideInput(Path(row["slide"]), **{name: row[name] for name in _COLUMNS})
-    elif not path.exists() and glob.has_magic(text):
+            told = {name: row[name] for name in _COLUMNS}
+            yield SlideInput(Path(row["slide"]), **told, manifest=path.absolute())
+    elif os.path.lexists(path):
+        yield SlideInput(path)
+    elif glob.has_magic(text):
         matched = sorted(glob.glob(text, recursive=True))
         if not matched:
-            raise ConfigError(f"{text}: no file matches this pattern; check the path.")
+            raise OptionError(f"{text}: no file matches this pattern; check the path.")
         for match in matched:
             yield from _expand(match, pattern)
+    elif path.suffix.lower() in MANIFEST_ENDINGS:
+        raise OptionError(f"{one_line(path)}: no such manifest; check the path.")
     else:
-        yield SlideInput(path)
+        yield SlideInput(path, absent=_NOWHERE)

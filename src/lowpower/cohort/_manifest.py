@@ -44,9 +44,14 @@ def read_cohort(
 
 
 def parse_manifest(
-    path: str | Path, required: Sequence[str] = REQUIRED
+    path: str | Path, required: Sequence[str] = REQUIRED, *, keep: Sequence[str] = ("slide", "patient")
 ) -> tuple[Cohort | None, list[Problem]]:
     """Read a manifest and find everything wrong in it.
+
+    Args:
+        path: The manifest.
+        required: Columns that must be there, a value in every row.
+        keep: Those of them without which a row is left out of the rows that read.
 
     Returns:
         The rows that read (None if the file as a whole cannot serve), and the problems.
@@ -73,7 +78,7 @@ def parse_manifest(
     problems += asked + repeated(rows) + fractions(rows)
     schema: dict[str, type[pl.DataType]] = {name: pl.String for name in COLUMNS}
     schema |= {"mpp": pl.Float64, "slide_name": pl.String, "manifest_row": pl.Int64}
-    kept = [row for row in rows if all(row[name] for name in required if name in ("slide", "patient"))]
+    kept = [row for row in rows if all(row[name] for name in required if name in keep)]
     table = pl.DataFrame(kept, schema=schema, orient="row")
     return Cohort(path.absolute(), table, (*notes, *unified)), problems
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lowpower.errors import PredictionsError
+from lowpower.errors import PredictionsError, wrong_value
 from lowpower.files import write_json
 
 __all__ = [
@@ -178,4 +178,4 @@ class Evaluation(_Part):
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise PredictionsError(f"{path}: is not an evaluation ({place}: {first['msg']}).") from error
+            raise PredictionsError(f"{path}: is not an evaluation ({wrong_value(place, first)}).") from error

@@ -34,8 +34,8 @@ class TestOutcome:
         config: What was trained.
         bundle: The model.
         evaluation: Metrics with intervals.
-        predictions: One row a test slide: row, slide, patient, label, p_0 ...; as the network gave them,
-            before the temperature.
+        predictions: One row a test slide: row, slide, patient, distinct, label, p_0 ...; as the network gave
+            them, before the temperature.
         left_out: Test slides that gave no view, with the reason; they are in no metric.
         answers: How many scores and cut-offs the model answers, and how many of these wrongly; None for a
             bundle without rules for that.
@@ -178,6 +178,7 @@ def _table(
                 "row": record.row,
                 "slide": cohort.table["slide_name"][record.row],
                 "patient": labels[record.row]["patient"],
+                "distinct": cohort.table["distinct"][record.row],
                 "label": labels[record.row]["label"],
             }
             | {f"p_{index}": float(p) for index, p in enumerate(prediction.probabilities)}

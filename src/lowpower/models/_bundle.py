@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from lowpower.cohort import SCHEMES, LabelScheme
-from lowpower.errors import BundleError, ConfigError
+from lowpower.errors import BundleError, ConfigError, wrong_value
 from lowpower.files import make_folder, sha256_of, write_bytes, write_text
 from lowpower.models._blueprint import Blueprint
 from lowpower.models._bundle_find import CARD_FILE, MEMBERS, SPEC_FILE, find_bundle
@@ -185,7 +185,7 @@ def load_bundle(name: str | Path) -> Bundle:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise BundleError(
-            f"{spec_path}: cannot be used ({where}: {first['msg']}); get the bundle again."
+            f"{spec_path}: cannot be used ({wrong_value(where, first)}); get the bundle again."
         ) from error
     weights = folder / spec.weights_file
     if spec.has_weights and not weights.is_file():

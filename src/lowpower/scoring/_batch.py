@@ -14,7 +14,7 @@ import polars as pl
 import lowpower
 from lowpower.cohort import SlideInput
 from lowpower.engine import Needs, map_items
-from lowpower.errors import LowpowerError, OutputError, one_line
+from lowpower.errors import LowpowerError, NotASlideError, OutputError, one_line
 from lowpower.files import make_folder, write_text
 from lowpower.scoring._attachments import Attachments, write_attachments
 from lowpower.scoring._folders import write_table
@@ -169,15 +169,26 @@ def run_batch(
                 on_done=told,
             )
     except KeyboardInterrupt:
+        folder.forget_absent(slides)
         publish(folder, one_file=one_file)
         left = len(slides) - len(done)
         raise KeyboardInterrupt(
             f"stopped; {len(done)} of {len(slides)} slides are done and in {folder.out}. The same command "
             f"{'without --fresh ' if fresh else ''}goes on with the other {left}."
         ) from None
+    folder.forget_absent(slides)
     publish(folder, one_file=one_file)
     records = tuple(done[number] for number in range(len(slides)))
-    return Batch(records, folder.out, sum(record.reused for record in records), aside)
+    return Batch(records, folder.out, sum(record.reused for record in records), aside, _set_aside(records))
+
+
+def _set_aside(records: Sequence[SlideRecord]) -> tuple[str, ...]:
+    """What became of earlier results that held more than those that took their place."""
+    return tuple(
+        f"{one_line(record.file)}: its earlier result, with a measurement, is kept in {record.set_aside}."
+        for record in records
+        if record.set_aside is not None
+    )
 
 
 def publish(folder: ResultsFolder[R], *, one_file: bool = False) -> None:
@@ -232,7 +243,10 @@ def _one(job: _Job[R]) -> R:
     with folder.claimed(slide.path) as (place, held):
         if held is not None and slide.path.exists() and work.reusable(held, slide):
             return _kept(held, slide, place, folder)
-        return _written(folder, place, held, *_made(slide, place, work))
+        record, trace = _made(slide, place, work)
+        if slide.absent is not None and held is None:
+            return record  # a name that was mistyped is told, and leaves no row
+        return _written(folder, place, held, record, trace)
 
 
 def _lost(job: _Job[R], why: str) -> R:
@@ -248,18 +262,27 @@ def _written(folder: ResultsFolder[R], place: Path, held: R | None, record: R, t
     if held is not None and _is_loss(held, record):
         stays = f"{record.reason} The earlier result in {place} stays."
         return record.model_copy(update={"reason": stays})
+    aside = None
+    if held is not None and held.state == "ok" and held.was_measured and not record.was_measured:
+        aside = folder.set_aside_one(place)
     make_folder(place)
     write_attachments(place, record.attached())
     if trace is not None:
         write_text(place / "error.txt", trace)
     folder.write(place, record)
     # Pictures and cells of ten thousand slides would not fit in memory: from here on they are read back.
-    return record.attach(Attachments(place))
+    return record.attach(Attachments(place), set_aside=aside)
 
 
 def _is_loss(held: SlideRecord, made: SlideRecord) -> bool:
-    """Whether a result would give way to a refusal that, of one slide and software, options alone explain."""
-    return held.state == "ok" and made.state != "ok" and held.software_version == made.software_version
+    """Whether a result would give way to a refusal that, of one slide and software, options alone explain.
+
+    Nor does it give way to none: a slide that is gone says nothing new.
+    """
+    gone = not Path(made.file).exists()
+    return (
+        held.state == "ok" and made.state != "ok" and (gone or held.software_version == made.software_version)
+    )
 
 
 def _kept(held: R, slide: SlideInput, place: Path, folder: ResultsFolder[R]) -> R:
@@ -275,6 +298,8 @@ def _made(slide: SlideInput, place: Path, work: Work[R]) -> tuple[R, str | None]
     started = time.perf_counter()
     trace = None
     try:
+        if slide.absent is not None:
+            raise NotASlideError(slide.path, slide.absent)
         return work.make(slide), None
     except OutputError:
         raise
@@ -300,4 +325,5 @@ def _stopped(slide: SlideInput, work: Work[R], state: str, sentence: str, code: 
         slide_sha256=content_hash(slide.path),
         seconds=round(time.perf_counter() - started, 3),
         software_version=lowpower.__version__,
+        manifest=None if slide.manifest is None or slide.path.exists() else str(slide.manifest),
     )

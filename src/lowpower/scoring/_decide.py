@@ -16,6 +16,7 @@ from lowpower.scoring._measured import Measured
 __all__ = ["answer_of", "prediction_set"]
 
 _NULL: Final = "null | ultralow"
+_UNMEASURED: Final = "Measured too, it may be issued: leave out --no-measure (in Python measure=False)."
 
 
 def prediction_set(
@@ -53,6 +54,9 @@ def answer_of(bundle: Bundle, network: NDArray[np.float64], measured: Measured |
     conformal = bundle.abstention if voice is None else voice.conformal
     kept = prediction_set(conformal, classes, probabilities)
     why = _without_rule(conformal, kept) if voice is None else _below(voice, classes, probabilities)
+    joint = None if decision is None else decision.joint
+    if why is not None and measured is None and joint is not None and joint.voice.issue.threshold is not None:
+        why = f"{why} {_UNMEASURED}"
     return Answer(
         likeliest=classes[likeliest],
         probability=float(probabilities[likeliest]),

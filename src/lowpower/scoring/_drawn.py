@@ -11,7 +11,7 @@ import shapely
 from pydantic import Field
 
 from lowpower.errors import RegionsError
-from lowpower.geometry import Regions, fill, read_regions
+from lowpower.geometry import Regions, check_mask, fill, read_regions
 from lowpower.scoring._record import Record
 from lowpower.scoring._request import ScoreRequest
 from lowpower.slides import Slide
@@ -36,12 +36,12 @@ def check_drawn(request: ScoreRequest) -> None:
     """Say what is wrong with one file given for all slides, before any work.
 
     Raises:
-        RegionsError: the regions cannot be used, or the mask is missing.
+        RegionsError: regions or mask cannot be used.
     """
     if request.regions is not None and not Path(request.regions).is_dir():
         read_regions(request.regions, request.region_classes)
-    if request.mask is not None and not Path(request.mask).exists():
-        raise RegionsError(request.mask, "no such mask; give an image, GeoJSON, or a folder.")
+    if request.mask is not None and not Path(request.mask).is_dir():
+        check_mask(request.mask)
 
 
 def regions_on(slide: Slide, request: ScoreRequest) -> Regions | None:

@@ -15,6 +15,7 @@ from lowpower.scoring._batch import Batch, run_batch
 from lowpower.scoring._drawn import check_drawn, regions_on, regions_record
 from lowpower.scoring._measure_slide import FieldProgress, measure_slide
 from lowpower.scoring._measured import Measured, MeasuredSlide, cell_network, state_of
+from lowpower.scoring._mpp_given import mpp_doubts
 from lowpower.scoring._quality import flag_records
 from lowpower.scoring._reader_agreement import agreement_with_readers, of_marker
 from lowpower.scoring._record import QualityRecord
@@ -37,6 +38,7 @@ def measure_files(
     one_file: bool = False,
     pattern: str | None = None,
     on_result: Callable[[MeasuredSlide, int, int], None] | None = None,
+    on_warning: Callable[[str], None] | None = None,
     progress: FieldProgress | None = None,
     **options: Unpack[ScoreOptions],
 ) -> Batch[MeasuredSlide]:
@@ -53,6 +55,7 @@ def measure_files(
         one_file: Embed the pictures in `report.html`.
         pattern: Which files of folders, for instance `*.svs`.
         on_result: Called after each slide, with how many are done and how many there are.
+        on_warning: Called before the work with each warning: um/px given that a file contradicts.
         progress: Called with fields done and fields in all of the slide in hand.
         **options: Attributes of `ScoreRequest`, before what `request` says.
 
@@ -71,12 +74,15 @@ def measure_files(
     slides, notes = of_marker(slide_inputs(files, pattern), request.marker, "the marker")
     folder = ResultsFolder(out, MeasuredSlide)
     work = _Measuring(request, progress)
+    if on_warning is not None:
+        for doubt in mpp_doubts(slides, request):
+            on_warning(doubt)
     batch = run_batch(slides, folder, work, fresh=fresh, one_file=one_file, on_result=on_result)
     agreement = None
     if request.marker in _SCHEMES:
         said = [record.measured.score if record.measured else None for record in batch]
         agreement = agreement_with_readers(scheme_of(_SCHEMES[request.marker]), slides, said)
-    return replace(batch, notes=notes, agreement=agreement)
+    return replace(batch, notes=(*notes, *batch.notes), agreement=agreement)
 
 
 @dataclass(frozen=True)

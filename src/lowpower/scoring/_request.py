@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeAlias, TypedDict, Unpack
+from typing import Literal, TypeAlias, TypedDict, Unpack, get_args
 
 from lowpower.cohort import SlideInput
 from lowpower.engine import default_workers
-from lowpower.errors import ConfigError
+from lowpower.errors import ConfigError, OptionError
 from lowpower.models import Bundle, load_bundle
 from lowpower.scoring._folders import control_for, file_for
 from lowpower.scoring._record import Asked
+from lowpower.slides import Choice, check_mpp
 from lowpower.stain import (
     DEFAULT_CUTOFFS,
     Cutoffs,
@@ -20,7 +21,7 @@ from lowpower.stain import (
     cell_network_identity,
     read_laboratory,
 )
-from lowpower.tissue import Control, control_name, is_control_word
+from lowpower.tissue import Control, control_name, is_control_word, wrong_control
 
 __all__ = ["ScoreOptions", "ScoreRequest", "asked"]
 
@@ -82,6 +83,35 @@ class ScoreRequest:
             BundleError: it cannot be loaded.
         """
         return self.model if isinstance(self.model, Bundle) else load_bundle(self.model)
+
+    def check(self) -> None:
+        """Refuse what can be asked of no slide, before any is opened.
+
+        Raises:
+            OptionError: um/px, scene, plane, control, marker, cells or workers that cannot be, or a file that
+                is not there.
+        """
+        check_mpp(self.mpp)
+        Choice(self.scene, self.plane).check()
+        if isinstance(self.control, str | Path):
+            wrong = wrong_control(str(self.control))
+            if wrong is not None:
+                raise OptionError(f"--control '{self.control}' {wrong}")
+        for name, value, known in (
+            ("marker", self.marker, get_args(Marker)),
+            ("cells", self.cells, ("tumour", "all")),
+        ):
+            if value not in known:
+                raise OptionError(f"--{name} is one of {', '.join(known)}, not '{value}'.")
+        if self.workers is not None and self.workers < 1:
+            raise OptionError(f"--workers must be 1 or more, not {self.workers}.")
+        for name, file, what in (
+            ("regions", self.regions, "GeoJSON, or a folder with one for each slide"),
+            ("mask", self.mask, "an image, GeoJSON, or a folder with one for each slide"),
+            ("laboratory", self.laboratory, "the file that `lowpower calibrate` wrote"),
+        ):
+            if isinstance(file, str | Path) and not Path(file).exists():
+                raise OptionError(f"--{name} '{file}' does not exist; give {what}.")
 
     def for_slide(self, slide: str | Path | SlideInput) -> ScoreRequest:
         """The same for one slide: what a manifest says of it, and in place of a folder its own file there."""
@@ -171,6 +201,12 @@ class ScoreOptions(TypedDict, total=False):
 
 
 def asked(request: ScoreRequest | None, model: Model | None, **options: Unpack[ScoreOptions]) -> ScoreRequest:
-    """A request with what was said beside it: `model` and `options` go before what `request` says."""
+    """A request with what was said beside it: `model` and `options` go before what `request` says.
+
+    Raises:
+        OptionError: something that can be asked of no slide.
+    """
     request = request or ScoreRequest()
-    return replace(request, **options) if model is None else replace(request, model=model, **options)
+    request = replace(request, **options) if model is None else replace(request, model=model, **options)
+    request.check()
+    return request

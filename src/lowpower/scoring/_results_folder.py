@@ -6,13 +6,14 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from pydantic import ValidationError
 
+from lowpower.cohort import SlideInput
 from lowpower.errors import ConfigError, LowpowerError
 from lowpower.files import atomic_path, locked, make_folder, output_errors, sha256_of, sweep_parts, write_text
 from lowpower.scoring._attachments import ATTACHMENTS
@@ -114,6 +115,30 @@ class ResultsFolder(Generic[R]):
             for path in moved:
                 path.rename(target / path.name)
             return target
+
+    def set_aside_one(self, folder: Path) -> Path:
+        """Move one slide's folder into one for what is set aside, and say where it is now."""
+        with output_errors(self.out):
+            number = 1
+            while (target := self.out / f"set-aside-{number}" / folder.name).exists():
+                number += 1
+            make_folder(target.parent)
+            folder.rename(target)
+            return target
+
+    def forget_absent(self, slides: Sequence[SlideInput]) -> None:
+        """Drop the records of files that were never there and that no manifest of this run names any more."""
+        manifests = {str(slide.manifest) for slide in slides if slide.manifest is not None}
+        named = {os.path.abspath(slide.path) for slide in slides if slide.manifest is not None}
+        with self.locked():
+            for folder, held in self.records():
+                never = held.state == "refused" and held.slide_sha256 is None
+                if not never or os.path.lexists(held.file) or os.path.abspath(held.file) in named:
+                    continue
+                if held.manifest is None or held.manifest in manifests:
+                    (folder / self._record).unlink(missing_ok=True)
+                    with contextlib.suppress(OSError):  # something else lies there too
+                        folder.rmdir()
 
     def _names(self, identity: _Identity) -> Iterator[str]:
         """Names that the slide's folder may have, the plain one first; hashing waits until it is needed."""

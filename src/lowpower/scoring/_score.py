@@ -34,7 +34,7 @@ from lowpower.slides import Slide, opened
 from lowpower.stain import Marker, StainLook, clipping, looks_like, stain_quality
 from lowpower.tissue import QCFlag, Tissue, control_name, damage_flags, find_tissue, quality_features
 
-__all__ = ["model_identity", "score"]
+__all__ = ["model_identity", "score", "scored"]
 
 
 class _Clock:
@@ -81,9 +81,14 @@ def score(
         UnexpectedStainError: it does not look like the marker's stain, and `force` is not set.
         MppOutOfRangeError: the bundle was not made for slides of this resolution.
         BundleError: the model cannot be loaded.
+        OptionError: something is asked that can be asked of no slide, before it is opened.
         ConfigError: the laboratory is of another marker than the model.
     """
-    request = asked(request, model, **options)
+    return scored(slide, asked(request, model, **options), progress)
+
+
+def scored(slide: Slide | str | Path, request: ScoreRequest, progress: FieldProgress | None = None) -> Result:
+    """`score` by a request that was checked, or whose values are of the slide's own row in a manifest."""
     bundle = request.bundle
     request = request.with_laboratory(bundle.scheme.marker)
     clock = _Clock()

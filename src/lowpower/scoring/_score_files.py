@@ -14,11 +14,13 @@ from lowpower.scoring._batch import Batch, run_batch
 from lowpower.scoring._drawn import check_drawn
 from lowpower.scoring._measure_slide import FieldProgress
 from lowpower.scoring._measured import cell_network
+from lowpower.scoring._mpp_given import mpp_doubts
 from lowpower.scoring._reader_agreement import agreement_with_readers, of_marker
+from lowpower.scoring._record import Asked
 from lowpower.scoring._request import Model, ScoreOptions, ScoreRequest, asked
 from lowpower.scoring._result import Result
 from lowpower.scoring._results_folder import ResultsFolder
-from lowpower.scoring._score import model_identity, score
+from lowpower.scoring._score import model_identity, scored
 
 __all__ = ["score_files"]
 
@@ -34,6 +36,7 @@ def score_files(
     pattern: str | None = None,
     progress: FieldProgress | None = None,
     on_result: Callable[[Result, int, int], None] | None = None,
+    on_warning: Callable[[str], None] | None = None,
     **options: Unpack[ScoreOptions],
 ) -> Batch[Result]:
     """Score slides one after another, writing `<out>/<slide>/result.json` and pictures as each is done.
@@ -52,6 +55,7 @@ def score_files(
         pattern: Which files of folders, for instance `*.svs`.
         progress: Called with measured fields done and fields in all of the slide in hand.
         on_result: Called after each slide, with how many are done and how many there are.
+        on_warning: Called before the work with each warning: um/px given that a file contradicts.
         **options: Attributes of `ScoreRequest`, before what `request` says.
 
     Returns:
@@ -75,9 +79,26 @@ def score_files(
     slides, notes = of_marker(slide_inputs(files, pattern), marker, f"the model {bundle.name}")
     folder = ResultsFolder(out, Result)
     work = _Scoring(request, bundle, progress)
+    if on_warning is not None:
+        for doubt in mpp_doubts(slides, request):
+            on_warning(doubt)
     batch = run_batch(slides, folder, work, fresh=fresh, one_file=one_file, on_result=on_result)
     said = [result.answer.likeliest if result.answer else None for result in batch]
-    return replace(batch, notes=notes, agreement=agreement_with_readers(bundle.scheme, slides, said))
+    kept = sum(record.reused and record.was_measured for record in batch)
+    if kept and not request.measure:
+        counted = "1 slide keeps its" if kept == 1 else f"{kept} slides keep their"
+        notes = (*notes, f"{counted} measurement of an earlier run; --no-measure takes none away.")
+    return replace(
+        batch, notes=(*notes, *batch.notes), agreement=agreement_with_readers(bundle.scheme, slides, said)
+    )
+
+
+def _answers(held: Asked | None, asked_now: Asked) -> bool:
+    """Whether a record made with these options holds all that is asked now, or more."""
+    if held is None:
+        return False
+    more = {name: True for name in ("measure", "pictures") if getattr(held, name)}
+    return held == asked_now.model_copy(update=more)
 
 
 @dataclass(frozen=True)
@@ -97,14 +118,14 @@ class _Scoring:
         return (
             held.state != "failed"
             and held.slide_sha256 is not None
-            and held.asked == self.request.for_slide(slide).record()
+            and _answers(held.asked, self.request.for_slide(slide).record())
             and held.model == model_identity(self.bundle)
             and held.software_version == lowpower.__version__
             and (told is None or told.mpp is None or told.cell_network == cell_network())
         )
 
     def make(self, slide: SlideInput) -> Result:
-        return score(slide.path, request=self.request.for_slide(slide), progress=self.progress)
+        return scored(slide.path, self.request.for_slide(slide), self.progress)
 
     def stopped(self, slide: SlideInput, **about: Any) -> Result:
         return Result(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from PIL import Image
@@ -25,14 +26,23 @@ class SlideRecord(Record):
     slide_sha256: str | None = None
     asked: Asked | None = Field(None, description="The options it was made with; none in older records.")
     software_version: str
+    manifest: str | None = Field(
+        None, description="Of a file that was not there: the manifest that names it."
+    )
 
     _made: Attachments = PrivateAttr(default_factory=Attachments)
     _reused: bool = PrivateAttr(False)
+    _set_aside: Path | None = PrivateAttr(None)
 
     @property
     def outcome(self) -> str:
         """What became of it: its state; of a scored slide issued or refer."""
         return self.state
+
+    @property
+    def was_measured(self) -> bool:
+        """Whether the stain was looked at cell by cell."""
+        return True
 
     @property
     def reused(self) -> bool:
@@ -43,10 +53,15 @@ class SlideRecord(Record):
         """Everything that goes with the record."""
         return self._made
 
-    def attach(self, made: Attachments, *, reused: bool = False) -> Self:
+    @property
+    def set_aside(self) -> Path | None:
+        """Where an earlier result that held more was moved when this one took its place."""
+        return self._set_aside
+
+    def attach(self, made: Attachments, *, reused: bool = False, set_aside: Path | None = None) -> Self:
         """The same record carrying its pictures and cells."""
         copy = self.model_copy()
-        copy._made, copy._reused = made, reused
+        copy._made, copy._reused, copy._set_aside = made, reused, set_aside
         return copy
 
     @property

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lowpower.errors import ConfigError
+from lowpower.errors import ConfigError, OptionError
 from lowpower.scoring import MeasuredSlide, Result
+from lowpower.slides import find_slides
 
 __all__ = ["Entry", "Shelf"]
 
@@ -53,6 +55,7 @@ class Shelf:
         """Look into the folder.
 
         Raises:
+            OptionError: it is no folder.
             ConfigError: it holds no results.
         """
         self.folder = Path(folder).absolute()
@@ -60,11 +63,10 @@ class Shelf:
         self._known: dict[Path, Entry] = {}
         self._lock = threading.Lock()
         if not self.folder.is_dir():
-            raise ConfigError(f"{folder}: no such folder; name the folder that `lowpower score` wrote.")
+            what = "is a file" if self.folder.exists() else "no such folder"
+            raise OptionError(f"{folder}: {what}; name the folder that `lowpower score` wrote.")
         if not self.entries():
-            raise ConfigError(
-                f"{folder}: holds no results; make some with: lowpower score SLIDES --out {folder}"
-            )
+            raise ConfigError(f"{folder}: {_without_results(self.folder, str(folder))}")
 
     def entries(self) -> Mapping[str, Entry]:
         """Every slide by its key, by name; what cannot be read is left out."""
@@ -107,3 +109,16 @@ class Shelf:
         if self.slides is not None:
             places = [self.slides / told.name, *places]
         return next((place for place in places if place.exists()), places[0])
+
+
+def _without_results(folder: Path, given: str) -> str:
+    """What a folder holds instead of results, and the commands that make some."""
+    slides = find_slides(folder)
+    if not slides:
+        return f"holds no results; make some with: lowpower score SLIDES --out {shlex.quote(given)}"
+    count = "1 slide that is" if len(slides) == 1 else f"{len(slides)} slides that are"
+    results = shlex.quote(f"{given.rstrip('/')}-results")
+    return (
+        f"holds {count} not scored here; first: lowpower score {shlex.quote(given)} --out {results}, then: "
+        f"lowpower view {results}"
+    )

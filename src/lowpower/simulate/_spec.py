@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
-from lowpower.errors import ConfigError
-from lowpower.files import write_text
+from lowpower.errors import ConfigError, wrong_value
+from lowpower.files import read_yaml, write_text
 from lowpower.simulate._appearance import Laboratory, NuclearStain, Scanner, SpecModel, Traits, Unit
 from lowpower.simulate._score import Score, score_from_shares
 
@@ -151,7 +155,7 @@ class CohortSpec(SpecModel):
     """
 
     schema_version: Literal[1] = 1
-    name: str = Field("simulated", pattern=r"^[A-Za-z0-9_-]*simulated[A-Za-z0-9_-]*$")
+    name: str = "simulated"
     seed: int = Field(0, ge=0)
     patients: int = Field(16, ge=1, le=100_000)
     second_slide: Unit = 0.15
@@ -170,6 +174,16 @@ class CohortSpec(SpecModel):
     border: Unit | None = None
     wide: Unit = 0.4
 
+    @field_validator("name")
+    @classmethod
+    def _says_simulated(cls, name: str) -> str:
+        if "simulated" not in name or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            raise ValueError(
+                f"{name!r} must hold the word simulated, and letters, digits, - and _ only, for instance "
+                "er-simulated"
+            )
+        return name
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.mpp[0] > self.mpp[1]:
@@ -185,21 +199,26 @@ class CohortSpec(SpecModel):
         """Read a cohort spec.
 
         Raises:
-            ConfigError: if the file is missing, is no YAML, or says something unknown or impossible.
+            ConfigError: naming the file and every problem: missing, no YAML, unknown key (with the nearest),
+                impossible value.
         """
+        content = read_yaml(path)
         try:
-            return cls.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
-        except OSError as error:
-            raise ConfigError(
-                f"{path}: cannot be read ({error.strerror}); give a cohort YAML file."
-            ) from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: is not YAML ({error}); correct the file.") from error
+            return cls.model_validate(content)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "top level"
-            raise ConfigError(f"{path}: {where}: {first['msg']}; correct the cohort spec.") from error
+            told = " ".join(_sentence(problem, tuple(cls.model_fields)) for problem in error.errors())
+            raise ConfigError(f"{path}: {told}") from error
 
     def to_yaml(self, path: str | Path) -> None:
         """Write the spec as YAML, atomically."""
         write_text(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
+
+
+def _sentence(problem: ErrorDetails, known: Sequence[str]) -> str:
+    place = [str(part) for part in problem["loc"] if part != "[key]"]
+    name = ".".join(place) or "the spec"
+    if problem["type"] != "extra_forbidden":
+        return f"{wrong_value(name, problem)}."
+    near = difflib.get_close_matches(place[-1], known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
+    return f"unknown key {name}; {hint}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lowpower.errors import StructureError
+from lowpower.errors import OptionError, StructureError
 
 __all__ = ["Choice"]
 
@@ -24,6 +24,17 @@ class Choice:
 
     scene: str | None = None
     plane: int | None = None
+
+    def check(self) -> None:
+        """Refuse what no file can have, before any is opened.
+
+        Raises:
+            OptionError: an empty scene, or a plane below 1.
+        """
+        if self.scene is not None and not self.scene.strip():
+            raise OptionError("--scene takes a scene's name or number; `lowpower doctor SLIDE` lists them.")
+        if self.plane is not None and self.plane < 1:
+            raise OptionError(f"--plane counts focal planes from 1, so {self.plane} is none.")
 
     def scene_of(self, path: Path, names: Sequence[str], default: int = 0) -> tuple[int, tuple[str, ...]]:
         """Index of the chosen scene, and a note where the file has others and none was asked for.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,7 @@ from pydicom.errors import InvalidDicomError
 
 from lowpower.slides._name import PICTURE_ENDINGS, SLIDE_ENDINGS, slide_name
 
-__all__ = ["BOOKS", "find_slides"]
+__all__ = ["BOOKS", "find_slides", "without_slides"]
 
 BOOKS: Final = ".lowpower"
 """Folder with which this software marks a folder of results."""
@@ -36,6 +37,14 @@ def find_slides(folder: Path, pattern: str | None = None) -> list[Path]:
         left out.
     """
     return sorted(path for path in _below(folder) if _wanted(path, folder, pattern))
+
+
+def without_slides(folder: Path) -> str:
+    """What to say of a folder in which `find_slides` finds nothing: what it holds, what was looked for."""
+    held = sum(len(files) for _, _, files in os.walk(folder))
+    what = "is empty" if not held else f"holds {held} file{'' if held == 1 else 's'}, and none is a slide"
+    endings = ", ".join(ending.removeprefix(".") for ending in (*SLIDE_ENDINGS, *PICTURE_ENDINGS))
+    return f"{what}: in this folder and below DICOM files were looked for, and names that end with {endings}."
 
 
 def _wanted(path: Path, folder: Path, pattern: str | None) -> bool:
@@ -80,8 +89,10 @@ def _first_of_each_series(files: list[Path]) -> list[Path]:
     first: dict[str, Path] = {}
     for file in files:
         try:
-            header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
-            series = str(header.get("SeriesInstanceUID") or file)
+            with pydicom.config.disable_value_validation(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what is odd in a header is said where the slide is opened
+                header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
+                series = str(header.get("SeriesInstanceUID") or file)
         except (InvalidDicomError, AttributeError, EOFError, KeyError, ValueError, OSError):
             series = str(file)
         first.setdefault(series, file)

@@ -6,11 +6,11 @@ import math
 import re
 from pathlib import Path
 
-from lowpower.errors import InvalidMppError, MissingMppError
+from lowpower.errors import InvalidMppError, MissingMppError, OptionError
 from lowpower.slides._reader import MppClaim, Stored
 from lowpower.units import Mpp
 
-__all__ = ["choose_mpp", "mpp_claims", "mpp_notes", "number", "plausible"]
+__all__ = ["check_mpp", "choose_mpp", "contradictions", "mpp_claims", "mpp_notes", "number", "plausible"]
 
 _LOWEST, _HIGHEST = 0.05, 20.0
 _USUAL = (0.08, 8.0)
@@ -22,6 +22,19 @@ _NUMBER = re.compile(r"\s*([+-]?\d*[.,]?\d+(?:[eE][+-]?\d+)?)\s*(?:[µμu]m|micr
 def plausible(mpp: float) -> bool:
     """Whether a light microscope's slide can have this many um/px (0.05 to 20)."""
     return math.isfinite(mpp) and _LOWEST <= mpp <= _HIGHEST
+
+
+def check_mpp(mpp: float | None) -> None:
+    """Refuse um/px that no slide has, before any is opened.
+
+    Raises:
+        OptionError: it is not plausible.
+    """
+    if mpp is not None and not plausible(mpp):
+        raise OptionError(
+            f"--mpp takes {_LOWEST:g} to {_HIGHEST:g} um/px, not {mpp:g}; give the scanner's, "
+            "for instance --mpp 0.25."
+        )
 
 
 def number(text: str | None) -> float | None:
@@ -67,14 +80,7 @@ def choose_mpp(path: Path, option: float | None, stored: Stored) -> tuple[Mpp, s
 
 def mpp_notes(mpp: float, source: str, stored: Stored) -> tuple[str, ...]:
     """What a user should know of the um/px that was taken: sources that say otherwise, an unusual value."""
-    notes = []
-    for claim in stored.claims:
-        other = _mean(claim)
-        if claim.key != source and not (other > 0 and 1 / _SAME <= other / mpp <= _SAME):
-            notes.append(
-                f"um/px: {source} says {mpp:g} and is taken, but {claim.key} says {other:g}; "
-                "give the right value with --mpp."
-            )
+    notes = list(contradictions(mpp, source, stored))
     if not _USUAL[0] <= mpp <= _USUAL[1]:
         way = "finer" if mpp < _USUAL[0] else "coarser"
         notes.append(
@@ -82,6 +88,26 @@ def mpp_notes(mpp: float, source: str, stored: Stored) -> tuple[str, ...]:
             "If not, give the right value with --mpp."
         )
     return tuple(notes)
+
+
+def contradictions(mpp: float, source: str, stored: Stored) -> tuple[str, ...]:
+    """Sources of um/px that differ from what was taken by more than 3 %, a sentence each."""
+    told = []
+    for claim in stored.claims:
+        other = _mean(claim)
+        if claim.key == source or (other > 0 and 1 / _SAME <= other / mpp <= _SAME):
+            continue
+        if source == "option":
+            told.append(
+                f"{mpp:g} um/px was given and is taken, but the file says {other:g} ({claim.key}): if the "
+                "file is right, leave out --mpp, or the cell of the manifest's column mpp."
+            )
+        else:
+            told.append(
+                f"um/px: {source} says {mpp:g} and is taken, but {claim.key} says {other:g}; "
+                "give the right value with --mpp."
+            )
+    return tuple(told)
 
 
 def mpp_claims(stored: Stored) -> tuple[tuple[str, str], ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lowpower.errors import DamagedSlideError, NotASlideError, SlideError, StructureError
 from lowpower.slides._choice import Choice
+from lowpower.slides._folder import find_slides, without_slides
 from lowpower.slides._looks import unlike_level
 from lowpower.slides._mpp import choose_mpp
 from lowpower.slides._reader import Reader, Stored
@@ -158,6 +159,15 @@ def _looked_at(path: Path, reader: Reader, where: tuple[str, ...] = ()) -> Reade
     )
 
 
+def _folder_instead(path: Path) -> str:
+    """What to say of a folder that is no DICOM slide."""
+    slides = find_slides(path)
+    if not slides:
+        return without_slides(path)
+    count = "1 slide" if len(slides) == 1 else f"{len(slides)} slides"
+    return f"is a folder with {count}, for instance {slides[0].name}; name one of them."
+
+
 def _fastslide(path: Path) -> Opener:
     def opener() -> Reader:
         from lowpower.slides._fastslide import FastSlideReader
@@ -206,7 +216,7 @@ def _sniff(path: Path) -> Literal["image", "dicom", "tiff", "other"]:
         files = [is_dicom(file) for file in path.iterdir() if file.is_file()]
         if files and 2 * sum(files) >= len(files):
             return "dicom"
-        raise NotASlideError(path, f"is a folder without DICOM files; {_GIVE_A_SLIDE}")
+        raise NotASlideError(path, _folder_instead(path))
     try:
         with path.open("rb") as stream:
             head = stream.read(4096)

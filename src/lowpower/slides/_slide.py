@@ -21,7 +21,7 @@ from lowpower.files import sha256_of
 from lowpower.slides._axis import Axis
 from lowpower.slides._damage import DamagedTile
 from lowpower.slides._icc import colour_transform
-from lowpower.slides._mpp import mpp_claims, mpp_notes
+from lowpower.slides._mpp import contradictions, mpp_claims, mpp_notes
 from lowpower.slides._padding import GLASS, PADDING_BLOCK, fill_padding
 from lowpower.slides._reader import Reader
 from lowpower.slides._show import as_html
@@ -80,6 +80,7 @@ class Slide:
         mpp: Microns per base pixel.
         mpp_source: "option", or the metadata key that gave mpp.
         mpp_claims: What each key of the metadata says of um/px: (key, text), the most trusted first.
+        mpp_doubts: A sentence for each of them that differs from `mpp` by more than 3 %; among `notes` too.
         levels: Stored resolutions, finest first.
         vendor: Who made the file, if it says so.
         scanner: Which scanner, if it says so.
@@ -106,6 +107,7 @@ class Slide:
         self.scene = reader.stored.scenes[reader.stored.scene]
         self.planes = reader.stored.planes
         self.plane = reader.stored.plane + 1
+        self.mpp_doubts = contradictions(mpp, mpp_source, reader.stored)
         self.notes = (*reader.stored.notes, *mpp_notes(mpp, mpp_source, reader.stored))
         self._colours = colour_transform(reader.stored.icc)
         self.icc_applied = self._colours is not None

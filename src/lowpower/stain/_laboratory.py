@@ -10,7 +10,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lowpower.errors import ConfigError
+from lowpower.errors import ConfigError, wrong_value
 from lowpower.files import read_yaml, write_text
 from lowpower.stain._cutoffs import Cutoffs, Her2Cutoffs, NuclearCutoffs
 from lowpower.stain._measure_field import Marker
@@ -111,7 +111,7 @@ def read_laboratory(path: str | Path, marker: str | None = None) -> Laboratory:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "top level"
-        raise ConfigError(f"{path}: {where}: {first['msg']}; {again}") from error
+        raise ConfigError(f"{path}: {wrong_value(where, first)}; {again}") from error
     except ValueError as error:
         raise ConfigError(f"{path}: {error}; {again}") from error
     if laboratory.signature != _signature(laboratory.model_dump(mode="json")):

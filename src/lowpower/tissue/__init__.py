@@ -1,7 +1,7 @@
 """Where a slide's tissue is: found alike whether pale score 0 or dark 3+, against the slide's own glass."""
 
 from lowpower.tissue._checks import CHECKS, Check
-from lowpower.tissue._control_given import control_name, is_control_word
+from lowpower.tissue._control_given import control_name, is_control_word, wrong_control
 from lowpower.tissue._damaged import damage_flags, refuse_damaged
 from lowpower.tissue._find import find_tissue
 from lowpower.tissue._habit import ControlHabit, control_habit
@@ -59,4 +59,5 @@ __all__ = [
     "tissue_mask",
     "working_mpp",
     "write_quality_geojson",
+    "wrong_control",
 ]

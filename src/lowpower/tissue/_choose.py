@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.errors import RegionsError
 from lowpower.geometry import read_mask
 from lowpower.tissue._clusters import Layout, lay_out
 from lowpower.tissue._control import search_control
-from lowpower.tissue._control_given import box_of, end_of
+from lowpower.tissue._control_given import box_of, end_of, wrong_control
 from lowpower.tissue._grid import Flags, Plane
 from lowpower.tissue._types import Control
 from lowpower.units import Box
@@ -101,6 +103,9 @@ def _given(control: Control, shape: tuple[int, ...], size: tuple[int, int]) -> F
         return marked
     if isinstance(control, np.ndarray):
         return on_grid(control, shape)
+    wrong = wrong_control(str(control))
+    if wrong is not None:
+        raise RegionsError(Path(control), wrong)
     return on_grid(read_mask(control, size, "control").mask, shape)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
 from pathlib import Path
@@ -13,7 +14,7 @@ from lowpower.tissue._groups import ENDS
 from lowpower.tissue._types import Control
 from lowpower.units import Box
 
-__all__ = ["box_of", "control_name", "end_of", "is_control_word"]
+__all__ = ["box_of", "control_name", "end_of", "is_control_word", "wrong_control"]
 
 _BOX = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*")
 
@@ -35,6 +36,22 @@ def box_of(control: Control) -> Box | None:
 def is_control_word(text: str) -> bool:
     """Whether a text says of control tissue what it means by itself: it names no file."""
     return text in ("auto", "none") or end_of(text) is not None or box_of(text) is not None
+
+
+def wrong_control(text: str) -> str | None:
+    """What is wrong with words that say nothing of control tissue; None where they do, or name what is there.
+
+    Returns:
+        A sentence that begins after the text itself.
+    """
+    if is_control_word(text) or Path(text).exists():
+        return None
+    near = difflib.get_close_matches(text.strip().lower(), ("auto", "none", *ENDS), n=1, cutoff=0.6)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    return (
+        f"says nothing of control tissue and is no file{hint}; give auto, none, an end ({', '.join(ENDS)}), "
+        "X,Y,WIDTH,HEIGHT in base pixels, or a GeoJSON or PNG that shows it."
+    )
 
 
 def control_name(control: Control) -> str:

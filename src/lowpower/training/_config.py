@@ -15,9 +15,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from lowpower.cohort import IshUnknown, scheme_of
-from lowpower.errors import CohortError, ConfigError
+from lowpower.errors import CohortError, ConfigError, wrong_value
 from lowpower.files import read_yaml
 from lowpower.models import ModelSpec, is_weight_path
 from lowpower.training._teacher import Teacher
@@ -229,7 +230,7 @@ def parse_config(
     try:
         config = TrainConfig.model_validate(content)
     except ValidationError as error:
-        problems = [_sentence(item["loc"], item["type"], item["msg"]) for item in error.errors()]
+        problems = [_sentence(item) for item in error.errors()]
         raise ConfigError(f"{source}: {' '.join(problems)}") from error
     if folder is None:
         return config
@@ -245,7 +246,8 @@ def parse_config(
     return config.model_copy(update=anchored)
 
 
-def _sentence(place: tuple[int | str, ...], kind: str, message: str) -> str:
+def _sentence(problem: ErrorDetails) -> str:
+    place, kind = problem["loc"], problem["type"]
     name = ".".join(str(part) for part in place)
     if kind == "extra_forbidden":
         known = _keys_at(place[:-1])
@@ -254,7 +256,7 @@ def _sentence(place: tuple[int | str, ...], kind: str, message: str) -> str:
         return f"unknown key {name}; {hint}"
     if kind == "missing":
         return f"{name} is missing."
-    return f"{name}: {message.removeprefix('Value error, ')}."
+    return f"{wrong_value(name, problem)}."
 
 
 def _keys_at(place: tuple[int | str, ...]) -> list[str]:

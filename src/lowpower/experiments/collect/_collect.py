@@ -72,14 +72,16 @@ def _probabilities(config: StudyConfig) -> list[str]:
 
 def _predictions(config: StudyConfig, cohort: Cohort, tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
     names = _probabilities(config)
-    columns = ["arm", "fold", "row", "slide", "patient", "site", "scanner", "label", *names]
+    columns = ["arm", "fold", "row", "slide", "patient", "distinct", "site", "scanner", "label", *names]
     columns += ["set_size", "referred"]
     if not tables:
         kinds: dict[str, Any] = dict.fromkeys(columns, pl.Float64)
-        kinds |= dict.fromkeys(("arm", "slide", "patient", "site", "scanner"), pl.String)
+        kinds |= dict.fromkeys(("arm", "slide", "patient", "distinct", "site", "scanner"), pl.String)
         kinds |= dict.fromkeys(("fold", "row", "label", "set_size"), pl.Int64) | {"referred": pl.Boolean}
         return pl.DataFrame(schema=kinds)
-    where = cohort.table.select("site", "scanner").with_columns(row=pl.int_range(len(cohort), dtype=pl.Int64))
+    where = cohort.table.select("site", "scanner", "distinct").with_columns(
+        row=pl.int_range(len(cohort), dtype=pl.Int64)
+    )
     return pl.concat(tables).join(where, on="row", how="left", maintain_order="left").select(columns)
 
 

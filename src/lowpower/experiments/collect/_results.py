@@ -77,7 +77,8 @@ class StudyResults:
         config: What was run; paths absolute.
         arms: In the configuration's order.
         predictions: One row an arm and test slide: arm, fold, row (index into the cohort's table), slide (as
-            the manifest spells it), patient, site, scanner (null where the manifest has none), label, p_0 ..
+            the manifest spells it), patient, distinct (yes where the manifest says so of a patient whose
+            identifier is nearly another's), site, scanner (null where the manifest has none), label, p_0 ..
             p_(K-1) (calibrated on that fold's validation slides), set_size (classes in the conformal set) and
             referred (whether the set holds another number of classes than one).
         units: One row an arm and fold: arm, fold, state (ok, failed), reason (null when ok).

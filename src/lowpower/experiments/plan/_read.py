@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from lowpower.cohort import scheme_of
-from lowpower.errors import ConfigError
+from lowpower.errors import ConfigError, wrong_value
 from lowpower.experiments.plan._config import FusionArm, MeasuredArm, MilArm, PatchArm, SlideArm, StudyConfig
 from lowpower.files import read_yaml
 from lowpower.models import check_backbone, create_aggregator, encoder_card, is_weight_path
@@ -49,7 +50,7 @@ def parse_study(content: dict[str, Any], *, source: str = "study", folder: Path 
         # Arms that are wrong are left out, and then there are too few: said once.
         wrong_arms = any(len(item["loc"]) > 1 and item["loc"][0] == "arms" for item in items)
         items = [item for item in items if not (wrong_arms and item["loc"] == ("arms",))]
-        problems = [_sentence(item["loc"], item["type"], item["msg"], item["input"]) for item in items]
+        problems = [_sentence(item) for item in items]
         raise ConfigError(f"{source}: {' '.join(problems)}") from error
     _check_names(config, source)
     for arm in config.arms:
@@ -133,7 +134,8 @@ def _anchored(config: StudyConfig, folder: Path) -> StudyConfig:
     return config.model_copy(update=update | {"arms": tuple(arms)})
 
 
-def _sentence(place: tuple[int | str, ...], kind: str, message: str, given: Any) -> str:
+def _sentence(problem: ErrorDetails) -> str:
+    place, kind, given = problem["loc"], problem["type"], problem["input"]
     name = ".".join(str(part) for part in place)
     if kind == "extra_forbidden":
         return f"unknown key {name}; {_near(str(place[-1]), _keys_at(place[:-1]))}"
@@ -144,7 +146,7 @@ def _sentence(place: tuple[int | str, ...], kind: str, message: str, given: Any)
         return f"{name}: paradigm {paradigm!r} is unknown; {_near(paradigm, tuple(ARM_KINDS))}"
     if kind == "union_tag_not_found":
         return f"{name}: says no paradigm ({', '.join(ARM_KINDS)})."
-    return f"{name}: {message.removeprefix('Value error, ')}."
+    return f"{wrong_value(name, problem)}."
 
 
 def _near(word: str, known: Sequence[str]) -> str:

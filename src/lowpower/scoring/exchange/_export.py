@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from lowpower.errors import ConfigError, one_line
+from lowpower.errors import ConfigError, OptionError, one_line
 from lowpower.files import make_folder
 from lowpower.geometry import write_geojson
 from lowpower.scoring._folders import write_table
@@ -60,12 +60,13 @@ def export(
         when: Time that SR, FHIR and PDF carry; now where None.
 
     Raises:
-        ConfigError: an unknown form, no record, or one identity for several slides.
+        OptionError: an unknown form.
+        ConfigError: no record, or one identity for several slides.
         OutputError: something cannot be written.
     """
     unknown = [form for form in forms if form not in FORMS]
     if unknown or not forms:
-        raise ConfigError(f"--to {', '.join(unknown) or '(nothing)'}: choose from {', '.join(FORMS)}.")
+        raise OptionError(f"--to {', '.join(unknown) or '(nothing)'}: choose from {', '.join(FORMS)}.")
     places = [given] if isinstance(given, str | Path) else list(given)
     records = list(dict.fromkeys(record for place in places for record in find_records(place)))
     if len(records) > 1 and (patient_id or accession):
