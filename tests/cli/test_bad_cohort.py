@@ -52,7 +52,7 @@ def test_check_names_a_missing_column(lowpower, manifest):
 
 def test_a_manifest_that_is_missing_is_named(lowpower, tmp_path):
     finished = lowpower("check", tmp_path / "absent.csv")
-    assert finished.code == 1
+    assert finished.code == 2
     assert "absent.csv" in finished.err + finished.out
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lowpower.errors import RegionsError
+from lowpower.errors import OptionError, RegionsError
 from lowpower.scoring import Result, ScoreRequest, score, score_files
 
 
@@ -60,7 +60,7 @@ def test_regions_that_cannot_serve_are_told(disc, request_, tmp_path):
         score(disc, request=request_, regions=glass)
     with pytest.raises(RegionsError, match="region_class="):
         score_files([disc], request=request_, regions=write(tmp_path / "s.geojson", ("Stroma", 1, 1, 9, 9)))
-    with pytest.raises(RegionsError, match="no such mask"):
+    with pytest.raises(OptionError, match=r"mask=.*does not exist"):
         score_files([disc], request=request_, mask=tmp_path / "absent.png")
 
 

@@ -135,6 +135,8 @@ def test_an_unreadable_slide_does_not_take_a_readable_ones_place(place, run, sha
     Path("y/a.png").write_bytes(b"no picture")
     run([Path("y/a.png")])
     run([Path("x/a.png")])
+    Path("z").mkdir()
+    Path("z/a.png").write_bytes(b"no picture either")
     run([Path("z/a.png")])
     states = {path: json.loads(path.read_text())["state"] for path in Path("out").glob("*/result.json")}
     assert sorted(states.values()) == ["ok", "refused", "refused"]
@@ -144,6 +146,7 @@ def test_folders_named_by_uid_keep_their_last_part(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("1.2.3.10", "1.2.3.11"):
         Path(name).mkdir()
+        (Path(name) / "0.dcm").write_bytes(bytes(128) + b"DICM" + bytes(64))
     run(["1.2.3.10", "1.2.3.11"])
     assert folders() == ["1.2.3.10", "1.2.3.11"]
 

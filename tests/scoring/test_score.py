@@ -73,9 +73,10 @@ def test_a_missing_file_is_no_slide(bundle, tmp_path):
 
 class TestBatch:
     def test_one_bad_slide_does_not_end_the_others(self, bundle, disc, tmp_path):
-        results = score_files([tmp_path / "absent.svs", disc], model=bundle, mpp=0.5, out=tmp_path / "out")
+        (tmp_path / "bad.svs").write_bytes(b"no slide")
+        results = score_files([tmp_path / "bad.svs", disc], model=bundle, mpp=0.5, out=tmp_path / "out")
         assert [result.state for result in results] == ["refused", "ok"]
-        record = json.loads((tmp_path / "out" / "absent" / "result.json").read_text())
+        record = json.loads((tmp_path / "out" / "bad" / "result.json").read_text())
         assert record["reason_code"] == "not_a_slide"
         assert (tmp_path / "out" / "disc" / "overlay.png").exists()
         page = (tmp_path / "out" / "report.html").read_text()
