@@ -14,21 +14,21 @@ from lowpower.stain._density import unit_vector
 
 from ..stain._drawn_cells import draw_cells
 
-PALE = (
+DARK = (
     ("0", {}),
     ("1+", {"membrane": 0.2, "share": 0.3, "spacing_um": 18.0}),
-    ("2+", {"membrane": 0.22}),
-    ("3+", {"membrane": 0.5}),
+    ("2+", {"membrane": 0.6}),
+    ("3+", {"membrane": 1.3}),
 )
-"""A pale laboratory: its 3+ reads 2+ by the usual cut-offs."""
+"""A dark laboratory: its 2+ reads 3+ by the usual cut-offs."""
 
 
 @pytest.fixture(scope="module")
 def slides(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pale")
+    folder = tmp_path_factory.mktemp("dark")
     rows = []
     for number in range(2):
-        for score, look in PALE:
+        for score, look in DARK:
             name = f"{score[0]}-{number}.png"
             image = draw_cells(seed=number, **({"rows": 9, "columns": 9} | look)).image
             cv2.imwrite(str(folder / name), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
@@ -42,24 +42,24 @@ def slides(tmp_path_factory):
 def made(slides):
     folder, rows = slides
     write_manifest(folder / "cohort.csv", rows)
-    return calibrate(folder / "cohort.csv", name="pale", out=folder / "pale.yaml"), folder
+    return calibrate(folder / "cohort.csv", name="dark", out=folder / "dark.yaml"), folder
 
 
-def test_a_pale_laboratory_gets_its_own_idea_of_intense(made):
+def test_a_dark_laboratory_gets_its_own_idea_of_intense(made):
     calibration, folder = made
-    assert {slide.before for slide in calibration.slides if slide.known == "3+"} == {"2+"}
+    assert {slide.before for slide in calibration.slides if slide.known == "2+"} == {"3+"}
     assert all(slide.after == slide.known for slide in calibration.slides)
-    assert calibration.laboratory.her2["intense_od"] < INTENSE_OD
+    assert calibration.laboratory.her2["intense_od"] > INTENSE_OD
     assert "8 of 8 slides the same" in calibration.laboratory.fitted.after
     assert any("are few" in note for note in calibration.notes)
-    assert read_laboratory(folder / "pale.yaml", "HER2") == calibration.laboratory
+    assert read_laboratory(folder / "dark.yaml", "HER2") == calibration.laboratory
 
 
 def test_measuring_takes_it_and_says_so(made, tmp_path):
     calibration, folder = made
-    (record,) = measure_files([folder / "3-0.png"], mpp=0.5, laboratory=calibration.laboratory, out=tmp_path)
-    assert record.measured.score == "3+"
-    assert record.measured.laboratory == f"pale ({calibration.laboratory.signature[:12]})"
+    (record,) = measure_files([folder / "2-0.png"], mpp=0.5, laboratory=calibration.laboratory, out=tmp_path)
+    assert record.measured.score == "2+"
+    assert record.measured.laboratory == f"dark ({calibration.laboratory.signature[:12]})"
 
 
 def test_known_3_alone_tells_what_is_intense(slides, tmp_path):
@@ -74,7 +74,7 @@ def test_known_3_alone_tells_what_is_intense(slides, tmp_path):
     write_manifest(tmp_path / "three.csv", copies)
     told = calibrate(tmp_path / "three.csv", out=tmp_path / "three.yaml")
     assert set(told.laboratory.her2) == {"intense_od"}
-    assert told.laboratory.her2["intense_od"] < INTENSE_OD
+    assert told.laboratory.her2["intense_od"] > INTENSE_OD
     write_manifest(tmp_path / "zero.csv", [row | {"score": "1+"} for row in copies])
     with pytest.raises(ConfigError, match=r"every slide's score is 1\+"):
         calibrate(tmp_path / "zero.csv", out=tmp_path / "zero.yaml")
@@ -114,7 +114,7 @@ def test_two_laboratories_are_asked_which(slides):
 )
 def test_a_changed_file_is_refused_in_a_sentence(made, tmp_path, change, words):
     _, folder = made
-    content = yaml.safe_load((folder / "pale.yaml").read_text()) | change
+    content = yaml.safe_load((folder / "dark.yaml").read_text()) | change
     (tmp_path / "changed.yaml").write_text(yaml.safe_dump(content))
     with pytest.raises(ConfigError, match=words) as caught:
         read_laboratory(tmp_path / "changed.yaml", "HER2")
@@ -124,7 +124,7 @@ def test_a_changed_file_is_refused_in_a_sentence(made, tmp_path, change, words):
 def test_another_markers_or_networks_file_is_refused_before_any_work(made, tmp_path):
     calibration, folder = made
     with pytest.raises(ConfigError, match="stained for ER"):
-        read_laboratory(folder / "pale.yaml", "ER")
+        read_laboratory(folder / "dark.yaml", "ER")
     options = ScoreRequest(marker="ER", laboratory=calibration.laboratory)
     with pytest.raises(ConfigError, match="stained for ER"):
         measure_files([tmp_path / "absent.svs"], options, out=tmp_path / "out")

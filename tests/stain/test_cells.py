@@ -81,9 +81,25 @@ def test_pale_nuclei_stand_out_whatever_the_darkest_show() -> None:
 
 def test_doubt_of_every_cell_lowers_what_is_asked_of_each() -> None:
     sure = np.repeat([0.02, 0.97], 100).astype(np.float32)
-    assert likeness_asked(sure) == pytest.approx(0.48, abs=0.02)
-    assert likeness_asked(np.full(200, 0.4, np.float32)) < 0.3
-    assert likeness_asked(np.zeros(0, np.float32)) == 0.5
+    same = np.full(200, 8.0, np.float32)
+    assert likeness_asked(sure, same) == pytest.approx(0.48, abs=0.02)
+    assert likeness_asked(np.full(200, 0.4, np.float32), same) < 0.3
+    assert likeness_asked(np.zeros(0, np.float32), np.zeros(0, np.float32)) == 0.5
+
+
+def test_small_nuclei_that_look_a_little_like_tumour_lie_below_the_valley() -> None:
+    rng = np.random.default_rng(0)
+    lymphocytes, tumour = rng.normal(0.42, 0.06, 900), rng.normal(0.85, 0.05, 400)
+    likeness = np.concatenate([lymphocytes, tumour]).astype(np.float32)
+    size = np.repeat([5.0, 8.0], [900, 400]).astype(np.float32)
+    asked = likeness_asked(likeness, size)
+    assert (lymphocytes > asked).mean() < 0.02
+    assert (tumour > asked).mean() > 0.98
+    # Unstained tumour beside stained looks less like tumour too, but is no smaller: nothing is lost.
+    assert likeness_asked(likeness, np.full(1300, 8.0, np.float32)) < 0.42
+    # One broad heap has no valley: the pale are not lost.
+    one = np.clip(rng.normal(0.55, 0.15, 1300), 0, 1).astype(np.float32)
+    assert likeness_asked(one, np.where(one < 0.5, 5.0, 8.0).astype(np.float32)) < 0.45
 
 
 @given(st.floats(2.0, 7.0), st.floats(1.0, 2.0))

@@ -211,7 +211,9 @@ def _measured(
             else:
                 assert result.background is not None
                 value = row["label"] if marker == "HER2" else _percent(row)
-                cells = LabelledCells(result.counted, result.background.threshold, value)
+                cells = LabelledCells(
+                    result.counted, result.background.threshold, value, result.rendering or 1.0
+                )
                 measured = result.vectors.source in ("measured", "hematoxylin measured")
                 blue = result.vectors.hematoxylin if measured else None
                 known.append(

@@ -100,10 +100,17 @@ class Measured(Record):
     stains: Stains | None = None
     threshold: float | None = Field(None, description="DAB OD asked of a stained membrane or nucleus here.")
     membrane_od: float | None = Field(
-        None, description="HER2: median DAB OD of complete membranes; none for fewer than 30 such cells."
+        None,
+        description="HER2: median DAB OD of complete membranes as the usual slide's optics would show it; "
+        "none for fewer than 30 such cells.",
     )
     intense_od: float | None = Field(
-        None, description="HER2: DAB OD from which a complete membrane counted as intense here."
+        None, description="HER2: DAB OD from which a complete membrane counts as intense on the usual slide."
+    )
+    rendering: float | None = Field(
+        None,
+        description="HER2: what this slide's optics show of a membrane's OD, over what the usual slide's "
+        "show; cut-offs in OD were multiplied by it. None in older records.",
     )
     laboratory: str | None = Field(
         None,
@@ -198,6 +205,7 @@ def measured_of(measurement: Measurement, laboratory: str | None = None) -> Meas
         threshold=measurement.background.threshold if measurement.background is not None else None,
         membrane_od=measurement.membrane_od,
         intense_od=measurement.intense_od,
+        rendering=None if measurement.rendering is None else round(measurement.rendering, 4),
         laboratory=laboratory,
         mpp=measurement.mpp,
         cell_network=None if measurement.cells is None else cell_network(),

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from lowpower.stain._nuclei_rays import RAYS, Floats, ray_directions
 
@@ -18,6 +19,12 @@ TUMOUR, LYMPHOID, STROMAL = 0, 1, 2
 
 _LEAST_LIKE, _MOST_LIKE = 0.2, 0.5
 """Bounds of what is asked of a tumour-like cell; in the user's tumour regions the lower one."""
+_APART_UP_TO = 0.75
+_APART = 0.8
+"""Two kinds of cells lie apart where between them fewer than this share of either's peak is found."""
+_SMALLER = 0.85
+"""Lymphocytes are smaller than tumour by this at least; stained tumour is no larger than unstained."""
+_BINS, _SMOOTH = 100, 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -87,7 +94,7 @@ def shape_of(radii: Floats) -> tuple[Floats, Floats]:
     return (2.0 * np.sqrt(np.maximum(area, 0) / np.pi)).astype(np.float32), elongation.astype(np.float32)
 
 
-def likeness_asked(tumour: Floats) -> float:
+def likeness_asked(tumour: Floats, diameter: Floats) -> float:
     """The likeness from which a cell of this slide counts as tumour: what makes the expected F1 highest.
 
     Where the network tells kinds apart, that is one half. Where it is unsure of all (pale or black nuclei,
@@ -95,15 +102,39 @@ def likeness_asked(tumour: Floats) -> float:
     the best set where its probability is above half of the best F1 (Lipton et al., Optimal thresholding of
     classifiers to maximize F1 measure, ECML 2014).
 
+    Where likeness above that falls into two heaps and the lower one is of smaller nuclei, as lymphocytes
+    beside tumour are, the valley between them is asked for.
+
     Args:
         tumour: (N,) likeness, 0..1, taken for probabilities.
+        diameter: (N,) microns.
     """
     if len(tumour) == 0 or tumour.max() <= 0:
         return _MOST_LIKE
     ordered = np.sort(tumour.astype(np.float64))[::-1]
     hits = np.cumsum(ordered)
     best = (2 * hits / (np.arange(1, len(ordered) + 1) + hits[-1])).max()
-    return float(np.clip(best / 2, _LEAST_LIKE, _MOST_LIKE))
+    least = float(np.clip(best / 2, _LEAST_LIKE, _MOST_LIKE))
+    valley = _valley_above(least, tumour)
+    lower, upper = diameter[(tumour >= least) & (tumour < valley)], diameter[tumour >= valley]
+    if len(lower) and len(upper) and np.median(lower) < _SMALLER * np.median(upper):
+        return valley
+    return least
+
+
+def _valley_above(least: float, tumour: Floats) -> float:
+    """The lowest place between two heaps of likeness above `least`; `least` where there is one heap."""
+    counts = np.histogram(tumour[tumour >= least], _BINS, (0.0, 1.0))[0].astype(np.float64)
+    heaps = gaussian_filter1d(counts, _SMOOTH)
+    first = int(least * _BINS)
+    left = np.maximum.accumulate(heaps[first:])[:-2]
+    right = np.maximum.accumulate(heaps[::-1])[::-1][first + 2 :]
+    between = heaps[first + 1 : -1]
+    allowed = np.arange(first + 1, _BINS - 1) < _APART_UP_TO * _BINS
+    valleys = np.flatnonzero(allowed & (between < _APART * np.minimum(left, right)))
+    if len(valleys) == 0:
+        return least
+    return float((first + 1 + valleys[np.argmin(between[valleys])] + 0.5) / _BINS)
 
 
 def kinds_of(
@@ -126,7 +157,7 @@ def kinds_of(
     Returns:
         (N,) index into `KINDS`.
     """
-    least = np.full(len(tumour), likeness_asked(tumour))
+    least = np.full(len(tumour), likeness_asked(tumour, diameter))
     if in_region is not None:
         least[in_region] = _LEAST_LIKE
     lymphoid = (elongation < 1.8) & (darkness > 3.0) & (diameter < 8.0)

@@ -6,7 +6,7 @@ come from slides whose score it knows (`lowpower calibrate`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lowpower.stain._rules import HER2_CUTOFF, Her2Score, Her2Shares, her2_score
@@ -36,7 +36,7 @@ class Her2Cutoffs:
     stained: float = 0.12
     complete: float = 0.80
     weak_od: float = 0.10
-    intense_od: float = 0.65
+    intense_od: float = 0.52
     stained_share: float = HER2_CUTOFF
     complete_share: float = HER2_CUTOFF
     intense_share: float = HER2_CUTOFF
@@ -47,6 +47,19 @@ class Her2Cutoffs:
         shares = (self.stained, self.complete, self.stained_share, self.complete_share, self.intense_share)
         if any(not 0 < share < 1 for share in shares):
             raise ValueError(f"shares lie between 0 and 1: {self}")
+
+    def seen_through(self, rendering: float) -> Her2Cutoffs:
+        """The same on a slide whose optics show this much of a membrane, over what the usual slide's show.
+
+        The membrane map was taught what the membrane holds, whatever the optics: half of it (on the scale of
+        logarithms) is left to mend there.
+        """
+        return replace(
+            self,
+            least_od=self.least_od * rendering**0.5,
+            weak_od=self.weak_od * rendering,
+            intense_od=self.intense_od * rendering,
+        )
 
 
 @dataclass(frozen=True, slots=True)

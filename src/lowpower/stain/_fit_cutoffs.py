@@ -50,12 +50,14 @@ class LabelledCells:
     Attributes:
         cells: Tumour-like cells.
         background: DAB OD that cells which cannot be stained reach here (nuclear markers).
+        rendering: What the slide's optics show of a membrane, over what the usual slide's show (HER2).
         score: HER2: 0 to 3 (3+); nuclear markers: percent of stained nuclei.
     """
 
     cells: FieldCells
     background: float
     score: float
+    rendering: float = 1.0
 
 
 def fit_her2(slides: Sequence[LabelledCells], start: Her2Cutoffs) -> Her2Cutoffs:
@@ -71,7 +73,7 @@ def fit_her2(slides: Sequence[LabelledCells], start: Her2Cutoffs) -> Her2Cutoffs
     scores = np.array([slide.score for slide in slides])
     if len(np.unique(scores)) < 2:
         raise ValueError("cut-offs need slides of two scores or more")
-    tables = [RayTable.of(_some(slide.cells)) for slide in slides]
+    tables = [RayTable.of(_some(slide.cells), slide.rendering) for slide in slides]
     # Each question weighs the same, and so do its two sides.
     questions = [(scores >= at).astype(np.float64) for at in (1, 2, 3)]
     weights = [_balanced(yes) for yes in questions]
@@ -120,7 +122,7 @@ def rescored(slide: LabelledCells, marker: Marker, cutoffs: Cutoffs) -> str:
     """The slide's score by other cut-offs: HER2's, or the percentage of a nuclear marker."""
     if marker != "HER2":
         return f"{_percent(slide, cutoffs.nuclear):.4f}"
-    shares = Her2Shares(*RayTable.of(slide.cells).shares(cutoffs.her2).tolist())
+    shares = Her2Shares(*RayTable.of(slide.cells, slide.rendering).shares(cutoffs.her2).tolist())
     return her2_of(shares, len(slide.cells.xy), cutoffs.her2).score
 
 

@@ -15,7 +15,7 @@ from lowpower.slides import Slide, as_html, opened
 from lowpower.stain._cells import Cells
 from lowpower.stain._clipping import clipping
 from lowpower.stain._cutoffs import DEFAULT_CUTOFFS, INVENTED, Cutoffs, Her2Cutoffs, her2_of
-from lowpower.stain._measure_field import FieldCells, Marker, stain_maps
+from lowpower.stain._measure_field import FieldCells, Marker, StainScale, stain_maps
 from lowpower.stain._measure_grade import (
     Background,
     counted_cells,
@@ -87,12 +87,15 @@ class Measurement:
         heterogeneity: Of HER2.
         areas: DAB by area.
         background: What unstainable cells show here.
-        membrane_od: HER2: median DAB OD of the complete membranes of counted cells; None for fewer than 30.
-        intense_od: HER2: DAB OD from which a complete membrane counted as intense.
+        membrane_od: HER2: median DAB OD of the complete membranes of counted cells, as the usual slide's
+            optics would show it; None for fewer than 30.
+        intense_od: HER2: DAB OD from which a complete membrane counts as intense on the usual slide.
         cells: Every cell; None where none was looked for.
         counted: What was read of those that counted, before any cut-off; likewise.
         notes: What could not be measured or should be doubted, one sentence each.
         open_questions: HER2: what the guideline leaves open here (`her2_open_questions`); also in the notes.
+        rendering: HER2: what this slide's optics show of a membrane's OD, over what the usual slide's show:
+            the cut-offs in OD were multiplied by it (`Her2Cutoffs.seen_through`).
     """
 
     marker: Marker
@@ -112,6 +115,7 @@ class Measurement:
     counted: FieldCells | None
     notes: tuple[str, ...]
     open_questions: tuple[str, ...] = ()
+    rendering: float | None = None
 
     def __str__(self) -> str:
         lines = [self.sentence() or f"{self.marker}: nothing measured."]
@@ -221,7 +225,7 @@ def _measure_open(
         if not in_region.any():
             note = "the regions hold no cell on this slide's tissue: are they in base pixels of this slide?"
             return _nothing(marker, note, scale.vectors, areas)
-    cells, background = grade_cells(found, marker, slide.mpp, in_region, cutoffs)
+    cells, background = grade_cells(found, marker, slide.mpp, in_region, cutoffs, scale.rendering)
     sized = size_quality(cells, slide.mpp)
     wrong = _refusal(sized, mask)
     if wrong is not None:
@@ -232,19 +236,21 @@ def _measure_open(
     notes += tuple(
         flag.message for flag in (*sized, *place_quality(cells, counted, marker)) if flag.effect == "warn"
     )
-    result = _scored(marker, mpp, scale.vectors, areas, cells, counted, background, notes, slide.mpp, cutoffs)
+    result = _scored(marker, mpp, scale, areas, cells, counted, background, notes, slide.mpp, cutoffs)
     return replace(result, counted=found.pick(counted))
 
 
 def _scored(
-    marker: Marker, mpp: Mpp, vectors: StainVectors, areas: DabAreas, cells: Cells,
+    marker: Marker, mpp: Mpp, scale: StainScale, areas: DabAreas, cells: Cells,
     counted: NDArray[np.bool_], background: Background, notes: tuple[str, ...], base_mpp: float,
     cutoffs: Cutoffs,
 ) -> Measurement:  # fmt: skip
     count = int(counted.sum())
     her2 = shares = h_score = nuclear = heterogeneity = None
     open_questions: tuple[str, ...] = ()
-    membrane_od = usual_complete(cells, counted, cutoffs.her2.complete) if marker == "HER2" else None
+    membrane_od = None
+    if marker == "HER2":
+        membrane_od = usual_complete(cells, counted, cutoffs.her2.complete, scale.rendering)
     few = CHECKS["few_tumour_cells"]
     if few.effect(count) == "refuse":
         word = "no" if count == 0 else f"only {count}"
@@ -255,7 +261,7 @@ def _scored(
     elif marker == "HER2":
         shares = _shares(cells.grade[counted])
         her2, h_score = her2_of(shares, count, cutoffs.her2), shares.h_score
-        strong = strong_incomplete(cells, counted, cutoffs.her2.complete)
+        strong = strong_incomplete(cells, counted, cutoffs.her2.complete, scale.rendering)
         open_questions = her2_open_questions(her2, shares, strong, INVENTED)
         notes = (*notes, *(_OPEN[name] for name in open_questions))
         heterogeneity = _heterogeneity(cells, counted, base_mpp, cutoffs.her2)
@@ -265,7 +271,7 @@ def _scored(
     return Measurement(
         marker,
         mpp,
-        vectors,
+        scale.vectors,
         count,
         her2,
         shares,
@@ -280,6 +286,7 @@ def _scored(
         None,
         notes,
         open_questions,
+        scale.rendering if marker == "HER2" else None,
     )
 
 

@@ -16,6 +16,7 @@ from lowpower.stain._density import optical_density
 from lowpower.stain._membrane import membrane_rays
 from lowpower.stain._nuclei import find_nuclei
 from lowpower.stain._nuclei_rays import Floats, ray_directions, sample
+from lowpower.stain._rendering import rendering_of
 from lowpower.stain._vectors import StainVectors
 
 __all__ = ["FieldCells", "Marker", "StainScale", "join_fields", "measure_field", "stain_maps"]
@@ -35,21 +36,26 @@ class StainScale:
         white_point: (3,) RGB of the glass.
         vectors: The slide's stain vectors.
         contrast: The slide's usual nuclear contrast, OD: the 90th percentile of its blobs' responses.
+        rendering: What the slide's optics show of a thin line's OD, over what the usual slide's show.
     """
 
     white_point: Floats
     vectors: StainVectors
     contrast: float
+    rendering: float = 1.0
 
     @classmethod
     def of(
         cls, images: list[NDArray[np.uint8]], white_point: Floats, vectors: StainVectors, mpp: float
     ) -> StainScale:
         """The scale of a slide, from sample fields of it."""
-        found = [np.zeros(0, np.float32)]
+        found, fields = [np.zeros(0, np.float32)], []
         for image in images:
-            found.append(blob_contrasts(*stain_maps(image, white_point, vectors), mpp))
-        return cls(white_point, vectors, usual_contrast(np.concatenate(found)))
+            hematoxylin, dab = stain_maps(image, white_point, vectors)
+            found.append(blob_contrasts(hematoxylin, dab, mpp))
+            fields.append((hematoxylin, optical_density(image, white_point).mean(axis=2)))
+        contrast = usual_contrast(np.concatenate(found))
+        return cls(white_point, vectors, contrast, rendering_of(fields, contrast, mpp))
 
 
 def blob_contrasts(hematoxylin: Floats, dab: Floats, mpp: float) -> Floats:

@@ -55,6 +55,7 @@ def grade_cells(
     base_mpp: float,
     in_region: NDArray[np.bool_] | None = None,
     cutoffs: Cutoffs = DEFAULT_CUTOFFS,
+    rendering: float = 1.0,
 ) -> tuple[Cells, Background]:
     """Kind and class of every cell of a slide.
 
@@ -67,13 +68,14 @@ def grade_cells(
         base_mpp: um/px of level 0.
         in_region: (N,) bool, cells inside the user's tumour regions.
         cutoffs: When a membrane or nucleus is stained, and how strongly.
+        rendering: What the slide's optics show of a membrane, over what the usual slide's show.
     """
     kind = kinds_of(found.tumour, found.diameter, found.elongation, found.darkness, in_region=in_region)
     kind[(kind == TUMOUR) & (found.diameter < _SMALLEST_UM)] = STROMAL
     others = kind != TUMOUR
     if marker == "HER2":
-        background = _membrane_background(found, others, cutoffs.her2.least_od)
-        completeness, density, grade = RayTable.of(found).graded(cutoffs.her2)
+        background = _membrane_background(found, others, cutoffs.her2.seen_through(rendering).least_od)
+        completeness, density, grade = RayTable.of(found, rendering).graded(cutoffs.her2)
     else:
         background = _nuclear_background(found, others)
         completeness = density = np.zeros(len(found.xy), np.float32)
@@ -96,19 +98,22 @@ class RayTable:
         seen: (N, RAYS) float16 membrane map, 0..1.
         density: (N, RAYS) float16 DAB OD of the pixels.
         body: (N,) DAB OD of the cell body.
+        rendering: What the slide's optics show of a membrane, over what the usual slide's show.
     """
 
     seen: NDArray[np.float16]
     density: NDArray[np.float16]
     body: Floats
+    rendering: float = 1.0
 
     @classmethod
-    def of(cls, found: FieldCells) -> RayTable:
+    def of(cls, found: FieldCells, rendering: float = 1.0) -> RayTable:
         """The rays of cells measured for HER2."""
-        return cls(found.seen, found.density, found.body_dab)
+        return cls(found.seen, found.density, found.body_dab, rendering)
 
     def graded(self, cutoffs: Her2Cutoffs) -> tuple[Floats, Floats, NDArray[np.uint8]]:
-        """(N,) completeness, membrane DAB OD and grade of each cell."""
+        """(N,) completeness, membrane DAB OD and grade of each cell; the cut-offs are of the usual slide."""
+        cutoffs = cutoffs.seen_through(self.rendering)
         on = self.seen >= np.float16(1 - np.exp(-cutoffs.least_od / FADE_OD))
         completeness = on.mean(axis=1).astype(np.float32)
         density = self._density_on(on)
@@ -131,19 +136,24 @@ class RayTable:
         return np.where(on.any(axis=1), np.maximum(density, 0), 0).astype(np.float32)
 
 
-def strong_incomplete(cells: Cells, counted: NDArray[np.bool_], complete: float) -> float:
+def strong_incomplete(
+    cells: Cells, counted: NDArray[np.bool_], complete: float, rendering: float = 1.0
+) -> float:
     """Share of the counted cells with incomplete but moderate to intense (basolateral) membranes."""
-    strong = (cells.grade == 1) & (cells.completeness < complete) & (cells.density >= _STRONG)
+    strong = (cells.grade == 1) & (cells.completeness < complete) & (cells.density >= _STRONG * rendering)
     return float(strong[counted].mean()) if counted.any() else 0.0
 
 
-def usual_complete(cells: Cells, counted: NDArray[np.bool_], complete: float) -> float | None:
+def usual_complete(
+    cells: Cells, counted: NDArray[np.bool_], complete: float, rendering: float = 1.0
+) -> float | None:
     """Median membrane DAB OD of the counted cells whose membrane is complete; None for fewer than 30.
 
-    On tissue known to be 3+ it says how dark this laboratory and scanner make an intense membrane.
+    As the usual slide's optics would show it. On tissue known to be 3+ it says how dark this laboratory makes
+    an intense membrane.
     """
     density = cells.density[counted & (cells.completeness >= complete)]
-    return float(np.median(density)) if len(density) >= _FEWEST_COMPLETE else None
+    return float(np.median(density)) / rendering if len(density) >= _FEWEST_COMPLETE else None
 
 
 def _membrane_background(found: FieldCells, others: NDArray[np.bool_], least_od: float) -> Background:

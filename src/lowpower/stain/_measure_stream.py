@@ -20,7 +20,15 @@ from lowpower.stain._vectors import estimate_stains
 from lowpower.tissue import Tissue
 from lowpower.units import Box, Mpp
 
-__all__ = ["COARSEST_MPP", "Progress", "cells_of", "in_mask", "scale_of", "working_factor"]
+__all__ = [
+    "COARSEST_MPP",
+    "Progress",
+    "cells_of",
+    "in_mask",
+    "sample_fields",
+    "scale_of",
+    "working_factor",
+]
 
 COARSEST_MPP = 1.0
 """Coarser than this no cell is measured."""
@@ -49,8 +57,8 @@ def in_mask(
     return np.asarray(tissue.mask[row, column], np.bool_)
 
 
-def scale_of(slide: Slide, tissue: Tissue) -> StainScale:
-    """The slide's stain vectors and contrast, from up to twelve fields spread over its tissue."""
+def sample_fields(slide: Slide, tissue: Tissue) -> list[NDArray[np.uint8]]:
+    """Up to twelve fields spread over the tissue, RGB at the um/px that cells are measured at."""
     factor = working_factor(slide.mpp)
     side = max(factor, int(_SAMPLE_UM / slide.mpp) // factor * factor)
     rows, columns = np.nonzero(tissue.mask)
@@ -63,9 +71,14 @@ def scale_of(slide: Slide, tissue: Tissue) -> StainScale:
         x = int((columns[index] + 0.5) * across - side / 2) // factor * factor
         y = int((rows[index] + 0.5) * down - side / 2) // factor * factor
         images.append(slide.read(Box(x, y, side, side), slide.mpp * factor))
+    return images
+
+
+def scale_of(slide: Slide, tissue: Tissue) -> StainScale:
+    """The slide's stain vectors, contrast and rendering, from fields spread over its tissue."""
+    images, mpp = sample_fields(slide, tissue), slide.mpp * working_factor(slide.mpp)
     density = np.concatenate([optical_density(image, tissue.white_point).reshape(-1, 3) for image in images])
     vectors = estimate_stains(density)
-    mpp = slide.mpp * factor
     vectors = with_nuclear_hematoxylin(vectors, images, tissue.white_point, mpp)
     return StainScale.of(images, tissue.white_point, vectors, mpp)
 
