@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from lowpower.errors import OptionError
 from lowpower.scoring import ScoreRequest, measure_files, score, score_files
 from lowpower.stain import INTENSE_OD, Fitted, Laboratory, cell_network_identity
 
@@ -36,9 +37,8 @@ def test_a_batch_takes_a_folder_and_scores_again_when_the_control_changes(bundle
     assert half.qc.area_mm2 < 0.6 * whole.qc.area_mm2
     (again,) = score_files([disc], control=left_half.parent, **options)
     assert again.model_dump() == half.model_dump()
-    (missing,) = score_files([disc], control=tmp_path / "absent.png", **options)
-    assert missing.state != "ok"
-    assert "absent.png: no such file" in missing.reason
+    with pytest.raises(OptionError, match=r"absent\.png"):
+        score_files([disc], control=tmp_path / "absent.png", **options)
 
 
 def test_measurement_leaves_it_out_too(disc, left_half, tmp_path):

@@ -155,7 +155,8 @@ def test_control_tissue_is_left_out_and_shown(save, tmp_path):
 
 def test_a_bad_slide_does_not_end_the_others(save, tmp_path):
     good = save(sheet(membrane=0.3))
-    records = measure_files([tmp_path / "absent.svs", good], ScoreRequest(mpp=0.5), out=tmp_path / "out")
+    (tmp_path / "broken.svs").write_bytes(b"no slide")
+    records = measure_files([tmp_path / "broken.svs", good], ScoreRequest(mpp=0.5), out=tmp_path / "out")
     assert [record.state for record in records] == ["refused", "ok"]
     assert len((tmp_path / "out" / "measurements.csv").read_text().splitlines()) == 3
 
