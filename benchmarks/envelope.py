@@ -34,7 +34,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.special import ndtri
 
-from _envelope_fields import Real, drawn, real_fields
+from common.envelope_fields import Real, drawn, real_fields
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt

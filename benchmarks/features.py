@@ -29,7 +29,7 @@ import torch
 from lowpower.models import create_aggregator, create_encoder
 from lowpower.slides import open_slide
 from lowpower.training import BagExample, BagFitting, train_bags
-from lowpower.training import _bags as bags_module
+from lowpower.training import _train_bags as bags_module
 from lowpower.views import PatchQC, PatchRecipe
 from lowpower.views import _features as features_module
 from patches import make_grid, write_slide

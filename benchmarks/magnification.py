@@ -28,8 +28,8 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from _patches import BASE_MPP, REPOSITORY, simulated_windows
-from _slide_features import NAMES, slide_features
+from common.patches import BASE_MPP, REPOSITORY, simulated_windows
+from common.slide_features import NAMES, slide_features
 from lowpower.files import atomic_path, make_folder, write_json
 from lowpower.simulate import CohortSpec, simulate_cohort
 

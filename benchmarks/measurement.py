@@ -35,20 +35,22 @@ from lowpower.simulate import (
 )
 from lowpower.slides import Slide, open_slide
 from lowpower.stain import (
+    STRIDE,
     Her2Shares,
     Marker,
+    StainScale,
     er_status,
     estimate_stains,
+    grade_cells,
     her2_score,
+    join_fields,
     measure,
+    measure_field,
     optical_density,
     pr_status,
+    with_nuclear_hematoxylin,
+    working_factor,
 )
-from lowpower.stain._cell_maps import STRIDE
-from lowpower.stain._measure_field import StainScale, join_fields, measure_field
-from lowpower.stain._measure_grade import grade_cells
-from lowpower.stain._measure_stream import working_factor
-from lowpower.stain._nuclei_colour import with_nuclear_hematoxylin
 from lowpower.units import Box
 
 RADIUS_UM = 3.0

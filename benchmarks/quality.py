@@ -5,11 +5,11 @@
     python -m benchmarks.quality batches [--slides 200] [--development]
     python -m benchmarks.quality defects [--development] [--cores FOLDER]
 
-control: slides composed of simulated tissue at 8 um/px (`_control_layout.py` says how). found: all control
-tissue left out and no sample; doubtful: nothing left out, and the flag says where it may be; missed: nothing
-left out, nothing said; lost: sample left out. Once with `auto`, once told at which end the control lies,
-or, where there is none, some end all the same.
-`--fit` prints the weights of `lowpower.tissue._signs` as logistic regression on these slides gives them.
+control: slides composed of simulated tissue at 8 um/px (`common/control_layout.py` has how). found: all
+control tissue left out and no sample; doubtful: nothing left out, and the flag says where it may be; missed:
+nothing left out, nothing said; lost: sample left out. Once with `auto`, once told at which end the control
+lies, or, where there is none, some end all the same.
+`--fit` prints the weights of `lowpower.tissue.control._signs` as logistic regression gives them here.
 
 answers: what becomes of a slide's score. A reader without fault reads the tissue that is left in: each
 score's tumour has the shares of cells written in `CELLS`, control blocks more tumour than samples. Where
@@ -36,18 +36,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks._control_bank import SITES, tissue_bank
-from benchmarks._control_layout import KINDS, draw_habit
-from benchmarks._control_slides import Composed, compose
-from benchmarks._defect_slides import defect_slides
+from benchmarks.common.control_bank import SITES, tissue_bank
+from benchmarks.common.control_layout import KINDS, draw_habit
+from benchmarks.common.control_slides import Composed, compose
+from benchmarks.common.defect_slides import defect_slides
 from sklearn.linear_model import LogisticRegression
 
 from lowpower.slides import open_slide
-from lowpower.tissue import LAYERS, Tissue, control_habit, find_tissue
-from lowpower.tissue._clusters import Layout, lay_out
-from lowpower.tissue._groups import groups_of
-from lowpower.tissue._mask import look_at
-from lowpower.tissue._signs import signs_of
+from lowpower.tissue import (
+    LAYERS,
+    Layout,
+    Tissue,
+    control_habit,
+    find_tissue,
+    groups_of,
+    lay_out,
+    look_at,
+    signs_of,
+)
 
 CODES = ("bubble", "out_of_focus", "pen", "padding")
 CODE_OF = {"bubble": "bubble", "blur": "out_of_focus"}

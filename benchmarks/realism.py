@@ -27,11 +27,20 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-import _measures
-import _realism_pictures as pictures
-from _distances import Comparison, compare
-from _patches import REPOSITORY, SCALES, Patches, Window, cut, data_folder, real_windows, simulated_windows
-from _realism_sets import SETS, make_set
+from common import measures as _measures
+from common import realism_pictures as pictures
+from common.distances import Comparison, compare
+from common.patches import (
+    REPOSITORY,
+    SCALES,
+    Patches,
+    Window,
+    cut,
+    data_folder,
+    real_windows,
+    simulated_windows,
+)
+from common.realism_sets import SETS, make_set
 from lowpower.files import atomic_path, make_folder, write_json, write_text
 from lowpower.models import LITE0_SHA256, lite0_features, load_lite0
 

@@ -9,27 +9,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = (
-    "score_slide.py",
-    "reading.py",
-    "view_tiles.py",
-    "patches.py",
-    "features.py",
-    "simulator.py",
-    "training.py",
-    "tissue.py",
-    "realism.py",
-    "magnification.py",
-)
+NOT_ONE = ("run_all.py", "simulator_pictures.py")  # the second draws pictures for the documentation
+QUESTIONS = {"quality.py": ("control", "answers", "batches", "defects")}
 
 
 def main() -> None:
     folder = Path(__file__).resolve().parent
     failed = []
-    for name in BENCHMARKS:
-        print(f"== {name}", flush=True)
-        if subprocess.run([sys.executable, folder / name], check=False).returncode:
-            failed.append(name)
+    names = sorted(path.name for path in folder.glob("*.py") if path.name not in NOT_ONE)
+    for name, question in [(one, ask) for one in names for ask in QUESTIONS.get(one, (None,))]:
+        command = [sys.executable, str(folder / name), *([question] if question else [])]
+        print("==", *command[1:], flush=True)
+        if subprocess.run(command, check=False).returncode:
+            failed.append(" ".join(filter(None, (name, question))))
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 

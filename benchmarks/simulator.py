@@ -21,8 +21,7 @@ from typing import get_args
 from rich.console import Console
 from rich.table import Table
 
-from lowpower.simulate import SlideSpec, draw_laboratory, draw_scanner, draw_slide, simulate_slide
-from lowpower.simulate._spec import Specimen
+from lowpower.simulate import SlideSpec, Specimen, draw_laboratory, draw_scanner, draw_slide, simulate_slide
 
 SCORES = ("0", "1+", "2+", "3+")
 

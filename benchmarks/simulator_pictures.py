@@ -19,10 +19,11 @@ import polars as pl
 from numpy.typing import NDArray
 from skimage.data import immunohistochemistry
 
-from _patches import REPOSITORY, data_folder
-from _realism_sets import _LABORATORY, _SCANNER
+from common.patches import REPOSITORY, data_folder
+from common.realism_sets import _LABORATORY, _SCANNER
 from lowpower.files import write_bytes
 from lowpower.simulate import (
+    Artefact,
     SlideSpec,
     draw_laboratory,
     draw_nuclear_slide,
@@ -30,7 +31,6 @@ from lowpower.simulate import (
     draw_slide,
     simulate_slide,
 )
-from lowpower.simulate._spec import Artefact
 from lowpower.slides import Slide, open_slide
 from lowpower.units import Box
 

@@ -21,7 +21,7 @@ from lowpower.cohort import read_cohort
 from lowpower.engine import default_workers
 from lowpower.evaluation import DecisionOptions, evaluate_predictions
 from lowpower.experiments import fit_bundle, train_run
-from lowpower.models import Metric, load_bundle, predict, save_bundle
+from lowpower.models import BundleMetric, load_bundle, predict, save_bundle
 from lowpower.simulate import CohortSpec, simulate_cohort
 from lowpower.views import open_prepared, prepare_views
 
@@ -66,7 +66,7 @@ def test(name: str, manifest: Path) -> None:
         for cutoff in bundle.scheme.cutoffs
     }
     metrics = {
-        key: Metric(value=one.value, low=one.low, high=one.high, n=one.n)
+        key: BundleMetric(value=one.value, low=one.low, high=one.high, n=one.n)
         for key, one in told.items()
         if one.value is not None
     }

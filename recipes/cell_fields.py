@@ -14,10 +14,16 @@ from numpy.typing import NDArray
 
 import lowpower.simulate
 from lowpower.simulate import CohortSpec, Field, SlideSpec, cohort_members, field_around, plan_slide
-from lowpower.stain import optical_density
-from lowpower.stain._cell_maps import FADE_OD, GRID, STRIDE, network_input
-from lowpower.stain._measure_field import blob_contrasts, usual_contrast
-from lowpower.stain._measure_stream import working_factor
+from lowpower.stain import (
+    FADE_OD,
+    GRID,
+    STRIDE,
+    blob_contrasts,
+    network_input,
+    optical_density,
+    usual_contrast,
+    working_factor,
+)
 
 __all__ = ["COHORTS", "SIDE", "Example", "TrainingField", "cache_key", "draw_example", "fields_of_slide"]
 

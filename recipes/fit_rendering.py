@@ -23,11 +23,18 @@ from sklearn.preprocessing import StandardScaler
 from lowpower.engine import default_workers, map_items
 from lowpower.simulate import CohortSpec, SlideTruth, simulate_cohort, truth_path
 from lowpower.slides import open_slide
-from lowpower.stain import DEFAULT_CUTOFFS, measure, optical_density
-from lowpower.stain._measure_field import stain_maps
-from lowpower.stain._measure_grade import RayTable
-from lowpower.stain._measure_stream import sample_fields, scale_of, working_factor
-from lowpower.stain._rendering import FEATURES, rendering_features
+from lowpower.stain import (
+    DEFAULT_CUTOFFS,
+    FEATURES,
+    RayTable,
+    measure,
+    optical_density,
+    rendering_features,
+    sample_fields,
+    scale_of,
+    stain_maps,
+    working_factor,
+)
 from lowpower.tissue import find_tissue
 
 RECIPES = Path(__file__).resolve().parent

@@ -7,13 +7,13 @@ LowpowerError
 │   ├── DamagedSlideError      a slide format, but pixels cannot be decoded (truncated, corrupt)
 │   ├── MissingMppError        no microns per pixel in the file, none given
 │   ├── InvalidMppError        microns per pixel given or stored are not plausible
-│   └── StructureError         levels, scenes, planes or parts do not hold together as the file says
-├── RefusedError             the slide is readable, but a score would be a guess
-│   ├── NoTissueError          nothing but glass
-│   ├── UnexpectedStainError   does not look like the marker's stain (for instance H&E given as HER2)
-│   ├── PoorQualityError       out of focus, clipped, next to no tissue
-│   ├── MppOutOfRangeError     the model was not made for this resolution
-│   └── RegionsError           a mask or tumour regions that cannot be read, or were not drawn on this slide
+│   ├── StructureError         levels, scenes, planes or parts do not hold together as the file says
+│   └── RefusedError           the slide is readable, but a score would be a guess
+│       ├── NoTissueError          nothing but glass
+│       ├── UnexpectedStainError   does not look like the marker's stain (for instance H&E given as HER2)
+│       ├── PoorQualityError       out of focus, clipped, next to no tissue
+│       ├── MppOutOfRangeError     the model was not made for this resolution
+│       └── RegionsError           a mask or regions that cannot be read, or were not drawn on this slide
 ├── CohortError              the manifest or folds cannot be used
 ├── PredictionsError         a table of predictions or an evaluation cannot be used
 ├── BundleError              a model bundle is incomplete, altered or unknown

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-import lowpower.scoring._score as score_module
+import lowpower.scoring.slide._score_slide as score_module
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from lowpower.evaluation import interval_of, resampled
 from lowpower.evaluation._bootstrap import patient_weights
-from lowpower.evaluation._weighted import mean
+from lowpower.evaluation.metrics._weighted import mean
 
 
 def test_patients_are_drawn_whole_and_as_many_as_there_are() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lowpower import evaluation as ours
-from lowpower.evaluation import _weighted
+from lowpower.evaluation.metrics import _weighted
 
 Drawn = tuple[NDArray[np.int64], NDArray[np.float64]]
 Draw = Callable[..., Drawn]

@@ -11,8 +11,8 @@ import pytest
 from sklearn.metrics import cohen_kappa_score, f1_score
 
 from lowpower.cohort import scheme_of
-from lowpower.evaluation._permutation import permutation_tests
-from lowpower.evaluation._predictions import Predictions, parse_predictions
+from lowpower.evaluation.comparing._permutation import permutation_tests
+from lowpower.evaluation.metrics._predictions import Predictions, parse_predictions
 
 SCHEME = scheme_of("her2_four")
 COLUMNS = [f"p_{label}" for label in range(4)]

@@ -177,6 +177,6 @@ def test_seeds_make_one_arm_each_and_the_first_keeps_the_name() -> None:
 
 
 def test_the_worked_study_reads() -> None:
-    config = read_study_config(Path(__file__).parents[2] / "recipes" / "study-example.yaml")
+    config = read_study_config(Path(__file__).parents[2] / "examples" / "study.yaml")
     assert len(config.arms) >= 10
     assert len({arm.paradigm for arm in config.arms}) == 5

@@ -13,10 +13,10 @@ from tests.training.toys import toy_view
 from lowpower.cohort import SCHEMES
 from lowpower.errors import BundleError
 from lowpower.models import (
-    Abstention,
     Bundle,
+    BundleMetric,
     BundleSpec,
-    Metric,
+    ConformalLimits,
     ModelSpec,
     SlideNetwork,
     bundled_models,
@@ -25,7 +25,7 @@ from lowpower.models import (
     save_bundle,
     software_versions,
 )
-from lowpower.models import _bundle_find as finding
+from lowpower.models.weights import _bundle_find as finding
 from lowpower.views import LowResRecipe
 
 TINY = ModelSpec(backbone="test_convnext", strides=(8,), width=16)
@@ -43,11 +43,11 @@ def spec_of(**changes: object) -> BundleSpec:
         "recipe": LowResRecipe(),
         "slide_mpp_range": (0.2, 0.6),
         "temperature": 1.7,
-        "abstention": Abstention(
+        "abstention": ConformalLimits(
             coverage=0.9, class_conditional=False, min_probability=(0.2,) * 4, n=(5, 5, 5, 5), note=""
         ),
         "cohort_fingerprint": "0" * 64,
-        "metrics": {"macro AUC": Metric(value=0.9, low=0.8, high=0.95, n=40)},
+        "metrics": {"macro AUC": BundleMetric(value=0.9, low=0.8, high=0.95, n=40)},
         "software": software_versions(),
     }
     return BundleSpec.model_validate(content | changes)

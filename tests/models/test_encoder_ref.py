@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from lowpower.errors import WeightsError
 from lowpower.models import EncoderRef
-from lowpower.models import _encoder_ref as referring
+from lowpower.models.encoders import _encoder_ref as referring
 
 
 @pytest.fixture

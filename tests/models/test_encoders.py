@@ -10,11 +10,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lowpower.errors import ConfigError, WeightsError
-from lowpower.models._encoder_cards import CARDS, EncoderCard, register_encoder
-from lowpower.models._encoder_remaps import ctranspath_state, phikon_state
-from lowpower.models._encoder_stain import STAIN_NAMES, stain_features
-from lowpower.models._encoders import create_encoder, encoder_card, encoder_names
-from lowpower.models._lite0 import lite0_features, load_lite0
+from lowpower.models.encoders._encoder_cards import CARDS, EncoderCard, register_encoder
+from lowpower.models.encoders._encoder_remaps import ctranspath_state, phikon_state
+from lowpower.models.encoders._encoder_stain import STAIN_NAMES, stain_features
+from lowpower.models.encoders._encoders import create_encoder, encoder_card, encoder_names
+from lowpower.models.weights._lite0 import lite0_features, load_lite0
 from lowpower.stain import RUIFROK_DAB, RUIFROK_H, to_rgb
 
 WHITE = np.array([238.0, 236.0, 242.0])

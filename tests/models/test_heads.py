@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lowpower.models import HeadName, class_probabilities, expected_score, head_loss, temper
-from lowpower.models._heads import Head
+from lowpower.models.network._heads import Head
 
 HEADS: tuple[HeadName, ...] = ("softmax", "corn", "cumulative")
 

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from lowpower.errors import WeightsError
-from lowpower.models import _lite0
-from lowpower.models._lite0 import (
+from lowpower.models.weights import _lite0
+from lowpower.models.weights._lite0 import (
     LITE0_MEAN,
     LITE0_STD,
     lite0_features,

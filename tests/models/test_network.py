@@ -17,8 +17,8 @@ from lowpower.models import (
     to_tensors,
 )
 from lowpower.models import _predict as predicting
-from lowpower.models._cell_counts import exceeding_shares
-from lowpower.models._pooling import cell_weights, weighted_mean, weighted_top_mean
+from lowpower.models.network._cell_counts import exceeding_shares
+from lowpower.models.network._pooling import cell_weights, weighted_mean, weighted_top_mean
 from lowpower.units import Box, Mpp
 from lowpower.views import View
 

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 
 from lowpower.errors import BundleError, WeightsError
 from lowpower.models import ModelSpec, build_network, load_bundle, load_lite0, read_state
-from lowpower.models import _hub as hub
-from lowpower.models._network import make_body
+from lowpower.models.network._network import make_body
+from lowpower.models.weights import _hub as hub
 
 TINY = ModelSpec(backbone="test_convnext", strides=(8,), width=16)
 

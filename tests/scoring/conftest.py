@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lowpower.cohort import SCHEMES
-from lowpower.models import Abstention, Bundle, BundleSpec, ModelSpec, build_network, save_bundle
+from lowpower.models import Bundle, BundleSpec, ConformalLimits, ModelSpec, build_network, save_bundle
 from lowpower.views import LowResRecipe
 
 GLASS = (236, 235, 243)
@@ -30,7 +30,7 @@ def bundle(tmp_path_factory) -> Bundle:
         classes=scheme.classes,
         recipe=LowResRecipe(mpp=4.0),
         slide_mpp_range=(0.1, 1.1),
-        abstention=Abstention(
+        abstention=ConformalLimits(
             coverage=0.9, class_conditional=False, min_probability=(0.01, 0.01, 0.01, 0.01), n=(5, 5, 5, 5)
         ),
         cohort_fingerprint="none",

@@ -11,8 +11,8 @@ import pytest
 
 from lowpower.models import load_bundle
 from lowpower.scoring import score, score_files
-from lowpower.scoring._answer import Answer, CutoffAnswer
-from lowpower.scoring._both_ways import ControlDoubt, ControlWay, settled
+from lowpower.scoring.records._answer import Answer, ControlDoubt, ControlWay, CutoffAnswer
+from lowpower.scoring.slide._both_ways import settled
 
 BLUE, BROWN = (0.10, 0.09, 0.05), (0.28, 0.51, 0.61)
 

@@ -10,7 +10,7 @@ from lowpower.errors import ConfigError
 from lowpower.scoring import ScoreRequest, calibrate, measure_files
 from lowpower.scoring._calibrate import _doubts, _Known
 from lowpower.stain import INTENSE_OD, RUIFROK_H, read_laboratory
-from lowpower.stain._density import unit_vector
+from lowpower.stain.vectors._optical_density import unit_vector
 
 from ..stain._drawn_cells import draw_cells
 

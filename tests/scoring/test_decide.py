@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lowpower.models import Abstention, Combination, CutoffRule, Decision, Joint, Selective, Voice
+from lowpower.models import Combination, ConformalLimits, CutoffRule, Decision, Joint, Selective, Voice
 from lowpower.scoring import Measured
-from lowpower.scoring._decide import answer_of
+from lowpower.scoring.slide._decide import answer_of
 
 
 def rule(threshold, error=0.05):
@@ -19,7 +19,7 @@ def rule(threshold, error=0.05):
 
 
 def voice(threshold, cutoffs=(0.9, 0.9, 0.9)):
-    kept = Abstention(coverage=0.9, class_conditional=False, min_probability=(0.1,) * 4, n=(25,) * 4)
+    kept = ConformalLimits(coverage=0.9, class_conditional=False, min_probability=(0.1,) * 4, n=(25,) * 4)
     places = tuple(CutoffRule(at=at, rule=rule(limit, 0.02)) for at, limit in enumerate(cutoffs, start=1))
     return Voice(conformal=kept, issue=rule(threshold), cutoffs=places)
 
@@ -116,7 +116,7 @@ class TestWithoutARule:
     """Bundles of version 1 have conformal sets alone."""
 
     def limited(self, model, *limits):
-        kept = Abstention(coverage=0.9, class_conditional=False, min_probability=limits, n=(5,) * 4)
+        kept = ConformalLimits(coverage=0.9, class_conditional=False, min_probability=limits, n=(5,) * 4)
         return model(None, abstention=kept, schema_version=1)
 
     def test_one_class_left_is_issued_without_a_promise(self, model):

@@ -14,7 +14,7 @@ import torch
 import lowpower as lp
 from lowpower.cohort import SCHEMES
 from lowpower.scoring import Measured, Result, score, score_files
-from lowpower.scoring._agreement import agreement_of
+from lowpower.scoring.records._agreement_record import agreement_of
 from lowpower.stain import RUIFROK_DAB, RUIFROK_H, to_rgb
 
 

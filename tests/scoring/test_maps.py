@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lowpower.scoring import Explanation
-from lowpower.scoring._maps import joined_map, patch_map
+from lowpower.scoring.pictures._maps import joined_map, patch_map
 from lowpower.units import Box, Mpp
 from lowpower.views import View
 

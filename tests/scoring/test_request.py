@@ -9,7 +9,7 @@ from typing import get_type_hints
 import pytest
 
 from lowpower.scoring import ScoreRequest, score
-from lowpower.scoring._request import ScoreOptions, asked
+from lowpower.scoring.requests._request import ScoreOptions, asked
 
 
 def test_keyword_options_are_the_attributes_of_the_request():

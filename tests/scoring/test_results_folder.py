@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-import lowpower.scoring._score as score_module
+import lowpower.scoring.slide._score_slide as score_module
 from lowpower.errors import ConfigError
 from lowpower.scoring import Result, measure_files, score_files
 
@@ -227,7 +227,7 @@ def test_an_interrupted_run_says_what_is_done_and_how_to_go_on(place, run, shade
 
 KILLED = """
 import os, signal, sys
-import lowpower.scoring._batch as batch
+import lowpower.scoring.batch._run_batch as batch
 def killed(path, rows):
     with batch_atomic(path) as temporary:
         temporary.write_text("half")

@@ -105,7 +105,7 @@ class TestBatch:
         def surprise(*args, **kwargs):
             raise ZeroDivisionError("made by the test")
 
-        monkeypatch.setattr("lowpower.scoring._score.find_tissue", surprise)
+        monkeypatch.setattr("lowpower.scoring.slide._score_slide.find_tissue", surprise)
         (result,) = score_files([disc], model=bundle, mpp=0.5, out=tmp_path)
         assert result.state == "failed"
         assert "ZeroDivisionError" in result.reason

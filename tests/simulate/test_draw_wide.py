@@ -7,7 +7,7 @@ import pytest
 
 from lowpower.simulate import Laboratory, Scanner, SlideSpec, draw_laboratory, draw_scanner, draw_slide
 from lowpower.simulate._appearance import Traits
-from lowpower.simulate._draw_wide import MOST_BLUSH
+from lowpower.simulate.sampling._draw_wide import MOST_BLUSH
 
 LABORATORIES = [draw_laboratory(3, index, wide=1.0) for index in range(300)]
 SCANNERS = [draw_scanner(3, index, wide=1.0) for index in range(300)]

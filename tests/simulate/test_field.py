@@ -5,7 +5,7 @@ import pytest
 
 from lowpower.simulate import draw_laboratory, draw_scanner, draw_slide, plan_slide, render_field
 from lowpower.simulate._appearance import Traits
-from lowpower.simulate._score import Score
+from lowpower.simulate._her2_truth import Score
 
 from .conftest import small_spec
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from lowpower.simulate import Laboratory, Scanner
-from lowpower.simulate._artefacts import Flaws
-from lowpower.simulate._render import Stains
-from lowpower.simulate._scanner import MARGIN, glass, picture
+from lowpower.simulate.scanner._camera import MARGIN, glass, picture
+from lowpower.simulate.scanner._glass_faults import Flaws
+from lowpower.simulate.stain._render import Stains
 
 LAB = Laboratory(name="simulated-lab", hematoxylin=(0.67, 0.62, 0.41), dab=(0.38, 0.57, 0.73))
 PLAIN = Scanner(

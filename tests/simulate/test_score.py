@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lowpower.simulate import draw_shares, is_border, membrane_class, score_from_cells, score_from_shares
-from lowpower.simulate._membranes import by_rank
+from lowpower.simulate.stain._membrane_stain import by_rank
 from lowpower.stain import Her2Shares, her2_score
 
 

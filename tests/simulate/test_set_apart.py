@@ -7,8 +7,8 @@ import pytest
 
 from lowpower.simulate import membrane_class, plan_slide
 from lowpower.simulate._appearance import Traits
-from lowpower.simulate._cells import Cells
-from lowpower.simulate._nuclei import KINDS
+from lowpower.simulate.tissue._cell_places import Cells
+from lowpower.simulate.tissue._nuclei_library import KINDS
 
 from .conftest import small_spec
 

@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from lowpower.errors import ConfigError
 from lowpower.files import sha256_of
 from lowpower.simulate import SlideTruth, score_from_cells, simulate_slide, truth_path
-from lowpower.simulate._slide import plan_slide, render_block
+from lowpower.simulate._make_slide import plan_slide, render_block
 
 from .conftest import SCANNER, small_spec
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from lowpower.errors import DamagedSlideError, InvalidMppError, NotASlideError
 from lowpower.slides import open_slide
 from lowpower.slides._choice import Choice
-from lowpower.slides._dicom_frames import FrameReader
-from lowpower.slides._dicom_levels import arrange
-from lowpower.slides._dicom_series import read_series
-from lowpower.slides._wsidicom import WsiDicomReader
+from lowpower.slides.dicom._dicom_frames import FrameReader
+from lowpower.slides.dicom._dicom_levels import arrange
+from lowpower.slides.dicom._dicom_series import read_series
+from lowpower.slides.dicom._wsidicom import WsiDicomReader
 
 Series = tuple[Path, NDArray[np.uint8]]
 

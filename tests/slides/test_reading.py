@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lowpower.slides import Slide, _strips, open_slide
+from lowpower.slides import Slide, open_slide
+from lowpower.slides.averaging import _strips
 from lowpower.units import Box, scaled_size
 
 WIDTH, HEIGHT = 403, 301

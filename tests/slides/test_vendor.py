@@ -20,10 +20,10 @@ from PIL import Image
 
 from lowpower.errors import DamagedSlideError
 from lowpower.slides import open_slide
-from lowpower.slides._fastslide import FastSlideReader
-from lowpower.slides._killable import KillableSlide, StoppedError
-from lowpower.slides._openslide import OpenSlideReader
-from lowpower.slides._tiff import read_layout
+from lowpower.slides.tiff._tiff_layout import read_layout
+from lowpower.slides.vendor._fastslide import FastSlideReader
+from lowpower.slides.vendor._killable import KillableSlide, StoppedError
+from lowpower.slides.vendor._openslide import OpenSlideReader
 from lowpower.units import Box
 
 Writer = Callable[..., Path]
@@ -82,7 +82,7 @@ def test_ctrl_c_works_while_a_library_hangs(
     path = write_pyramid(tmp_path / "a.svs", image, compression="jpeg", description="Aperio x|MPP = 0.25")
     _break_header(path, 0)
     code = (
-        "import sys; from pathlib import Path; from lowpower.slides._killable import KillableSlide\n"
+        "import sys; from pathlib import Path; from lowpower.slides.vendor._killable import KillableSlide\n"
         "slide = KillableSlide(Path(sys.argv[1])); print('open', flush=True)\n"
         "slide.read_region(0, 0, 0, 10, 10)"
     )

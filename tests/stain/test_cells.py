@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lowpower.stain import RUIFROK_DAB, RUIFROK_H, StainVectors
-from lowpower.stain._cell_maps import GRID, STRIDE, CellMaps, cell_maps, network_input
-from lowpower.stain._cells import LYMPHOID, STROMAL, TUMOUR, kinds_of, likeness_asked, shape_of
-from lowpower.stain._measure_field import StainScale, measure_field, stain_maps
-from lowpower.stain._membrane import MembraneRays, membrane_rays
-from lowpower.stain._nuclei import Nuclei, find_nuclei
-from lowpower.stain._nuclei_rays import RAYS, ray_directions, sample, territory
+from lowpower.stain.cells._cell_maps import GRID, STRIDE, CellMaps, cell_maps, network_input
+from lowpower.stain.cells._counted_cells import LYMPHOID, STROMAL, TUMOUR, kinds_of, likeness_asked, shape_of
+from lowpower.stain.cells._measure_field import StainScale, measure_field, stain_maps
+from lowpower.stain.cells._membrane import MembraneRays, membrane_rays
+from lowpower.stain.cells._nuclei import Nuclei, find_nuclei
+from lowpower.stain.cells._nuclei_rays import RAYS, ray_directions, sample, territory
 
 from ._drawn_cells import MPP, WHITE, draw_cells
 

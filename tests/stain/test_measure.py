@@ -13,8 +13,8 @@ from lowpower.errors import NoTissueError
 from lowpower.slides import open_slide
 from lowpower.stain import RUIFROK_E, RUIFROK_H, Cutoffs, Her2Cutoffs, to_rgb
 from lowpower.stain._measure import Measurement, measure
-from lowpower.stain._measure_stream import cells_of, scale_of, working_factor
-from lowpower.stain._nuclear import nuclear_grades, nuclear_score
+from lowpower.stain.cells._measure_stream import cells_of, scale_of, working_factor
+from lowpower.stain.rules._nuclear import nuclear_grades, nuclear_score
 from lowpower.tissue import find_tissue
 
 from ._drawn_cells import MPP, WHITE, draw_cells

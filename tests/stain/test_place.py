@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lowpower.stain import counted_cells
-from lowpower.stain._cells import LYMPHOID, TUMOUR, Cells
 from lowpower.stain._place import size_quality
+from lowpower.stain.cells._counted_cells import LYMPHOID, TUMOUR, Cells
 
 
 def cells_of(diameter: float, count: int) -> Cells:

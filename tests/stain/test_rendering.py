@@ -6,9 +6,9 @@ import pytest
 from numpy.typing import NDArray
 
 from lowpower.stain import RUIFROK_DAB, RUIFROK_H, Her2Cutoffs, StainVectors
-from lowpower.stain._measure_field import StainScale
-from lowpower.stain._measure_grade import RayTable
-from lowpower.stain._rendering import FEATURES, rendering_features, rendering_of
+from lowpower.stain.cells._measure_field import StainScale
+from lowpower.stain.cells._rendering import FEATURES, rendering_features, rendering_of
+from lowpower.stain.rules._measure_grade import RayTable
 
 from ._drawn_cells import WHITE, draw_cells
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lowpower.stain._rules import (
+from lowpower.stain.rules._score_rules import (
     HER2_CUTOFF,
     HER2_INTENSE_PRESENT,
     Her2Shares,

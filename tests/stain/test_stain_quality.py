@@ -13,7 +13,7 @@ from tests.tissue.tissue_truth import CORES, core_image, imprint
 
 from lowpower.slides import open_slide
 from lowpower.stain import RUIFROK_DAB, RUIFROK_E, RUIFROK_H, StainVectors, clipping, stain_quality, to_rgb
-from lowpower.stain._quality import vector_quality
+from lowpower.stain.vectors._stain_faults import vector_quality
 from lowpower.tissue import find_tissue, tissue_mask
 
 WHITE = (240.0, 240.0, 240.0)

@@ -12,7 +12,7 @@ from tests.training.toys import GLASS, toy_view
 
 from lowpower.stain import RUIFROK_DAB, RUIFROK_H, optical_density, unmix
 from lowpower.training import Augmentation, CropBatches, Example, ViewStore, balanced_order, make_crop
-from lowpower.training._batches import collate
+from lowpower.training.data._batches import collate
 from lowpower.views import View
 
 STILL = Augmentation(
@@ -215,7 +215,7 @@ def test_views_beyond_the_budget_are_read_again(tmp_path: Path, monkeypatch: pyt
         reads.append(picture)
         return toy_view(0, height=500, width=500), None
 
-    monkeypatch.setattr("lowpower.training._store.load_view", load)
+    monkeypatch.setattr("lowpower.training.data._view_memory.load_view", load)
     store = ViewStore(1)  # a view is 1,000,000 bytes: one fits, two do not
     first, second = (Example(row, "", "", 0, f"{row}.png") for row in range(2))
     for example in (first, second, first, second):

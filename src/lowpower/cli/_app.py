@@ -12,7 +12,8 @@ from typer.core import TyperCommand
 from typer.exceptions import TyperException
 
 import lowpower
-from lowpower.cli import (
+from lowpower.cli._usage import usage_sentence
+from lowpower.cli.verbs import (
     _calibrate,
     _check,
     _compare,
@@ -31,7 +32,6 @@ from lowpower.cli import (
     _train,
     _view,
 )
-from lowpower.cli._usage import usage_sentence
 from lowpower.errors import LowpowerError, OptionError, spoken_as_options
 
 __all__ = ["main"]

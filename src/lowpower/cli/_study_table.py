@@ -6,7 +6,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from lowpower.evaluation import evaluate_predictions
+from lowpower.evaluation import QUICK_RESAMPLES, evaluate_predictions
 from lowpower.experiments import StudyResults
 from lowpower.reports import say
 
@@ -26,7 +26,7 @@ def print_study(console: Console, results: StudyResults) -> None:
         if predictions.is_empty():
             table.add_row(arm.name, *[""] * 5, arm.state)
             continue
-        metrics = evaluate_predictions(predictions, results.config.scheme, resamples=1000).metrics
+        metrics = evaluate_predictions(predictions, results.config.scheme, resamples=QUICK_RESAMPLES).metrics
         used = results.costs.filter((pl.col("arm") == arm.name) & (pl.col("stage") != "train"))
         seconds = used["wall_s"].sum() / predictions.height
         table.add_row(arm.name, *(say(metrics[name]) for name in _METRICS), f"{seconds:.2f}", arm.state)

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.cohort._inputs import SlideInput
-from lowpower.cohort._likeness import likeness, near_pairs
-from lowpower.cohort._manifest import parse_manifest
-from lowpower.cohort._near import SAME_TISSUE, overview
 from lowpower.cohort._spelling import percent_of
 from lowpower.cohort._table import Problem
+from lowpower.cohort.copies import SAME_TISSUE, likeness, near_pairs, overview
+from lowpower.cohort.manifest import SlideInput, parse_manifest
 from lowpower.engine import map_items
 from lowpower.errors import NoTissueError, RegionsError, SlideError, one_line
 from lowpower.geometry import check_mask

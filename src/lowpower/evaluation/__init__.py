@@ -1,114 +1,80 @@
 """How good predictions are: metrics with intervals, calibration, abstention, operating points."""
 
-from lowpower.evaluation._abstention import (
-    ConformalRule,
-    RiskCoverage,
-    conformal_decisions,
-    conformal_sets,
-    fit_conformal,
-    risk_coverage,
-)
-from lowpower.evaluation._against import (
+from lowpower.evaluation._answers import AnswerTest, Given, judge_answers
+from lowpower.evaluation._bootstrap import MIN_PATIENTS, QUICK_RESAMPLES, RESAMPLES, interval_of, resampled
+from lowpower.evaluation._evaluate import evaluate_predictions
+from lowpower.evaluation._evaluation import Evaluation, Metric
+from lowpower.evaluation._flat import metric_table, named_metrics
+from lowpower.evaluation._given import PER_SLIDE, GivenPredictions, arms_of, one_spelling, read_given
+from lowpower.evaluation._prevalence import at_prevalence, prevalence_of
+from lowpower.evaluation._proportion import patient_wilson, wilson
+from lowpower.evaluation._two_readings import agreement_sentence
+from lowpower.evaluation.comparing import (
+    Comparison,
     ComparisonSet,
     PairedTest,
     TestName,
+    compare_predictions,
     compare_with_reference,
+    delong,
+    holm,
+    mcnemar,
     shared_slides,
 )
-from lowpower.evaluation._agreement import agreement_sentence
-from lowpower.evaluation._answers import AnswerTest, Given, judge_answers
-from lowpower.evaluation._bootstrap import (
-    FEW_PATIENTS,
-    MIN_PATIENTS,
-    Interval,
-    interval_of,
-    resampled,
+from lowpower.evaluation.decisions import (
+    MEASURED_COLUMNS,
+    Calibration,
+    ConformalRule,
+    DecisionOptions,
+    choose_operating_point,
+    conformal_decisions,
+    conformal_sets,
+    fit_calibration,
+    fit_conformal,
+    fit_decision,
+    fit_selective,
+    patient_folds,
+    risk_coverage,
 )
-from lowpower.evaluation._calibration import (
-    ReliabilityBin,
-    TemperatureFit,
-    apply_temperature,
-    brier_score,
-    ece_if_perfect,
-    expected_calibration_error,
-    fit_temperature,
-    log_loss,
-    reliability,
-)
-from lowpower.evaluation._compare import compare_predictions
-from lowpower.evaluation._comparison import AucDifference, Comparison, Difference, Discordance
-from lowpower.evaluation._evaluate import evaluate_predictions
-from lowpower.evaluation._evaluation import (
-    Abstention,
-    CutoffMetrics,
-    Evaluation,
-    Metric,
-    OperatingMetrics,
-    ReliabilityPoint,
-    RiskPoint,
-    RocCurve,
-)
-from lowpower.evaluation._fit_decision import MEASURED_COLUMNS, DecisionOptions, fit_decision
-from lowpower.evaluation._flat import metric_table, named_metrics
-from lowpower.evaluation._given import PER_SLIDE, GivenPredictions, arms_of, one_spelling, read_given
-from lowpower.evaluation._held_out import patient_folds
-from lowpower.evaluation._metrics import (
+from lowpower.evaluation.metrics import (
     accuracy,
+    apply_temperature,
     auc_at,
     auc_macro,
     auc_per_class,
     balanced_accuracy,
+    brier_score,
     confusion_matrix,
+    ece_if_perfect,
+    expected_calibration_error,
     expected_score,
     f1_macro,
     f1_weighted,
+    fit_temperature,
     kappa_quadratic,
+    log_loss,
     percent_agreement,
+    read_predictions,
+    reliability,
 )
-from lowpower.evaluation._operating import (
-    Calibration,
-    OperatingPoint,
-    choose_operating_point,
-    fit_calibration,
-)
-from lowpower.evaluation._paired import DeLongTest, McNemarTest, delong, holm, mcnemar
-from lowpower.evaluation._predictions import read_predictions
-from lowpower.evaluation._prevalence import at_prevalence, prevalence_of
-from lowpower.evaluation._proportion import patient_wilson, wilson
-from lowpower.evaluation._selective import fit_selective
 
 __all__ = [
-    "FEW_PATIENTS",
     "MEASURED_COLUMNS",
     "MIN_PATIENTS",
     "PER_SLIDE",
-    "Abstention",
+    "QUICK_RESAMPLES",
+    "RESAMPLES",
     "AnswerTest",
-    "AucDifference",
     "Calibration",
     "Comparison",
     "ComparisonSet",
     "ConformalRule",
-    "CutoffMetrics",
-    "DeLongTest",
     "DecisionOptions",
-    "Difference",
-    "Discordance",
     "Evaluation",
     "Given",
     "GivenPredictions",
-    "Interval",
-    "McNemarTest",
     "Metric",
-    "OperatingMetrics",
-    "OperatingPoint",
     "PairedTest",
-    "ReliabilityBin",
-    "ReliabilityPoint",
-    "RiskCoverage",
-    "RiskPoint",
-    "RocCurve",
-    "TemperatureFit",
     "TestName",
     "accuracy",
     "agreement_sentence",

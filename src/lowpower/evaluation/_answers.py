@@ -7,12 +7,12 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from lowpower.cohort import LabelScheme, scheme_of
-from lowpower.evaluation._calibration import apply_temperature
+from lowpower.evaluation._bootstrap import RESAMPLES
 from lowpower.evaluation._evaluate import evaluate_predictions
 from lowpower.evaluation._evaluation import Metric
-from lowpower.evaluation._fit_decision import MEASURED_COLUMNS
-from lowpower.evaluation._predictions import parse_predictions
 from lowpower.evaluation._proportion import wilson
+from lowpower.evaluation.decisions import MEASURED_COLUMNS
+from lowpower.evaluation.metrics import apply_temperature, parse_predictions
 from lowpower.models import Decision
 
 __all__ = ["AnswerTest", "Given", "judge_answers"]
@@ -63,7 +63,7 @@ def judge_answers(
     decision: Decision,
     *,
     temperature: float = 1.0,
-    resamples: int = 2000,
+    resamples: int = RESAMPLES,
 ) -> AnswerTest:
     """Answer every slide of a test as `score` would, and count.
 

@@ -9,11 +9,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.evaluation._weighted import Array
+from lowpower.evaluation.metrics import Array
 
 __all__ = [
     "FEW_PATIENTS",
     "MIN_PATIENTS",
+    "QUICK_RESAMPLES",
+    "RESAMPLES",
     "Interval",
     "interval_of",
     "patient_weights",
@@ -24,6 +26,10 @@ MIN_PATIENTS: Final = 10
 """Below this many patients no interval is given."""
 FEW_PATIENTS: Final = 30
 """Below this many patients an interval is given with the note that it is likely too narrow."""
+RESAMPLES: Final = 2000
+"""Bootstrap draws of patients behind an interval."""
+QUICK_RESAMPLES: Final = 1000
+"""Draws where there are many intervals: a study's groups, and its table in the terminal."""
 _EQUAL: Final = 1e-12
 _CELLS: Final = 4_000_000  # weights held at once: 32 MB
 

@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 
 from lowpower.cohort import LabelScheme, scheme_of
 from lowpower.errors import PredictionsError
-from lowpower.evaluation._abstention import risk_coverage
-from lowpower.evaluation._bootstrap import MIN_PATIENTS, interval_of, resampled
-from lowpower.evaluation._calibration import apply_temperature, ece_if_perfect, reliability
+from lowpower.evaluation._bootstrap import MIN_PATIENTS, RESAMPLES, interval_of, resampled
 from lowpower.evaluation._evaluation import (
-    Abstention,
+    ConformalOutcome,
     CutoffMetrics,
     Evaluation,
     Metric,
@@ -24,13 +22,19 @@ from lowpower.evaluation._evaluation import (
     RiskPoint,
     RocCurve,
 )
-from lowpower.evaluation._metrics import confusion_matrix
-from lowpower.evaluation._operating import Calibration, patient_digest
-from lowpower.evaluation._predictions import Predictions, parse_predictions
 from lowpower.evaluation._proportion import patient_wilson
-from lowpower.evaluation._sample import validated
 from lowpower.evaluation._statistics import Basis, Statistics
-from lowpower.evaluation._weighted import Array
+from lowpower.evaluation.decisions import Calibration, patient_digest, risk_coverage
+from lowpower.evaluation.metrics import (
+    Array,
+    Predictions,
+    apply_temperature,
+    confusion_matrix,
+    ece_if_perfect,
+    parse_predictions,
+    reliability,
+    validated,
+)
 
 __all__ = ["evaluate_predictions"]
 
@@ -55,7 +59,7 @@ def evaluate_predictions(
     *,
     calibration: Calibration | None = None,
     seed: int = 0,
-    resamples: int = 2000,
+    resamples: int = RESAMPLES,
     confidence: float = 0.95,
     same_cohort: bool = True,
 ) -> Evaluation:
@@ -245,10 +249,10 @@ def _roc(table: Predictions, label: int) -> RocCurve:
 
 def _abstention(
     scheme: LabelScheme, calibration: Calibration | None, found: Mapping[str, Metric]
-) -> Abstention | None:
+) -> ConformalOutcome | None:
     if calibration is None:
         return None
-    return Abstention(
+    return ConformalOutcome(
         promised=calibration.conformal.coverage,
         coverage=found["coverage"],
         coverage_per_class={name: found[f"coverage/{label}"] for label, name in enumerate(scheme.classes)},

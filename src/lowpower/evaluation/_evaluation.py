@@ -11,7 +11,7 @@ from lowpower.errors import PredictionsError, wrong_value
 from lowpower.files import write_json
 
 __all__ = [
-    "Abstention",
+    "ConformalOutcome",
     "CutoffMetrics",
     "Evaluation",
     "Metric",
@@ -97,7 +97,7 @@ class RocCurve(_Part):
     threshold: list[float | None]
 
 
-class Abstention(_Part):
+class ConformalOutcome(_Part):
     """What a conformal rule, fitted on validation, did here.
 
     Attributes:
@@ -151,7 +151,7 @@ class Evaluation(_Part):
     reliability: list[ReliabilityPoint]
     risk_coverage: list[RiskPoint]
     roc: dict[str, RocCurve]
-    abstention: Abstention | None
+    abstention: ConformalOutcome | None
     notes: list[str]
     research_use: str = "Research use only: not a medical device."
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from lowpower.cohort import SCHEMES, LabelScheme, says_distinct, scheme_of, unify_patients
 from lowpower.errors import CohortError, PredictionsError
-from lowpower.evaluation._predictions import parse_predictions
+from lowpower.evaluation.metrics import parse_predictions
 
 __all__ = ["PER_SLIDE", "GivenPredictions", "arms_of", "one_spelling", "read_given"]
 

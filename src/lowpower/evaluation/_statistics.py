@@ -9,17 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.cohort import LabelScheme
-from lowpower.evaluation._abstention import conformal_decisions, conformal_sets
-from lowpower.evaluation._metrics import expected_score
-from lowpower.evaluation._operating import Calibration
-from lowpower.evaluation._predictions import Predictions
-from lowpower.evaluation._weighted import (
+from lowpower.evaluation.decisions import Calibration, conformal_decisions, conformal_sets
+from lowpower.evaluation.metrics import (
     Array,
+    Predictions,
     auc,
     aurc,
     confusion,
     ece,
     equal_mass_bins,
+    expected_score,
     from_confusion,
     mean,
 )

@@ -14,11 +14,18 @@ from pydantic import ValidationError
 from lowpower.cohort import Cohort, content_hashes, load_folds, read_cohort, refuse_copies
 from lowpower.engine import default_workers
 from lowpower.errors import CohortError, ConfigError
-from lowpower.evaluation import AnswerTest, Calibration, Evaluation, evaluate_predictions, judge_answers
+from lowpower.evaluation import (
+    RESAMPLES,
+    AnswerTest,
+    Calibration,
+    Evaluation,
+    evaluate_predictions,
+    judge_answers,
+)
 from lowpower.experiments.artefacts import with_measured
 from lowpower.experiments.plan import BUNDLE, CALIBRATION, FOLDS, MEASURED
 from lowpower.files import atomic_path, make_folder, write_json
-from lowpower.models import Bundle, Metric, Prediction, load_bundle, predict, save_bundle
+from lowpower.models import Bundle, BundleMetric, Prediction, load_bundle, predict, save_bundle
 from lowpower.training import TrainConfig
 from lowpower.views import PreparedView, open_prepared, prepare_views
 
@@ -60,7 +67,7 @@ def evaluate_run(
     cohort: str | Path | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
-    resamples: int = 2000,
+    resamples: int = RESAMPLES,
 ) -> TestOutcome:
     """Predict a run's test slides once and measure; write `<folder>/test/` and the metrics into the bundle.
 
@@ -190,7 +197,7 @@ def _table(
 def _note_metrics(bundle: Bundle, evaluation: Evaluation) -> None:
     """Write the test metrics into the bundle and its card."""
     metrics = {
-        name: Metric(value=metric.value, low=metric.low, high=metric.high, n=metric.n)
+        name: BundleMetric(value=metric.value, low=metric.low, high=metric.high, n=metric.n)
         for name, metric in evaluation.metrics.items()
         if metric.value is not None
     }

@@ -27,7 +27,7 @@ from lowpower.experiments._cross_predictions import cross_predictions, wants_cro
 from lowpower.experiments.artefacts import with_measured
 from lowpower.experiments.plan import BUNDLE, CALIBRATION, FOLDS, MEASURED, doubtful_slides, refuse_doubtful
 from lowpower.files import atomic_path, write_json
-from lowpower.models import Abstention, Bundle, BundleSpec, Decision, save_bundle, software_versions
+from lowpower.models import Bundle, BundleSpec, ConformalLimits, Decision, save_bundle, software_versions
 from lowpower.training import TrainConfig, TrainingRun, check_accelerator, read_config, train
 from lowpower.views import PreparedView, prepare_views
 
@@ -244,7 +244,7 @@ def _write_bundle(
         recipe=config.view,
         slide_mpp_range=options.slide_mpp_range,
         temperature=calibration.temperature,
-        abstention=Abstention.model_validate(rule.model_dump()),
+        abstention=ConformalLimits.model_validate(rule.model_dump()),
         decision=decision,
         cohort_fingerprint=cohort.fingerprint,
         seed=config.seed,

@@ -12,12 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lowpower.models._heads import temper
-from lowpower.models._network import SlideNetwork
+from lowpower.models.network import SlideNetwork, temper
 from lowpower.views import View
 
 if TYPE_CHECKING:
-    from lowpower.models._bundle import Bundle
+    from lowpower.models.bundle import Bundle
 
 __all__ = ["Prediction", "explain", "predict", "to_tensors"]
 

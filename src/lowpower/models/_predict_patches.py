@@ -7,7 +7,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from lowpower.models._network import SlideNetwork
+from lowpower.models.network import SlideNetwork
 
 __all__ = ["patch_probabilities"]
 

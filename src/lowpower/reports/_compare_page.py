@@ -13,6 +13,7 @@ import lowpower
 from lowpower.errors import PredictionsError
 from lowpower.evaluation import (
     PER_SLIDE,
+    RESAMPLES,
     ComparisonSet,
     Evaluation,
     GivenPredictions,
@@ -61,7 +62,7 @@ def compare_tables(
     shared: bool = False,
     out: str | Path = "lowpower-comparison",
     seed: int = 0,
-    resamples: int = 2000,
+    resamples: int = RESAMPLES,
     tests: Sequence[TestName] = (),
 ) -> CompareOutcome:
     """Compare CSVs of probabilities with the first of them.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lowpower.evaluation import Evaluation, Metric, wilson
-from lowpower.evaluation.plots import BLUE, GREY, ORANGE, drawn, write_numbers
+from lowpower.reports._plots import BLUE, GREY, ORANGE, drawn, write_numbers
 
 __all__ = ["plot_confusions", "plot_forest", "plot_reliabilities", "plot_risks"]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import polars as pl
 from PIL import Image
 
-from lowpower.evaluation.plots import plot_confusion, plot_reliability, plot_risk_coverage, plot_roc
 from lowpower.experiments import TestOutcome
 from lowpower.files import atomic_path, write_text
 from lowpower.reports._answer_words import Elsewhere, answer_sentences
 from lowpower.reports._page_parts import METRIC_NAMES, embedded, say
+from lowpower.reports._plots import plot_confusion, plot_reliability, plot_risk_coverage, plot_roc
 from lowpower.scoring import Result, page_environment
 
 __all__ = ["Example", "write_run_report"]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from lowpower.evaluation import Evaluation, Metric
-from lowpower.evaluation.plots import BLUE, GREY, ORANGE, drawn, write_numbers
 from lowpower.experiments import ArmFindings
+from lowpower.reports._plots import BLUE, GREY, ORANGE, drawn, write_numbers
 
 __all__ = ["PARADIGMS", "pareto_front", "plot_cost", "plot_resolution", "series_of"]
 

@@ -10,7 +10,7 @@ from PIL import Image
 import lowpower
 from lowpower.cohort import Cohort, read_cohort
 from lowpower.errors import LowpowerError
-from lowpower.evaluation import MIN_PATIENTS, Evaluation
+from lowpower.evaluation import MIN_PATIENTS, QUICK_RESAMPLES, RESAMPLES, Evaluation
 from lowpower.experiments import GROUP_PATIENTS, StudyFindings, StudyResults, disagreements, find, group_table
 from lowpower.files import make_folder, write_text
 from lowpower.models import software_versions
@@ -43,7 +43,7 @@ class _Thumbnail:
     reason: str = ""
 
 
-def write_study_report(results: StudyResults, *, resamples: int = 2000, seed: int = 0) -> Path:
+def write_study_report(results: StudyResults, *, resamples: int = RESAMPLES, seed: int = 0) -> Path:
     """Write `<folder>/report.html` with arms.csv, tests.csv, groups.csv and figures/ beside it.
 
     Metrics are pooled over the outer folds: each slide is predicted once, when it was test, by that fold's
@@ -64,7 +64,7 @@ def write_study_report(results: StudyResults, *, resamples: int = 2000, seed: in
     found = find(results, resamples=resamples, seed=seed)
     front = pareto_front(found.finished)
     shown = shown_in_groups(found)
-    groups = group_table(results, resamples=min(resamples, 1000), seed=seed)
+    groups = group_table(results, resamples=min(resamples, QUICK_RESAMPLES), seed=seed)
     write_text(folder / "arms.csv", arm_table(found, front).write_csv())
     write_text(folder / "groups.csv", groups.write_csv())
     tests = found.comparison.table().write_csv() if found.comparison is not None else "against,model\n"

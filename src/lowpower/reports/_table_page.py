@@ -12,6 +12,7 @@ from PIL import Image
 import lowpower
 from lowpower.errors import PredictionsError
 from lowpower.evaluation import (
+    RESAMPLES,
     Evaluation,
     GivenPredictions,
     at_prevalence,
@@ -20,9 +21,9 @@ from lowpower.evaluation import (
     prevalence_of,
     read_given,
 )
-from lowpower.evaluation.plots import plot_confusion, plot_reliability, plot_risk_coverage, plot_roc
 from lowpower.files import make_folder, sha256_of, write_text
 from lowpower.reports._page_parts import METRIC_NAMES, embedded, say
+from lowpower.reports._plots import plot_confusion, plot_reliability, plot_risk_coverage, plot_roc
 from lowpower.scoring import page_environment
 
 __all__ = ["TableOutcome", "evaluate_table"]
@@ -49,7 +50,7 @@ def evaluate_table(
     arm: str | None = None,
     out: str | Path | None = None,
     seed: int = 0,
-    resamples: int = 2000,
+    resamples: int = RESAMPLES,
     prevalence: str | Mapping[str, float] | None = None,
     assumed_prevalence: str | Mapping[str, float] | None = None,
 ) -> TableOutcome:

@@ -17,7 +17,7 @@ import lowpower
 from lowpower.cohort import SCHEMES, Cohort, percent_of, read_cohort
 from lowpower.errors import CohortError, ConfigError, LowpowerError
 from lowpower.evaluation import agreement_sentence
-from lowpower.scoring._measured import cell_network
+from lowpower.scoring.records import cell_network
 from lowpower.slides import open_slide
 from lowpower.stain import (
     DEFAULT_CUTOFFS,

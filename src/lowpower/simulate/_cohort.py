@@ -14,12 +14,17 @@ import polars as pl
 from lowpower.engine import map_items
 from lowpower.errors import ConfigError
 from lowpower.files import make_folder, write_json, write_text
-from lowpower.simulate._draw import draw_laboratory, draw_scanner, draw_slide
-from lowpower.simulate._draw_nuclear import USUAL_STATUSES, draw_nuclear_slide
-from lowpower.simulate._shares import BORDER
-from lowpower.simulate._slide import simulate_slide
-from lowpower.simulate._spec import CohortSpec, Ish, SlideSpec, Specimen
+from lowpower.simulate._make_slide import simulate_slide
+from lowpower.simulate._simulation_spec import CohortSpec, Ish, SlideSpec, Specimen
 from lowpower.simulate._truth import SlideTruth, truth_path
+from lowpower.simulate.sampling import (
+    BORDER,
+    USUAL_STATUSES,
+    draw_laboratory,
+    draw_nuclear_slide,
+    draw_scanner,
+    draw_slide,
+)
 
 __all__ = ["Member", "cohort_members", "simulate_cohort"]
 

@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.simulate._nuclei import KINDS
-from lowpower.simulate._scanner import MARGIN
-from lowpower.simulate._slide import Plan, render_block
-from lowpower.simulate._spec import SlideSpec
+from lowpower.simulate._make_slide import Plan, render_block
+from lowpower.simulate._simulation_spec import SlideSpec
 from lowpower.simulate._stains import Layers
 from lowpower.simulate._textures import Floats
+from lowpower.simulate.scanner import MARGIN
+from lowpower.simulate.tissue import KINDS
 
 __all__ = ["Field", "field_around", "render_field"]
 

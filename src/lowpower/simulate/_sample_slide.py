@@ -10,9 +10,9 @@ from platformdirs import user_cache_path
 
 import lowpower
 from lowpower.files import locked
-from lowpower.simulate._draw import draw_laboratory, draw_scanner, draw_slide
-from lowpower.simulate._slide import simulate_slide
+from lowpower.simulate._make_slide import simulate_slide
 from lowpower.simulate._truth import truth_path
+from lowpower.simulate.sampling import draw_laboratory, draw_scanner, draw_slide
 
 __all__ = ["sample"]
 

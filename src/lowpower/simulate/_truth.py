@@ -14,11 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 import lowpower
 from lowpower.errors import ConfigError
 from lowpower.files import atomic_path, write_bytes, write_json
-from lowpower.simulate._nuclear_stain import NuclearTruth, nuclear_class
-from lowpower.simulate._nuclei import KINDS
-from lowpower.simulate._render import Piece
-from lowpower.simulate._score import Score, membrane_class, score_from_cells
-from lowpower.simulate._spec import SlideSpec
+from lowpower.simulate._her2_truth import Score, membrane_class, score_from_cells
+from lowpower.simulate._simulation_spec import SlideSpec
+from lowpower.simulate.stain import NuclearTruth, Piece, nuclear_class
+from lowpower.simulate.tissue import KINDS
 
 __all__ = ["MASK_UM", "SlideTruth", "truth_path", "write_truth"]
 

@@ -12,9 +12,7 @@ from typing import Final
 import pydicom
 from pydicom.errors import InvalidDicomError
 
-from lowpower.slides._name import PICTURE_ENDINGS, SLIDE_ENDINGS, slide_name
-
-__all__ = ["BOOKS", "find_slides", "without_slides"]
+__all__ = ["BOOKS", "PICTURE_ENDINGS", "SLIDE_ENDINGS", "find_slides", "slide_name", "without_slides"]
 
 BOOKS: Final = ".lowpower"
 """Folder with which this software marks a folder of results."""
@@ -55,7 +53,7 @@ def _wanted(path: Path, folder: Path, pattern: str | None) -> bool:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    from lowpower.slides._dicom_series import is_dicom
+    from lowpower.slides.dicom import is_dicom
 
     for place, folders, names in os.walk(folder):
         here = Path(place)
@@ -106,3 +104,28 @@ def _by_name(name: str, slides: set[str]) -> bool:
     stem = slide_name(name)
     beside = any(stem == slide or stem.startswith(f"{slide}.") for slide in slides)
     return name.lower().endswith(PICTURE_ENDINGS) and not beside
+
+
+SLIDE_ENDINGS: Final = (
+    ".ome.tiff", ".ome.tif", ".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vsi", ".vms", ".vmu", ".qptiff",
+    ".tiff", ".tif", ".dcm", ".dicom",
+)  # fmt: skip
+"""Endings of whole slides, longer ones first."""
+PICTURE_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".bmp")
+"""Endings of plain images: fields of view, but also masks and thumbnails beside slides."""
+
+
+def slide_name(path: str | Path) -> str:
+    """The slide's name: its file's without the ending that says the format, or its folder's whole name.
+
+    Examples:
+        >>> slide_name("in/case 17.ome.tif"), slide_name("1.2.840.10")
+        ('case 17', '1.2.840.10')
+    """
+    path = Path(path)
+    name = path.name
+    if not path.is_dir():
+        for ending in (*SLIDE_ENDINGS, *PICTURE_ENDINGS):
+            if name.lower().endswith(ending):
+                return name[: -len(ending)] or name
+    return name

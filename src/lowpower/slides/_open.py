@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from lowpower.errors import DamagedSlideError, NotASlideError, SlideError, StructureError
+from lowpower.errors import ConfigError, DamagedSlideError, NotASlideError, SlideError, StructureError
 from lowpower.slides._choice import Choice
 from lowpower.slides._folder import find_slides, without_slides
 from lowpower.slides._looks import unlike_level
@@ -17,9 +17,9 @@ from lowpower.slides._reader import Reader, Stored
 from lowpower.slides._slide import Slide
 
 if TYPE_CHECKING:
-    from lowpower.slides._tiff import TiffLayout
+    from lowpower.slides.tiff import TiffLayout
 
-__all__ = ["open_reader", "open_slide"]
+__all__ = ["open_reader", "open_slide", "opened"]
 
 Opener = Callable[[], Reader]
 _GIVE_A_SLIDE = "give a slide (SVS, NDPI, MRXS, TIFF, DICOM) or an image (PNG, JPEG)."
@@ -84,9 +84,8 @@ def open_reader(path: Path, choice: Choice) -> Reader:
 
 
 def _open_tiff(path: Path, choice: Choice) -> Reader:
-    from lowpower.slides._fastslide import FastSlideReader
-    from lowpower.slides._openslide import OpenSlideReader
-    from lowpower.slides._tiff_reader import TiffReader
+    from lowpower.slides.tiff import TiffReader
+    from lowpower.slides.vendor import FastSlideReader, OpenSlideReader
 
     layout = _layout(path, choice)
     own: Opener = lambda: TiffReader(path, layout)  # noqa: E731
@@ -108,8 +107,7 @@ def _open_tiff(path: Path, choice: Choice) -> Reader:
 
 def _layout(path: Path, choice: Choice) -> TiffLayout:
     """The layout for a choice; images of OME-XML are joined to a pyramid only if they look like one."""
-    from lowpower.slides._tiff import read_layout
-    from lowpower.slides._tiff_reader import TiffReader
+    from lowpower.slides.tiff import TiffReader, read_layout
 
     layout = read_layout(path)
     join = True
@@ -123,10 +121,7 @@ def _layout(path: Path, choice: Choice) -> TiffLayout:
 
 
 def _open_dicom(path: Path, choice: Choice) -> Reader:
-    from lowpower.slides._dicom_frames import FrameReader, describe
-    from lowpower.slides._dicom_levels import arrange
-    from lowpower.slides._dicom_series import read_series
-    from lowpower.slides._wsidicom import WsiDicomReader
+    from lowpower.slides.dicom import FrameReader, WsiDicomReader, arrange, describe, read_series
 
     slide = arrange(path, read_series(path), choice)
     base = slide.levels[0].parts[0]
@@ -170,7 +165,7 @@ def _folder_instead(path: Path) -> str:
 
 def _fastslide(path: Path) -> Opener:
     def opener() -> Reader:
-        from lowpower.slides._fastslide import FastSlideReader
+        from lowpower.slides.vendor import FastSlideReader
 
         return FastSlideReader(path)
 
@@ -179,7 +174,7 @@ def _fastslide(path: Path) -> Opener:
 
 def _openslide(path: Path, about: Stored | None = None) -> Opener:
     def opener() -> Reader:
-        from lowpower.slides._openslide import OpenSlideReader
+        from lowpower.slides.vendor import OpenSlideReader
 
         return OpenSlideReader(path, about=about)
 
@@ -211,7 +206,7 @@ def _sniff(path: Path) -> Literal["image", "dicom", "tiff", "other"]:
         NotASlideError: if it is missing, unreadable, empty, a folder without DICOM, or text.
     """
     if path.is_dir():
-        from lowpower.slides._dicom_series import is_dicom
+        from lowpower.slides.dicom import is_dicom
 
         files = [is_dicom(file) for file in path.iterdir() if file.is_file()]
         if files and 2 * sum(files) >= len(files):
@@ -246,3 +241,36 @@ def _sniff(path: Path) -> Literal["image", "dicom", "tiff", "other"]:
     if printable >= _TEXT_SHARE * len(head) and not known:
         raise NotASlideError(path, f"is a text file, not a slide; {_GIVE_A_SLIDE}")
     return "other"
+
+
+@contextlib.contextmanager
+def opened(
+    slide: Slide | str | Path, mpp: float | None = None, scene: str | None = None, plane: int | None = None
+) -> Iterator[Slide]:
+    """The slide itself where it is open; a file is opened, and closed again.
+
+    Args:
+        slide: An open slide, or a file.
+        mpp: um/px of a file, over what it says.
+        scene: Of a file, as `open_slide` takes it; so too `plane`.
+        plane: Of a file.
+
+    Raises:
+        SlideError: the file cannot be opened.
+        ConfigError: `mpp`, `scene` or `plane` is given for a slide that is open at another.
+    """
+    if isinstance(slide, str | Path):
+        with open_slide(slide, mpp=mpp, scene=scene, plane=plane) as one:
+            yield one
+        return
+    if mpp is not None and mpp != slide.mpp:
+        raise ConfigError(
+            f"{slide.path}: is open at {slide.mpp:g} um/px, and {mpp:g} is asked for; say so where it is "
+            "opened."
+        )
+    if (scene is not None and scene != slide.scene) or (plane is not None and plane != slide.plane):
+        raise ConfigError(
+            f"{slide.path}: is open at scene '{slide.scene}', plane {slide.plane}, and another is asked for; "
+            "say so where it is opened."
+        )
+    yield slide

@@ -18,14 +18,13 @@ from PIL import Image
 
 from lowpower.errors import one_line
 from lowpower.files import sha256_of
-from lowpower.slides._axis import Axis
 from lowpower.slides._damage import DamagedTile
 from lowpower.slides._icc import colour_transform
 from lowpower.slides._mpp import contradictions, mpp_claims, mpp_notes
 from lowpower.slides._padding import GLASS, PADDING_BLOCK, fill_padding
 from lowpower.slides._reader import Reader
 from lowpower.slides._show import as_html
-from lowpower.slides._strips import fill_grid
+from lowpower.slides.averaging import Axis, fill_grid
 from lowpower.units import Box, Mpp, scaled_size
 
 __all__ = ["Level", "Slide"]

@@ -12,23 +12,37 @@ from numpy.typing import NDArray
 
 from lowpower.geometry import Regions, read_regions
 from lowpower.slides import Slide, as_html, opened
-from lowpower.stain._cells import Cells
-from lowpower.stain._clipping import clipping
-from lowpower.stain._cutoffs import DEFAULT_CUTOFFS, INVENTED, Cutoffs, Her2Cutoffs, her2_of
-from lowpower.stain._measure_field import FieldCells, Marker, StainScale, stain_maps
-from lowpower.stain._measure_grade import (
+from lowpower.stain._place import place_quality, size_quality
+from lowpower.stain.cells import (
+    COARSEST_MPP,
+    Cells,
+    FieldCells,
+    Marker,
+    Progress,
+    StainScale,
+    cells_of,
+    in_mask,
+    scale_of,
+    stain_maps,
+)
+from lowpower.stain.rules import (
+    DEFAULT_CUTOFFS,
+    INVENTED,
     Background,
+    Cutoffs,
+    Her2Cutoffs,
+    Her2Score,
+    Her2Shares,
+    NuclearScore,
     counted_cells,
     grade_cells,
+    her2_of,
+    her2_open_questions,
+    nuclear_score,
     strong_incomplete,
     usual_complete,
 )
-from lowpower.stain._measure_stream import COARSEST_MPP, Progress, cells_of, in_mask, scale_of
-from lowpower.stain._nuclear import NuclearScore, nuclear_score
-from lowpower.stain._place import place_quality, size_quality
-from lowpower.stain._quality import STAIN_CODES, stain_quality, vector_quality
-from lowpower.stain._rules import Her2Score, Her2Shares, her2_open_questions
-from lowpower.stain._vectors import StainVectors
+from lowpower.stain.vectors import STAIN_CODES, StainVectors, clipping, stain_quality, vector_quality
 from lowpower.tissue import CHECKS, QCFlag, Tissue, damage_flags, find_tissue, measurable
 from lowpower.units import Mpp
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.stain._cells import Cells
-from lowpower.stain._measure_field import Marker
-from lowpower.stain._measure_grade import counted_cells
+from lowpower.stain.cells import Cells, Marker
+from lowpower.stain.rules import counted_cells
 from lowpower.tissue import CHECKS, QCFlag
 
 __all__ = ["place_quality", "size_quality"]

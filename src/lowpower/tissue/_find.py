@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.errors import DamagedSlideError, NoTissueError
-from lowpower.tissue._choose import choose_control
 from lowpower.tissue._layers import label_layers
-from lowpower.tissue._mask import look_at, working_mpp
 from lowpower.tissue._own_mask import own_mask
 from lowpower.tissue._pieces import around, pieces_of
 from lowpower.tissue._qc import control_flags, flags_of
 from lowpower.tissue._types import Control, Group, MaskResult, QCFlag, Tissue, TissueQC
+from lowpower.tissue.control import choose_control
+from lowpower.tissue.find import look_at, working_mpp
 
 if TYPE_CHECKING:
     from lowpower.slides import Slide

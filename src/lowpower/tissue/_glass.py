@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lowpower.tissue._density import rgb_of
+from lowpower.tissue._colour_axes import rgb_of
 from lowpower.tissue._grid import Flags, Plane, enlarge, shrink
 from lowpower.tissue._types import WhitePointSource
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.geometry import mask_features, write_geojson
-from lowpower.tissue._choose import Choice
 from lowpower.tissue._grid import Flags
-from lowpower.tissue._mask import Look
 from lowpower.tissue._types import Tissue
+from lowpower.tissue.control import Choice
+from lowpower.tissue.find import Look
 
 if TYPE_CHECKING:
     from lowpower.slides import Slide

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from lowpower.geometry import read_mask
 from lowpower.tissue._checks import CHECKS
-from lowpower.tissue._choose import on_grid
 from lowpower.tissue._grid import Flags
 from lowpower.tissue._types import QCFlag
+from lowpower.tissue.control import on_grid
 
 __all__ = ["own_mask"]
 

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 
 from lowpower.tissue._checks import CHECKS
-from lowpower.tissue._choose import Choice
 from lowpower.tissue._grid import Flags
-from lowpower.tissue._mask import Look
 from lowpower.tissue._pieces import around, pieces_of
 from lowpower.tissue._types import Piece, QCFlag
+from lowpower.tissue.control import Choice
+from lowpower.tissue.find import Look
 from lowpower.units import Box
 
 __all__ = ["box_around", "control_flags", "flags_of"]

@@ -9,7 +9,7 @@ import polars as pl
 
 from lowpower.files import atomic_path
 from lowpower.models import Prediction
-from lowpower.training._store import Example
+from lowpower.training.data import Example
 from lowpower.views import PreparedView
 
 __all__ = ["history_of", "prediction_table", "write_examples"]

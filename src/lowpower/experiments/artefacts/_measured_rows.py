@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from lowpower.cohort import Cohort, LabelScheme
 from lowpower.evaluation import MEASURED_COLUMNS
-from lowpower.experiments.artefacts._make import load_artefacts, make_artefacts
+from lowpower.experiments.artefacts._make_artefacts import load_artefacts, make_artefacts
 from lowpower.experiments.artefacts._makers import Artefact
 from lowpower.experiments.plan import Need
 from lowpower.stain import Marker

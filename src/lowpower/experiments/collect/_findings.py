@@ -13,6 +13,7 @@ from lowpower.cohort import LabelScheme, scheme_of
 from lowpower.errors import PredictionsError
 from lowpower.evaluation import (
     MIN_PATIENTS,
+    RESAMPLES,
     ComparisonSet,
     Evaluation,
     Metric,
@@ -115,7 +116,7 @@ class StudyFindings:
         return next(arm for arm in self.arms if arm.record.name == name)
 
 
-def find(results: StudyResults, *, resamples: int = 2000, seed: int = 0) -> StudyFindings:
+def find(results: StudyResults, *, resamples: int = RESAMPLES, seed: int = 0) -> StudyFindings:
     """Evaluate every arm over all its test slides, and compare with the reference.
 
     Args:

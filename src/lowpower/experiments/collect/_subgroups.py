@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from lowpower.cohort import LabelScheme, scheme_of
-from lowpower.evaluation import evaluate_predictions
+from lowpower.evaluation import QUICK_RESAMPLES, evaluate_predictions
 from lowpower.experiments.collect._results import StudyResults
 
 __all__ = ["GROUP_METRICS", "GROUP_PATIENTS", "Disagreement", "disagreements", "group_table"]
@@ -41,7 +41,7 @@ class Disagreement:
     spread: float
 
 
-def group_table(results: StudyResults, *, resamples: int = 1000, seed: int = 0) -> pl.DataFrame:
+def group_table(results: StudyResults, *, resamples: int = QUICK_RESAMPLES, seed: int = 0) -> pl.DataFrame:
     """Accuracy, macro AUC and quadratic kappa of every arm by site and by scanner.
 
     Returns:

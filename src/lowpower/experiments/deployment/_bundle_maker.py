@@ -24,8 +24,8 @@ from lowpower.experiments.units import FITTED, FUSION_WEIGHTS, WEIGHTS, Done, Fi
 from lowpower.models import (
     Blueprint,
     Bundle,
+    BundleMetric,
     BundleSpec,
-    Metric,
     module_of,
     save_bundle,
     software_versions,
@@ -190,13 +190,13 @@ class Maker:
         # That no measurement takes part is no news of a model that answers from it.
         return decision.model_copy(update={"notes": ()}) if isinstance(self.arm, MeasuredArm) else decision
 
-    def _metrics(self) -> dict[str, Metric]:
+    def _metrics(self) -> dict[str, BundleMetric]:
         """Of the arm, over the test slides of its finished folds, each by the model of its fold."""
         evaluation = evaluate_predictions(
             pl.concat(self._tables("test", list(self.finished))), self.config.scheme
         )
         return {
-            name: Metric(value=metric.value, low=metric.low, high=metric.high, n=metric.n)
+            name: BundleMetric(value=metric.value, low=metric.low, high=metric.high, n=metric.n)
             for name, metric in evaluation.metrics.items()
             if metric.value is not None
         }

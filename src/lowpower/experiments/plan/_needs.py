@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from lowpower.cohort import scheme_of
-from lowpower.experiments.plan._config import Arm, FusionArm, MilArm, PatchArm, SlideArm, StudyConfig
+from lowpower.experiments.plan._study_config import Arm, FusionArm, MilArm, PatchArm, SlideArm, StudyConfig
 from lowpower.stain import Marker
 from lowpower.views import LowResRecipe, PatchQC, PatchRecipe
 

@@ -12,7 +12,14 @@ from pydantic_core import ErrorDetails
 
 from lowpower.cohort import scheme_of
 from lowpower.errors import ConfigError, wrong_value
-from lowpower.experiments.plan._config import FusionArm, MeasuredArm, MilArm, PatchArm, SlideArm, StudyConfig
+from lowpower.experiments.plan._study_config import (
+    FusionArm,
+    MeasuredArm,
+    MilArm,
+    PatchArm,
+    SlideArm,
+    StudyConfig,
+)
 from lowpower.files import read_yaml
 from lowpower.models import check_backbone, create_aggregator, encoder_card, is_weight_path
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from lowpower.models._heads import Head
-from lowpower.models._spec import HeadName
 from lowpower.models.mil._base import Aggregator, MilOutput
 from lowpower.models.mil._parts import GatedAttention, Projection
 from lowpower.models.mil._registry import register_aggregator
+from lowpower.models.network import Head, HeadName
 
 __all__ = ["AttentionPool"]
 

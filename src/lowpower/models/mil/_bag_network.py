@@ -9,8 +9,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from lowpower.models._heads import expected_score
 from lowpower.models.mil._base import Aggregator, MilOutput
+from lowpower.models.network import expected_score
 
 __all__ = ["BagNetwork", "BagPrediction"]
 

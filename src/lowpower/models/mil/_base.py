@@ -7,8 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from lowpower.models._heads import class_probabilities, head_loss
-from lowpower.models._spec import HeadName
+from lowpower.models.network import HeadName, class_probabilities, head_loss
 
 __all__ = ["Aggregator", "MilOutput", "decided_output", "evidence_weights", "masked_softmax"]
 

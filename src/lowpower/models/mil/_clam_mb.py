@@ -5,12 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lowpower.models._heads import head_loss
-from lowpower.models._spec import HeadName
 from lowpower.models.mil._base import Aggregator, MilOutput, decided_output
 from lowpower.models.mil._clustering import InstanceClustering, positive_outputs
 from lowpower.models.mil._parts import GatedAttention, Projection
 from lowpower.models.mil._registry import register_aggregator
+from lowpower.models.network import HeadName, head_loss
 
 __all__ = ["ClamMB"]
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lowpower.models._spec import HeadName
+from lowpower.models.network import HeadName
 
 __all__ = ["InstanceClustering", "positive_outputs", "smooth_svm_loss"]
 

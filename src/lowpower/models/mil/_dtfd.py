@@ -5,11 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lowpower.models._heads import Head, head_loss
-from lowpower.models._spec import HeadName
 from lowpower.models.mil._base import Aggregator, MilOutput
 from lowpower.models.mil._parts import GatedAttention, Projection
 from lowpower.models.mil._registry import register_aggregator
+from lowpower.models.network import Head, HeadName, head_loss
 
 __all__ = ["DoubleTier"]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from lowpower.errors import ConfigError
-from lowpower.models._spec import HeadName
 from lowpower.models.mil._base import Aggregator
+from lowpower.models.network import HeadName
 
 __all__ = ["aggregator_names", "create_aggregator", "register_aggregator"]
 

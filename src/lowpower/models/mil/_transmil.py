@@ -5,11 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lowpower.models._heads import Head
-from lowpower.models._spec import HeadName
 from lowpower.models.mil._base import Aggregator, MilOutput
 from lowpower.models.mil._nystrom import MaskedAttention
 from lowpower.models.mil._registry import register_aggregator
+from lowpower.models.network import Head, HeadName
 
 __all__ = ["PositionGenerator", "TransMil"]
 

@@ -12,8 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lowpower.errors import ConfigError
-from lowpower.scoring._measured import Measured, MeasuredSlide
-from lowpower.scoring._result import Result
+from lowpower.scoring.records import Measured, MeasuredSlide, Result
 
 __all__ = ["Case", "cells_by", "find_records", "read_case", "said_of"]
 

@@ -11,12 +11,12 @@ from typing import Any, Final
 from lowpower.errors import ConfigError, OptionError, one_line
 from lowpower.files import make_folder
 from lowpower.geometry import write_geojson
-from lowpower.scoring._folders import write_table
 from lowpower.scoring.exchange._case import Case, find_records, read_case
 from lowpower.scoring.exchange._dicom_sr import write_sr
 from lowpower.scoring.exchange._fhir import write_fhir
 from lowpower.scoring.exchange._identity import Identity
 from lowpower.scoring.exchange._pdf import write_pdf
+from lowpower.scoring.requests import write_table
 from lowpower.slides import slide_name
 
 __all__ = ["FORMS", "Exported", "export"]

@@ -1,0 +1,3 @@
+"""One small file a verb."""
+
+__all__ = []

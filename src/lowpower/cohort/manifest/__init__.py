@@ -1,0 +1,15 @@
+"""Reading what a user wrote: manifests and named slides, strictly, every problem at once."""
+
+from lowpower.cohort.manifest._draft import draft_manifest
+from lowpower.cohort.manifest._inputs import MANIFEST_ENDINGS, SlideInput, slide_inputs
+from lowpower.cohort.manifest._manifest import parse_manifest, read_cohort, write_manifest
+
+__all__ = [
+    "MANIFEST_ENDINGS",
+    "SlideInput",
+    "draft_manifest",
+    "parse_manifest",
+    "read_cohort",
+    "slide_inputs",
+    "write_manifest",
+]

@@ -1,0 +1,104 @@
+"""From the text cells of a manifest's rows to canonical values, and what is wrong with them."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from lowpower.cohort._patients import says_distinct
+from lowpower.cohort._spelling import canonical_ish, canonical_marker, canonical_score, percent_of
+from lowpower.cohort._table import COLUMNS, REQUIRED, Problem
+from lowpower.cohort.manifest._text_table import is_missing
+from lowpower.tissue import is_control_word
+
+__all__ = ["fractions", "parse_row", "repeated"]
+
+
+def parse_row(
+    cells: dict[str, str], folder: Path, required: Sequence[str] = REQUIRED
+) -> tuple[dict[str, object], list[tuple[str, str]]]:
+    """One row in canonical form, and (kind, message) of what is wrong; a wrong cell becomes null."""
+    wrong: list[tuple[str, str]] = []
+    wrong += [
+        ("empty_cell", f"{name} is {_absence(cells[name])}.") for name in required if is_missing(cells[name])
+    ]
+    # A missing value is no value, whatever its spelling: never score 0, never a patient called NULL.
+    cells = {name: "" if is_missing(value) and name != "control" else value for name, value in cells.items()}
+    row: dict[str, object] = {name: cells.get(name) or None for name in COLUMNS}
+    row["distinct"] = "yes" if says_distinct(row["distinct"]) else None
+    row["slide_name"] = row["slide"]
+    for name in ("slide", "mask"):
+        value = row[name]
+        row[name] = str((folder / str(value)).absolute()) if value else None
+    if row["control"] and not is_control_word(str(row["control"])):
+        row["control"] = str((folder / str(row["control"])).absolute())
+    marker = None
+    if cells.get("marker"):
+        try:
+            marker = canonical_marker(cells["marker"])
+        except ValueError as error:
+            wrong.append(("unknown_marker", f"{error}."))
+    row["marker"] = marker
+    if marker and cells.get("score"):
+        try:
+            row["score"] = canonical_score(cells["score"], marker)
+        except ValueError as error:
+            row["score"] = None
+            wrong.append(("unknown_score", f"{error}."))
+    try:
+        row["ish"] = canonical_ish(cells.get("ish", ""))
+    except ValueError as error:
+        row["ish"] = None
+        wrong.append(("unknown_ish", f"{error}."))
+    if row["mpp"] is not None:
+        row["mpp"], message = _parse_mpp(cells["mpp"])
+        wrong += [("invalid_mpp", message)] if message else []
+    return row, wrong
+
+
+def _absence(text: str) -> str:
+    return f"missing ({text})" if text else "empty"
+
+
+def _parse_mpp(text: str) -> tuple[float | None, str | None]:
+    try:
+        mpp = float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
+    except ValueError:
+        return None, f"mpp {text!r} is not a number of microns per pixel, for instance 0.25."
+    if not (math.isfinite(mpp) and mpp > 0):
+        return None, f"mpp {text!r} must be above 0; leave it empty to use what the file says."
+    return mpp, None
+
+
+def repeated(rows: list[dict[str, object]]) -> list[Problem]:
+    """A slide file in more than one row: it would be counted twice, or carry two labels."""
+    places: dict[object, list[dict[str, object]]] = defaultdict(list)
+    for row in rows:
+        if row["slide"]:
+            places[row["slide"]].append(row)
+    problems = []
+    for same in places.values():
+        if len(same) > 1:
+            numbers = ", ".join(str(row["manifest_row"]) for row in same)
+            message = f"the same slide file is listed in rows {numbers}; keep one."
+            first, name = same[0]["manifest_row"], same[0]["slide_name"]
+            assert isinstance(first, int)
+            problems.append(Problem(first, str(name), "repeated_slide", message))
+    return problems
+
+
+def fractions(rows: list[dict[str, object]]) -> list[Problem]:
+    """ER, PR or Ki-67 written as 0.8 where 80 is meant: all at most 1, some between 0 and 1."""
+    problems = []
+    for marker in ("ER", "PR", "Ki-67"):
+        scores = [row["score"] for row in rows if row["marker"] == marker and row["score"]]
+        values = [value for score in scores if (value := percent_of(str(score))) is not None]
+        if len(values) > 1 and max(values) <= 1 and any(0 < value < 1 for value in values):
+            message = (
+                f"every {marker} score is at most 1 (for instance {max(v for v in values if v < 1):g}), "
+                "which looks like fractions; write percentages, 80 for 80 %."
+            )
+            problems.append(Problem(None, None, "fractions", message))
+    return problems

@@ -1,0 +1,138 @@
+"""One table of validation predictions in, everything that decides what may be said out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from lowpower.cohort import LabelScheme, scheme_of
+from lowpower.evaluation.decisions._abstention import fit_conformal
+from lowpower.evaluation.decisions._combine import fit_combination, out_of_fold
+from lowpower.evaluation.decisions._selective import fit_selective
+from lowpower.evaluation.metrics import Predictions, apply_temperature, parse_predictions
+from lowpower.models import ConformalLimits, CutoffRule, Decision, Joint, Voice
+
+__all__ = ["MEASURED_COLUMNS", "DecisionOptions", "fit_decision"]
+
+MEASURED_COLUMNS: Final = (*(f"measured_share_{grade}" for grade in range(4)), "measured_h_score")
+"""Shares of tumour-like cells from not stained to strongest, and the H-score; null where not measured."""
+_LEAST_PER_CLASS: Final = 5
+_EVEN: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionOptions:
+    """What is promised.
+
+    Attributes:
+        error: Share of issued scores that may be wrong.
+        cutoff_error: Share of yes and no at one cut-off that may be wrong.
+        confidence: Probability with which each of these holds on patients like those of the validation.
+        coverage: Share of conformal sets that hold the truth.
+        class_conditional: Whether that holds within each class.
+    """
+
+    error: float = 0.1
+    cutoff_error: float = 0.05
+    confidence: float = 0.9
+    coverage: float = 0.9
+    class_conditional: bool = False
+
+
+def fit_decision(
+    table: pl.DataFrame,
+    scheme: str | LabelScheme,
+    *,
+    temperature: float = 1.0,
+    options: DecisionOptions | None = None,
+) -> Decision:
+    """Fit when answers are issued, from the network alone and, where the table holds them, from both.
+
+    What combines network and measurement is fitted on all rows; what is calibrated is cross-fitted: each
+    patient's joint probabilities come from a combination that never saw that patient. Each rule is fitted on
+    one slide a patient, since its bound counts independent answers.
+
+    Args:
+        table: Validation predictions: `slide`, `patient`, `label`, `p_...` as the network gave them, and
+            `MEASURED_COLUMNS` if the stain was measured.
+        scheme: Label scheme, or its name.
+        temperature: Of the network's probabilities.
+        options: What is promised.
+
+    Raises:
+        PredictionsError: if the table is none of predictions.
+    """
+    scheme, options = scheme_of(scheme), options or DecisionOptions()
+    found = parse_predictions(table, scheme)
+    network = apply_temperature(found.sample.probabilities, temperature)
+    voice = _voice(found, network, scheme, options)
+    if any(name not in table.columns for name in MEASURED_COLUMNS):
+        return Decision(network=voice, notes=("the measurement takes no part: none was given.",))
+    numbers = table.select(MEASURED_COLUMNS).cast(pl.Float64).to_numpy()
+    there = np.isfinite(numbers).all(1)
+    known = Predictions(found.slides[there], found.patients[there], found.sample.rows(there))
+    short = _too_few(known, scheme)
+    if short:
+        return Decision(network=voice, notes=(short,))
+    inputs = (network[there], numbers[there, :4], numbers[there, 4])
+    apart = out_of_fold(known.sample.labels, known.patients, *inputs)
+    combination = fit_combination(known.sample.labels, known.patients, *inputs)
+    joint = Joint(combination=combination, voice=_voice(known, apart, scheme, options))
+    return Decision(network=voice, joint=joint)
+
+
+def _voice(
+    found: Predictions, probabilities: NDArray[np.float64], scheme: LabelScheme, options: DecisionOptions
+) -> Voice:
+    labels = found.sample.labels
+    rule = fit_conformal(
+        labels, probabilities, coverage=options.coverage, class_conditional=options.class_conditional
+    )
+    single = _one_a_patient(found)
+    truth, shares = labels[single], probabilities[single]
+    certainty, likeliest = shares.max(1), shares.argmax(1)
+    issue = fit_selective(
+        likeliest != truth, certainty, error=options.error, confidence=options.confidence, floor=_EVEN
+    )
+    cutoffs = []
+    for cutoff in scheme.cutoffs:
+        above = shares[:, cutoff.at :].sum(1)
+        answered = fit_selective(
+            (above >= _EVEN) != (truth >= cutoff.at),
+            np.maximum(above, 1 - above),
+            error=options.cutoff_error,
+            confidence=options.confidence,
+            floor=_EVEN,
+        )
+        cutoffs.append(CutoffRule(at=cutoff.at, rule=answered))
+    return Voice(
+        conformal=ConformalLimits.model_validate(rule.model_dump()), issue=issue, cutoffs=tuple(cutoffs)
+    )
+
+
+def _one_a_patient(found: Predictions) -> NDArray[np.intp]:
+    """Row of one slide of each patient, drawn by the hash of its name: by nothing that was seen."""
+    first: dict[str, tuple[bytes, int]] = {}
+    for row, (patient, slide) in enumerate(zip(found.patients, found.slides, strict=True)):
+        draw = hashlib.sha256(str(slide).encode()).digest(), row
+        first[str(patient)] = min(draw, first.get(str(patient), draw))
+    return np.array(sorted(row for _, row in first.values()), np.intp)
+
+
+def _too_few(found: Predictions, scheme: LabelScheme) -> str:
+    """Why no combination can be fitted; empty where one can."""
+    patients = {label: set() for label in range(len(scheme.classes))}  # type: dict[int, set[str]]
+    for label, patient in zip(found.sample.labels.tolist(), found.patients, strict=True):
+        patients[label].add(str(patient))
+    few = [scheme.classes[label] for label, names in patients.items() if len(names) < _LEAST_PER_CLASS]
+    if not few:
+        return ""
+    return (
+        f"the measurement takes no part: fewer than {_LEAST_PER_CLASS} measured validation patients of class "
+        f"{', '.join(few)}."
+    )

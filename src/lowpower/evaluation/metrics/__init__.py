@@ -1,0 +1,71 @@
+"""Every metric of one table of predictions, as functions of slide weights."""
+
+from lowpower.evaluation.metrics._calibration import (
+    apply_temperature,
+    brier_score,
+    ece_if_perfect,
+    expected_calibration_error,
+    fit_temperature,
+    log_loss,
+    reliability,
+)
+from lowpower.evaluation.metrics._metrics import (
+    accuracy,
+    auc_at,
+    auc_macro,
+    auc_per_class,
+    balanced_accuracy,
+    confusion_matrix,
+    expected_score,
+    f1_macro,
+    f1_weighted,
+    kappa_quadratic,
+    percent_agreement,
+)
+from lowpower.evaluation.metrics._predictions import Predictions, parse_predictions, read_predictions
+from lowpower.evaluation.metrics._sample import validated
+from lowpower.evaluation.metrics._weighted import (
+    TIE_DECIMALS,
+    Array,
+    auc,
+    aurc,
+    confusion,
+    ece,
+    equal_mass_bins,
+    from_confusion,
+    mean,
+)
+
+__all__ = [
+    "TIE_DECIMALS",
+    "Array",
+    "Predictions",
+    "accuracy",
+    "apply_temperature",
+    "auc",
+    "auc_at",
+    "auc_macro",
+    "auc_per_class",
+    "aurc",
+    "balanced_accuracy",
+    "brier_score",
+    "confusion",
+    "confusion_matrix",
+    "ece",
+    "ece_if_perfect",
+    "equal_mass_bins",
+    "expected_calibration_error",
+    "expected_score",
+    "f1_macro",
+    "f1_weighted",
+    "fit_temperature",
+    "from_confusion",
+    "kappa_quadratic",
+    "log_loss",
+    "mean",
+    "parse_predictions",
+    "percent_agreement",
+    "read_predictions",
+    "reliability",
+    "validated",
+]

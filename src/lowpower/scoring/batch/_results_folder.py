@@ -1,0 +1,204 @@
+"""The folder of a batch: in it a folder for each slide, never given to another, and the records."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from lowpower.cohort import SlideInput
+from lowpower.errors import ConfigError, LowpowerError
+from lowpower.files import atomic_path, locked, make_folder, output_errors, sha256_of, sweep_parts, write_text
+from lowpower.scoring.records import ATTACHMENTS, MeasuredSlide, Result, SlideRecord
+from lowpower.slides import BOOKS, PICTURE_ENDINGS, open_slide, slide_name
+
+__all__ = ["ResultsFolder", "content_hash"]
+
+R = TypeVar("R", bound=SlideRecord)
+
+_RECORD: Final[dict[type[SlideRecord], str]] = {Result: "result.json", MeasuredSlide: "measurement.json"}
+_VERB: Final[dict[type[SlideRecord], str]] = {Result: "score", MeasuredSlide: "measure"}
+_TABLE: Final[dict[type[SlideRecord], str]] = {Result: "results.csv", MeasuredSlide: "measurements.csv"}
+_PAGE: Final = "report.html"
+_RESERVED: Final = re.compile(
+    r"\.lowpower|set-aside-\d+|results\.csv|measurements\.csv|report\.html|\.*", re.I
+)
+_LONGEST: Final = 150
+_ONE_FILE: Final = (*PICTURE_ENDINGS, ".svs", ".ndpi", ".tif", ".tiff", ".scn", ".bif", ".qptiff")
+
+
+class ResultsFolder(Generic[R]):
+    """Where a batch keeps what it makes.
+
+    Attributes:
+        out: The folder.
+        table: Its CSV over all slides.
+        page: Its HTML over all slides.
+    """
+
+    def __init__(self, out: str | Path, kind: type[R]) -> None:
+        """Make the folder, see that it can be written, and sweep what a killed run left half-written.
+
+        Raises:
+            ConfigError: it holds results of the other verb.
+            OutputError: it cannot be written.
+        """
+        self.out, self._kind = make_folder(out), kind
+        self.table, self.page = self.out / _TABLE[kind], self.out / _PAGE
+        self._record = _RECORD[kind]
+        other: type[SlideRecord] = Result if kind is MeasuredSlide else MeasuredSlide
+        if any(self.out.glob(f"*/{_RECORD[other]}")):
+            raise ConfigError(
+                f"{self.out}: holds results of `lowpower {_VERB[other]}`; choose another folder with --out."
+            )
+        with self.locked():
+            sweep_parts([self.out, *(entry for entry in self.out.iterdir() if entry.is_dir())])
+        with contextlib.suppress(_Probed), atomic_path(self.page):
+            raise _Probed  # a folder that cannot be written is told before any work
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Alone with table and page: of several runs in one folder one at a time."""
+        with locked(self.out / BOOKS / "books.lock"):
+            yield
+
+    @contextlib.contextmanager
+    def claimed(self, slide: Path) -> Iterator[tuple[Path, R | None]]:
+        """The folder that is this slide's, and the record of it that is there; no other run enters it.
+
+        It has the slide's whole name. Where another slide has that folder already, the slide's own hash is
+        added: a folder is never given to a second slide.
+        """
+        identity = _Identity(slide)
+        for name in self._names(identity):
+            with locked(self.out / BOOKS / f"{name}.lock"):
+                folder = self.out / name
+                held = self._read(folder)
+                if _free(folder, self._record) or (held is not None and identity.is_of(held)):
+                    yield folder, held
+                    return
+        raise AssertionError("the last name holds the slide's whole hash")
+
+    def records(self) -> list[tuple[Path, R]]:
+        """Every slide's folder and record, by name of the folder; what cannot be read is left out."""
+        found = []
+        for path in sorted(self.out.glob(f"*/{self._record}")):
+            with contextlib.suppress(OSError, ValidationError):
+                found.append((path.parent, self._kind.model_validate_json(path.read_bytes())))
+        return found
+
+    def write(self, folder: Path, record: R) -> None:
+        """Write a slide's record into its folder."""
+        write_text(folder / self._record, record.model_dump_json(indent=2) + "\n")
+
+    def set_aside(self) -> Path | None:
+        """Move all results, table and page into a new folder below; None where there is nothing."""
+        with self.locked(), output_errors(self.out):
+            moved = [path.parent for path in sorted(self.out.glob(f"*/{self._record}"))]
+            moved += [path for path in (self.table, self.page) if path.exists()]
+            if not moved:
+                return None
+            number = 1
+            while (self.out / f"set-aside-{number}").exists():
+                number += 1
+            target = make_folder(self.out / f"set-aside-{number}")
+            for path in moved:
+                path.rename(target / path.name)
+            return target
+
+    def set_aside_one(self, folder: Path) -> Path:
+        """Move one slide's folder into one for what is set aside, and say where it is now."""
+        with output_errors(self.out):
+            number = 1
+            while (target := self.out / f"set-aside-{number}" / folder.name).exists():
+                number += 1
+            make_folder(target.parent)
+            folder.rename(target)
+            return target
+
+    def forget_absent(self, slides: Sequence[SlideInput]) -> None:
+        """Drop the records of files that were never there and that no manifest of this run names any more."""
+        manifests = {str(slide.manifest) for slide in slides if slide.manifest is not None}
+        named = {os.path.abspath(slide.path) for slide in slides if slide.manifest is not None}
+        with self.locked():
+            for folder, held in self.records():
+                never = held.state == "refused" and held.slide_sha256 is None
+                if not never or os.path.lexists(held.file) or os.path.abspath(held.file) in named:
+                    continue
+                if held.manifest is None or held.manifest in manifests:
+                    (folder / self._record).unlink(missing_ok=True)
+                    with contextlib.suppress(OSError):  # something else lies there too
+                        folder.rmdir()
+
+    def _names(self, identity: _Identity) -> Iterator[str]:
+        """Names that the slide's folder may have, the plain one first; hashing waits until it is needed."""
+        plain = identity.name
+        reserved = _RESERVED.fullmatch(plain) is not None
+        hashed = re.compile(re.escape(plain) + "-[0-9a-f]{8,64}")
+        beside = any(hashed.fullmatch(entry.name) for entry in self.out.iterdir())
+        if not beside and not reserved:
+            yield plain
+        own = [f"{plain}-{identity.digest[:length]}" for length in (8, 16, 64)]
+        # Where this slide went before goes first: the plain name may have become free since.
+        yield from [name for name in own if (self.out / name).exists()]
+        yield from own if reserved else [plain, *own]
+
+    def _read(self, folder: Path) -> R | None:
+        try:
+            return self._kind.model_validate_json((folder / self._record).read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+
+class _Identity:
+    """Which slide a file is: its content, or its path where that cannot be read. Hashed when asked for."""
+
+    def __init__(self, slide: Path) -> None:
+        self.slide = slide
+        name = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*]', "_", slide_name(slide)).strip(" .")
+        self.name = name[:_LONGEST] or "slide"
+
+    @cached_property
+    def content(self) -> str | None:
+        return content_hash(self.slide)
+
+    @property
+    def digest(self) -> str:
+        return self.content or hashlib.sha256(os.path.abspath(self.slide).encode()).hexdigest()
+
+    def is_of(self, held: SlideRecord) -> bool:
+        """Whether a record is of this slide."""
+        if self.content is not None and held.slide_sha256 is not None:
+            return self.content == held.slide_sha256
+        return os.path.abspath(held.file) == os.path.abspath(self.slide)
+
+
+def _free(folder: Path, record: str) -> bool:
+    """Whether nothing is there but what a killed run of this software left."""
+    if not folder.exists():
+        return True
+    if not folder.is_dir() or (folder / record).exists():
+        return False
+    return all(entry.name in ATTACHMENTS for entry in folder.iterdir())
+
+
+class _Probed(Exception):
+    """Ends a write that only tried whether it is possible."""
+
+
+def content_hash(slide: Path) -> str | None:
+    """The slide's content hash (`Slide.content_hash`); None where it cannot be read."""
+    try:
+        if slide.is_file() and slide.name.lower().endswith(_ONE_FILE):
+            return sha256_of(slide)
+        with open_slide(slide, mpp=1.0) as opened:  # um/px has no part in the hash
+            return opened.content_hash()
+    except (LowpowerError, OSError):
+        return sha256_of(slide) if slide.is_file() and os.access(slide, os.R_OK) else None

@@ -1,0 +1,208 @@
+"""Cells coloured by class: over the whole slide, and in a few fields at full resolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from lowpower.scoring.pictures._overlay import INK, draw_scale_bar, draw_text
+from lowpower.scoring.records import CELL_COLOURS, OTHER, class_names
+from lowpower.slides import Slide
+from lowpower.stain import Cells
+from lowpower.units import Box
+
+__all__ = ["Field", "choose_fields", "draw_cells"]
+
+_PANEL = 816
+_FIELD_PIXELS = 400
+_FIELD_UM: Final = 160.0
+_FEWEST = 12
+_GAP = 16
+_BLUE_TO_RED = (0, 1, 2, 3)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A square worth looking at.
+
+    Attributes:
+        box: Base pixels.
+        title: Why it was chosen.
+    """
+
+    box: Box
+    title: str
+
+
+def choose_fields(cells: Cells, classes: NDArray[np.uint8], mpp: float, least_grade: int) -> list[Field]:
+    """Up to four squares where the score is decided, or where the method may fail.
+
+    The most cells of the deciding grade; the square most like the slide's own share; the most evenly mixed
+    one; the most cells left out as not tumour-like or outside the regions. A square is shown once.
+
+    Args:
+        cells: The slide's cells.
+        classes: (N,) as `classes_of` gives them.
+        mpp: um/px of base pixels.
+        least_grade: Cells of this grade and above make up the share that decides.
+    """
+    side = _FIELD_UM / mpp
+    keys = np.stack([cells.x // side, cells.y // side], axis=1).astype(np.int64)
+    squares, place = np.unique(keys, axis=0, return_inverse=True)
+    place = place.reshape(-1)
+    tumour = np.bincount(place, classes != OTHER, minlength=len(squares))
+    deciding = np.bincount(place, (classes != OTHER) & (cells.grade >= least_grade), minlength=len(squares))
+    left_out = np.bincount(place, classes == OTHER, minlength=len(squares))
+    share = deciding / np.maximum(tumour, 1)
+    whole = float(deciding.sum() / max(1.0, float(tumour.sum())))
+    enough = tumour >= _FEWEST
+    wishes = [
+        ("most cells that decide", np.where(enough, deciding, -1.0)),
+        ("like the whole slide", np.where(enough, -np.abs(share - whole) + tumour / 1e4, -9.0)),
+        ("most mixed", np.where(enough & (deciding > 0), -np.abs(share - 0.5) + tumour / 1e4, -9.0)),
+        ("most cells left out", np.where(left_out >= _FEWEST, left_out, -9.0)),
+    ]
+    fields: list[Field] = []
+    taken: set[int] = set()
+    for title, worth in wishes:
+        order = np.argsort(-worth, kind="stable")
+        best = next((index for index in order.tolist() if index not in taken and worth[index] > -1), None)
+        if best is None:
+            continue
+        taken.add(best)
+        x, y = (squares[best] * side).astype(int).tolist()
+        fields.append(Field(Box(x, y, max(1, round(side)), max(1, round(side))), title))
+    return fields
+
+
+def draw_cells(
+    slide: Slide,
+    cells: Cells,
+    classes: NDArray[np.uint8],
+    marker: str,
+    title: str,
+    footer: str,
+    least_grade: int = 1,
+) -> Image.Image:
+    """Draw the slide, its cells as coloured dots, and the chosen fields plain and with their cells ringed.
+
+    Args:
+        slide: The slide, still open.
+        cells: Its cells.
+        classes: (N,) as `classes_of` gives them.
+        marker: Names the classes.
+        title: What was measured.
+        footer: um/px, version and the notice.
+        least_grade: See `choose_fields`.
+    """
+    scale = max(slide.size) / _PANEL
+    panel_mpp = slide.mpp * scale
+    plain = slide.overview(max(panel_mpp, slide.mpp))
+    if plain.shape[1] < _PANEL and plain.shape[0] < _PANEL:
+        factor = _PANEL / max(plain.shape[:2])
+        plain = np.asarray(
+            cv2.resize(plain, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC), np.uint8
+        )
+    dotted = _dots(plain, cells, classes, slide.size, slide.mpp)
+    fields = choose_fields(cells, classes, slide.mpp, least_grade)
+    height, width = plain.shape[:2]
+    head, key = 56, 76
+    fields_height = (2 * _FIELD_PIXELS + 3 * _GAP + 24) if fields else 0
+    room = 4 * _FIELD_PIXELS + 3 * _GAP
+    canvas = Image.new("RGB", (room + 2 * _GAP, head + height + key + fields_height + 36), "white")
+    half = (room - _GAP) // 2
+    left = _GAP + (half - width) // 2
+    right = _GAP + half + _GAP + (half - width) // 2
+    canvas.paste(Image.fromarray(plain), (left, head))
+    canvas.paste(Image.fromarray(dotted), (right, head))
+    draw = ImageDraw.Draw(canvas)
+    draw_text(draw, (_GAP, 14), title, 24, room)
+    draw_scale_bar(draw, left, head + height + 10, width, slide.mpp * slide.size[0] / width)
+    _key(draw, marker, _GAP, head + height + 46, room)
+    top = head + height + key
+    for number, field in enumerate(fields):
+        x = _GAP + number * (_FIELD_PIXELS + _GAP)
+        draw_text(draw, (x, top), f"{number + 1}: {field.title}", 16, _FIELD_PIXELS)
+        view = _field(slide, field)
+        canvas.paste(Image.fromarray(view), (x, top + 24))
+        ringed = _ringed(view, cells, classes, field, slide.mpp)
+        canvas.paste(Image.fromarray(ringed), (x, top + 24 + _FIELD_PIXELS + _GAP))
+        seen = field.box.clipped(*slide.size) or field.box
+        _mark(draw, seen, (right, head), (width / slide.size[0], height / slide.size[1]), number)
+    if fields:
+        bottom = top + 24 + 2 * _FIELD_PIXELS + _GAP - 30
+        draw.rectangle((_GAP, bottom - 6, _GAP + 110, bottom + 30), fill="white")
+        draw_scale_bar(draw, _GAP + 8, bottom, 240, _FIELD_UM / _FIELD_PIXELS)
+    draw_text(draw, (_GAP, canvas.height - 28), footer, 15, room)
+    return canvas
+
+
+def _dots(
+    plain: NDArray[np.uint8], cells: Cells, classes: NDArray[np.uint8], size: tuple[int, int], mpp: float
+) -> NDArray[np.uint8]:
+    """Cells over a paled slide; where many share a pixel the higher class is seen."""
+    height, width = plain.shape[:2]
+    paled = np.asarray(cv2.addWeighted(plain, 0.45, np.full_like(plain, 255), 0.55, 0), np.uint8)
+    column = np.clip((cells.x * width / size[0]).astype(int), 0, width - 1)
+    row = np.clip((cells.y * height / size[1]).astype(int), 0, height - 1)
+    # A dot about as large as a nucleus, at least one pixel.
+    radius = max(0, round(3.5 * width / size[0] / mpp))
+    for kind in (OTHER, *_BLUE_TO_RED):
+        at = np.zeros((height, width), np.uint8)
+        at[row[classes == kind], column[classes == kind]] = 1
+        if radius:
+            disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+            at = np.asarray(cv2.dilate(at, disc), np.uint8)
+        paled[at > 0] = CELL_COLOURS[kind]
+    return paled
+
+
+def _field(slide: Slide, field: Field) -> NDArray[np.uint8]:
+    image = slide.read(field.box, max(slide.mpp, _FIELD_UM / _FIELD_PIXELS))
+    return np.asarray(
+        cv2.resize(image, (_FIELD_PIXELS, _FIELD_PIXELS), interpolation=cv2.INTER_CUBIC), np.uint8
+    )
+
+
+def _ringed(
+    view: NDArray[np.uint8], cells: Cells, classes: NDArray[np.uint8], field: Field, mpp: float
+) -> NDArray[np.uint8]:
+    ringed = view.copy()
+    scale = _FIELD_PIXELS / field.box.width
+    margin = 10 / mpp
+    near = (
+        (cells.x > field.box.x - margin)
+        & (cells.x < field.box.right + margin)
+        & (cells.y > field.box.y - margin)
+        & (cells.y < field.box.bottom + margin)
+    )
+    for index in np.flatnonzero(near).tolist():
+        centre = (
+            round((cells.x[index] - field.box.x) * scale * 16),
+            round((cells.y[index] - field.box.y) * scale * 16),
+        )
+        radius = round(float(cells.diameter[index]) / 2 / mpp * scale * 16)
+        cv2.circle(ringed, centre, radius, CELL_COLOURS[int(classes[index])], 2, cv2.LINE_AA, 4)
+    return ringed
+
+
+def _mark(
+    draw: ImageDraw.ImageDraw, box: Box, corner: tuple[int, int], scale: tuple[float, float], number: int
+) -> None:
+    x, y = corner[0] + box.x * scale[0], corner[1] + box.y * scale[1]
+    right, bottom = x + max(6, box.width * scale[0]), y + max(6, box.height * scale[1])
+    draw.rectangle((x, y, right, bottom), outline=INK, width=2)
+    draw_text(draw, (round(right) + 3, round(y) - 4), str(number + 1), 15, 40)
+
+
+def _key(draw: ImageDraw.ImageDraw, marker: str, x: int, y: int, room: int) -> None:
+    step = room // len(CELL_COLOURS)
+    for number, (name, colour) in enumerate(zip(class_names(marker), CELL_COLOURS, strict=True)):
+        left = x + number * step
+        draw.ellipse((left, y + 3, left + 12, y + 15), fill=colour)
+        draw_text(draw, (left + 18, y), name, 15, step - 24)

@@ -1,0 +1,90 @@
+"""The base of what is recorded of one slide, whichever verb made it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from PIL import Image
+from pydantic import Field, PrivateAttr
+
+from lowpower.scoring.records._attachments import Attachments
+from lowpower.scoring.records._record import Asked, Record
+from lowpower.stain import Cells
+
+__all__ = ["SlideRecord"]
+
+
+class SlideRecord(Record):
+    """A record with what goes beside it: pictures and cells, in memory or in its folder."""
+
+    schema_version: int = 1
+    file: str
+    state: Literal["ok", "refused", "failed"]
+    reason: str | None = Field(None, description="Why refused, failed or referred; else warnings, if any.")
+    reason_code: str | None = None
+    slide_sha256: str | None = None
+    asked: Asked | None = Field(None, description="The options it was made with; none in older records.")
+    software_version: str
+    manifest: str | None = Field(
+        None, description="Of a file that was not there: the manifest that names it."
+    )
+
+    _made: Attachments = PrivateAttr(default_factory=Attachments)
+    _reused: bool = PrivateAttr(False)
+    _set_aside: Path | None = PrivateAttr(None)
+
+    @property
+    def outcome(self) -> str:
+        """What became of it: its state; of a scored slide issued or refer."""
+        return self.state
+
+    @property
+    def was_measured(self) -> bool:
+        """Whether the stain was looked at cell by cell."""
+        return True
+
+    @property
+    def reused(self) -> bool:
+        """Whether a batch found it there instead of making it."""
+        return self._reused
+
+    def attached(self) -> Attachments:
+        """Everything that goes with the record."""
+        return self._made
+
+    @property
+    def set_aside(self) -> Path | None:
+        """Where an earlier result that held more was moved when this one took its place."""
+        return self._set_aside
+
+    def attach(self, made: Attachments, *, reused: bool = False, set_aside: Path | None = None) -> Self:
+        """The same record carrying its pictures and cells."""
+        copy = self.model_copy()
+        copy._made, copy._reused, copy._set_aside = made, reused, set_aside
+        return copy
+
+    @property
+    def cells(self) -> Cells | None:
+        """The measured cells, as `Measurement.cells`; None where none was looked for."""
+        return self._made.all_cells()
+
+    def cells_overlay(self) -> Image.Image:
+        """The slide, its cells coloured by class, and four fields at full resolution.
+
+        Raises:
+            ValueError: no cell was measured, or the record was read from a bare file.
+        """
+        picture = self._made.picture("cells_overlay")
+        if picture is None:
+            raise ValueError(
+                f"{self.file}: there is no picture of cells; measure the slide with measure=True."
+            )
+        return picture
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    def summary_row(self) -> dict[str, Any]:
+        """One flat row for a table over many slides."""
+        return {key: getattr(self, key) for key in ("file", "state", "reason_code", "reason")}

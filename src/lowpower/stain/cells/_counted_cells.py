@@ -1,0 +1,165 @@
+"""Cells as they are counted: tumour-like by the network's maps, the others lymphoid or stromal by shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from lowpower.stain.cells._nuclei_rays import RAYS, Floats, ray_directions
+
+__all__ = ["KINDS", "LYMPHOID", "STROMAL", "TUMOUR", "Cells", "kinds_of", "shape_of"]
+
+KINDS: Final = ("tumour", "lymphoid", "stromal")
+TUMOUR, LYMPHOID, STROMAL = 0, 1, 2
+
+_LEAST_LIKE, _MOST_LIKE = 0.2, 0.5
+"""Bounds of what is asked of a tumour-like cell; in the user's tumour regions the lower one."""
+_APART_UP_TO = 0.75
+_APART = 0.8
+"""Two kinds of cells lie apart where between them fewer than this share of either's peak is found."""
+_SMALLER = 0.85
+"""Lymphocytes are smaller than tumour by this at least; stained tumour is no larger than unstained."""
+_BINS, _SMOOTH = 100, 3.0
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Cells:
+    """N cells of a slide.
+
+    Attributes:
+        x: Centre of the nucleus, base pixels.
+        y: Centre of the nucleus, base pixels.
+        diameter: Of the circle of the nucleus's area, microns.
+        elongation: Long over short axis, 1 = round.
+        darkness: Haematoxylin in the nucleus over the slide's usual nuclear contrast.
+        tumour: How much of the centre maps is tumour, 0..1; not a probability.
+        kind: Index into `KINDS`.
+        nuclear_dab: DAB OD in the nucleus.
+        body_dab: DAB OD between nucleus and membrane.
+        completeness: Stained share of the membrane, 0..1.
+        density: DAB OD of the stained membrane over half of the cell body's; 0 where nothing is stained.
+        grade: For HER2 0 none, 1 faint or incomplete, 2 weak to moderate complete, 3 intense complete;
+            for nuclear markers 0 none, 1 weak, 2 moderate, 3 strong.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    diameter: Floats
+    elongation: Floats
+    darkness: Floats
+    tumour: Floats
+    kind: NDArray[np.uint8]
+    nuclear_dab: Floats
+    body_dab: Floats
+    completeness: Floats
+    density: Floats
+    grade: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} cells; .table() gives one row each>"
+
+    def table(self) -> pl.DataFrame:
+        """One row a cell, `kind` by name."""
+        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        columns["kind"] = np.array(KINDS)[self.kind]
+        return pl.DataFrame(columns)
+
+    @classmethod
+    def from_table(cls, table: pl.DataFrame) -> Cells:
+        """The cells of a table that `table` gave; further columns are left out."""
+        columns = {field.name: table[field.name].to_numpy() for field in fields(cls)}
+        names = dict(zip(KINDS, range(len(KINDS)), strict=True))
+        columns["kind"] = table["kind"].replace_strict(names, return_dtype=pl.UInt8).to_numpy()
+        return cls(**columns)
+
+
+def shape_of(radii: Floats) -> tuple[Floats, Floats]:
+    """Diameter of the circle of equal area, microns, and elongation of outlines (N, RAYS)."""
+    area = 0.5 * (radii * np.roll(radii, 1, axis=1)).sum(axis=1) * np.sin(2 * np.pi / RAYS)
+    # Second moments of the outlined area, sector by sector: the integral of r^4 / 4 over the angle.
+    weight = radii.astype(np.float64) ** 4
+    x, y = ray_directions().astype(np.float64).T
+    xx, yy, xy = weight @ (x * x), weight @ (y * y), weight @ (x * y)
+    spread = np.hypot((xx - yy) / 2, xy)
+    middle = (xx + yy) / 2
+    elongation = np.sqrt((middle + spread) / np.maximum(middle - spread, 1e-3))
+    return (2.0 * np.sqrt(np.maximum(area, 0) / np.pi)).astype(np.float32), elongation.astype(np.float32)
+
+
+def likeness_asked(tumour: Floats, diameter: Floats) -> float:
+    """The likeness from which a cell of this slide counts as tumour: what makes the expected F1 highest.
+
+    Where the network tells kinds apart, that is one half. Where it is unsure of all (pale or black nuclei,
+    growth it has not seen), asking for one half would keep the stained and lose the pale. A cell belongs to
+    the best set where its probability is above half of the best F1 (Lipton et al., Optimal thresholding of
+    classifiers to maximize F1 measure, ECML 2014).
+
+    Where likeness above that falls into two heaps and the lower one is of smaller nuclei, as lymphocytes
+    beside tumour are, the valley between them is asked for.
+
+    Args:
+        tumour: (N,) likeness, 0..1, taken for probabilities.
+        diameter: (N,) microns.
+    """
+    if len(tumour) == 0 or tumour.max() <= 0:
+        return _MOST_LIKE
+    ordered = np.sort(tumour.astype(np.float64))[::-1]
+    hits = np.cumsum(ordered)
+    best = (2 * hits / (np.arange(1, len(ordered) + 1) + hits[-1])).max()
+    least = float(np.clip(best / 2, _LEAST_LIKE, _MOST_LIKE))
+    valley = _valley_above(least, tumour)
+    lower, upper = diameter[(tumour >= least) & (tumour < valley)], diameter[tumour >= valley]
+    if len(lower) and len(upper) and np.median(lower) < _SMALLER * np.median(upper):
+        return valley
+    return least
+
+
+def _valley_above(least: float, tumour: Floats) -> float:
+    """The lowest place between two heaps of likeness above `least`; `least` where there is one heap."""
+    counts = np.histogram(tumour[tumour >= least], _BINS, (0.0, 1.0))[0].astype(np.float64)
+    heaps = gaussian_filter1d(counts, _SMOOTH)
+    first = int(least * _BINS)
+    left = np.maximum.accumulate(heaps[first:])[:-2]
+    right = np.maximum.accumulate(heaps[::-1])[::-1][first + 2 :]
+    between = heaps[first + 1 : -1]
+    allowed = np.arange(first + 1, _BINS - 1) < _APART_UP_TO * _BINS
+    valleys = np.flatnonzero(allowed & (between < _APART * np.minimum(left, right)))
+    if len(valleys) == 0:
+        return least
+    return float((first + 1 + valleys[np.argmin(between[valleys])] + 0.5) / _BINS)
+
+
+def kinds_of(
+    tumour: Floats,
+    diameter: Floats,
+    elongation: Floats,
+    darkness: Floats,
+    *,
+    in_region: NDArray[np.bool_] | None = None,
+) -> NDArray[np.uint8]:
+    """Kind of each cell.
+
+    Args:
+        tumour: (N,) how much of the network's centre maps is tumour, 0..1.
+        diameter: (N,) microns.
+        elongation: (N,).
+        darkness: (N,) haematoxylin over the slide's usual contrast.
+        in_region: (N,) bool, cells that lie where the user says tumour is: the doubt goes to tumour there.
+
+    Returns:
+        (N,) index into `KINDS`.
+    """
+    least = np.full(len(tumour), likeness_asked(tumour, diameter))
+    if in_region is not None:
+        least[in_region] = _LEAST_LIKE
+    lymphoid = (elongation < 1.8) & (darkness > 3.0) & (diameter < 8.0)
+    kind = np.where(tumour > least, TUMOUR, np.where(lymphoid, LYMPHOID, STROMAL))
+    return kind.astype(np.uint8)

@@ -1,0 +1,162 @@
+"""From the pixels of one field to its cells, on one scale for the whole slide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lowpower.stain.cells._blobs import peaks_of
+from lowpower.stain.cells._cell_maps import GRID, cell_maps
+from lowpower.stain.cells._counted_cells import shape_of
+from lowpower.stain.cells._membrane import membrane_rays
+from lowpower.stain.cells._nuclei import find_nuclei
+from lowpower.stain.cells._nuclei_rays import Floats, ray_directions, sample
+from lowpower.stain.cells._rendering import rendering_of
+from lowpower.stain.vectors import StainVectors, optical_density
+
+__all__ = ["FieldCells", "Marker", "StainScale", "join_fields", "measure_field", "stain_maps"]
+
+Marker = Literal["HER2", "ER", "PR", "Ki-67"]
+
+_FAINTEST_RESPONSE = 0.012
+_LEAST_USUAL = 0.03
+_LEAKING = 0.3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StainScale:
+    """What makes one slide's numbers comparable with another's.
+
+    Attributes:
+        white_point: (3,) RGB of the glass.
+        vectors: The slide's stain vectors.
+        contrast: The slide's usual nuclear contrast, OD: the 90th percentile of its blobs' responses.
+        rendering: What the slide's optics show of a thin line's OD, over what the usual slide's show.
+    """
+
+    white_point: Floats
+    vectors: StainVectors
+    contrast: float
+    rendering: float = 1.0
+
+    @classmethod
+    def of(
+        cls, images: list[NDArray[np.uint8]], white_point: Floats, vectors: StainVectors, mpp: float
+    ) -> StainScale:
+        """The scale of a slide, from sample fields of it."""
+        found, fields = [np.zeros(0, np.float32)], []
+        for image in images:
+            hematoxylin, dab = stain_maps(image, white_point, vectors)
+            found.append(blob_contrasts(hematoxylin, dab, mpp))
+            fields.append((hematoxylin, optical_density(image, white_point).mean(axis=2)))
+        contrast = usual_contrast(np.concatenate(found))
+        return cls(white_point, vectors, contrast, rendering_of(fields, contrast, mpp))
+
+
+def blob_contrasts(hematoxylin: Floats, dab: Floats, mpp: float) -> Floats:
+    """Response of each blob of haematoxylin in a field, OD.
+
+    Brown membranes leak into the haematoxylin channel; a little of them taken off sets nuclei apart.
+    """
+    stain = np.maximum(hematoxylin - np.float32(_LEAKING) * np.maximum(dab, 0), np.float32(-0.02))
+    return peaks_of(np.asarray(stain, np.float32), mpp, _FAINTEST_RESPONSE).response
+
+
+def usual_contrast(responses: Floats) -> float:
+    """What the darker nuclei of a slide show, OD, whatever few there are."""
+    return max(float(np.percentile(responses, 90)) if len(responses) else 0.0, _LEAST_USUAL)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FieldCells:
+    """N cells of one field: columns of `Cells` before anything is decided slide-wide.
+
+    Attributes:
+        xy: (N, 2) centres, microns from the field's corner.
+        seed: (N, 2) int64 column and row of each cell's peak on the grid of the network's maps: exact.
+        tumour: (N,) how much of the network's centre maps is tumour, 0..1.
+        diameter: (N,) microns.
+        elongation: (N,).
+        darkness: (N,) relative to the slide's contrast.
+        nuclear_dab: (N,) DAB OD.
+        body_dab: (N,) DAB OD.
+        seen: (N, RAYS) float16 membrane map on each ray, 0..1; (N, 0) for nuclear markers.
+        density: (N, RAYS) float16 DAB OD there; (N, 0) for nuclear markers.
+    """
+
+    xy: NDArray[np.float64]
+    seed: NDArray[np.int64]
+    tumour: Floats
+    diameter: Floats
+    elongation: Floats
+    darkness: Floats
+    nuclear_dab: Floats
+    body_dab: Floats
+    seen: NDArray[np.float16]
+    density: NDArray[np.float16]
+
+    def pick(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> FieldCells:
+        """The chosen cells."""
+        return FieldCells(*(getattr(self, field.name)[keep] for field in fields(self)))
+
+
+def join_fields(parts: list[FieldCells]) -> FieldCells:
+    """The cells of at least one field, one after the other."""
+    return FieldCells(
+        *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(FieldCells))
+    )
+
+
+def stain_maps(image: NDArray[np.uint8], white_point: Floats, vectors: StainVectors) -> tuple[Floats, Floats]:
+    """Haematoxylin and DAB OD (H, W) of RGB (H, W, 3); what is neither goes to a third direction."""
+    matrix = vectors.matrix.astype(np.float64)
+    residual = np.cross(matrix[0], matrix[1])
+    stack = np.stack([*matrix, residual / np.linalg.norm(residual)], axis=1)
+    inverse = np.linalg.inv(stack)[:2].astype(np.float32)
+    # The table of `optical_density`, looked up by OpenCV: a third of the time.
+    every = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 256, 3)
+    amounts = cv2.transform(cv2.LUT(image, optical_density(every, white_point)), inverse)
+    return np.ascontiguousarray(amounts[..., 0]), np.ascontiguousarray(amounts[..., 1])
+
+
+def measure_field(
+    image: NDArray[np.uint8], mpp: float, scale: StainScale, marker: Marker, core: tuple[int, int, int, int]
+) -> FieldCells:
+    """The cells whose peak lies in the core of a field.
+
+    Args:
+        image: (H, W, 3) RGB.
+        mpp: um/px.
+        scale: The slide's.
+        marker: Decides whether membranes are looked for.
+        core: Left, top, right, bottom, pixels: multiples of `GRID`. Cells outside belong to other fields but
+            keep this field's cells from growing into them.
+    """
+    hematoxylin, dab = stain_maps(image, scale.white_point, scale.vectors)
+    maps = cell_maps(hematoxylin, dab, scale.contrast)
+    nuclei = find_nuclei(maps, GRID * mpp)
+    diameter, elongation = shape_of(nuclei.radii)
+    inside = nuclei.xy[:, None] + (nuclei.radii * np.float32(0.5))[..., None] * ray_directions()
+    darkness = sample(hematoxylin, inside, mpp).mean(axis=1) / np.float32(scale.contrast)
+    if marker == "HER2":
+        rays = membrane_rays(dab, maps.membrane, nuclei.xy, nuclei.radii, mpp, GRID * mpp)
+        seen, density = rays.seen.astype(np.float16), rays.density.astype(np.float16)
+        body, nucleus = rays.body, rays.nucleus
+    else:
+        seen = density = np.zeros((len(nuclei), 0), np.float16)
+        inner = nuclei.xy[:, None] + (nuclei.radii * np.float32(0.3))[..., None] * ray_directions()
+        outer = nuclei.xy[:, None] + (nuclei.radii * np.float32(0.6))[..., None] * ray_directions()
+        nucleus = ((sample(dab, inner, mpp) + sample(dab, outer, mpp)) / 2).mean(axis=1)
+        outside = nuclei.xy[:, None] + (nuclei.radii + np.float32(2.0))[..., None] * ray_directions()
+        body = np.median(sample(dab, outside, mpp), axis=1) if len(nuclei) else np.zeros(0, np.float32)
+    found = FieldCells(
+        nuclei.xy.astype(np.float64), nuclei.seed, nuclei.tumour, diameter, elongation, darkness,
+        nucleus, np.asarray(body, np.float32), seen, density,
+    )  # fmt: skip
+    left, top, right, bottom = (value // GRID for value in core)
+    column, row = nuclei.seed.T
+    return found.pick((column >= left) & (column < right) & (row >= top) & (row < bottom))

