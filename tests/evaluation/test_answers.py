@@ -27,7 +27,7 @@ def slides(count: int, seed: int, *, measured: bool) -> pl.DataFrame:
     )
     if not measured:
         return table
-    shares = rng.dirichlet(np.ones(CLASSES), count) * 0.1 + 0.9 * np.eye(CLASSES)[labels]
+    shares = rng.dirichlet(np.ones(CLASSES), count) * 0.015 + 0.985 * np.eye(CLASSES)[labels]
     numbers = np.column_stack([shares, 100.0 * labels])
     return table.with_columns(
         pl.Series(name, column) for name, column in zip(MEASURED_COLUMNS, numbers.T, strict=True)

@@ -6,20 +6,26 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lowpower.evaluation import MEASURED_COLUMNS, DecisionOptions, fit_decision, fit_selective
+from lowpower.evaluation import (
+    MEASURED_COLUMNS,
+    DecisionOptions,
+    fit_decision,
+    fit_selective,
+    judge_answers,
+)
 from lowpower.models import Decision
 
 CLASSES = np.arange(4)
 
 
-def draw(size, seed, *, network=0.9, stain=0.25, slides=1):
+def draw(size, seed, *, network=0.9, stain=0.15, slides=1):
     """A network that is unsure and a measurement that is not; `slides` of each patient."""
     rng = np.random.default_rng(seed)
     label = np.repeat(rng.integers(0, 4, size), slides)
     seen = label + rng.normal(0, network, label.size)
     odds = np.exp(-((seen[:, None] - CLASSES) ** 2) / (2 * network**2))
     stained = label + rng.normal(0, stain, label.size)
-    shares = np.exp(-((stained[:, None] - CLASSES) ** 2))
+    shares = np.exp(-6 * (stained[:, None] - CLASSES) ** 2)  # near a class, the guideline gives it
     shares /= shares.sum(1, keepdims=True)
     names = [f"p_{k}" for k in CLASSES]
     return pl.DataFrame(
@@ -131,3 +137,21 @@ def test_two_classes():
 def test_the_order_of_rows_does_not_matter_to_the_networks_rules(decision):
     shuffled = fit_decision(draw(160, 0).sample(fraction=1, shuffle=True, seed=1), "her2_four")
     assert shuffled.network == decision.network
+
+
+def test_nothing_is_answered_against_the_measured_score():
+    """A network that is sure and right, and a measurement of nothing on every second slide."""
+    table = draw(300, 5, network=0.3)
+    half = pl.int_range(pl.len()) % 2 == 0
+    blank = dict(zip(MEASURED_COLUMNS, (1.0, 0.0, 0.0, 0.0, 0.0), strict=True))
+    told = table.with_columns(
+        pl.when(half).then(value).otherwise(pl.col(name)).alias(name) for name, value in blank.items()
+    )
+    answers = judge_answers(told, "her2_four", fit_decision(told, "her2_four"), resamples=50)
+    zeros = (told["label"] == 0).sum()
+    assert answers.issued.given <= 150 + zeros
+    assert answers.issued.given > 60
+    alone = table.drop(MEASURED_COLUMNS)
+    assert (
+        judge_answers(alone, "her2_four", fit_decision(alone, "her2_four"), resamples=50).issued.given > 200
+    )

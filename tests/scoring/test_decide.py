@@ -94,6 +94,10 @@ def test_the_measurement_takes_part_where_there_is_one(model):
     assert (strong.likeliest, strong.issued, strong.by) == ("3+", True, "network and measurement")
     weak = ask(bundle, *network, told=measured((0.9, 0.1, 0.0, 0.0), "0", "ultralow"))
     assert weak.likeliest != "3+"
+    against = ask(bundle, *network, told=measured((0.1, 0.1, 0.1, 0.7), "2+", "equivocal"))
+    assert (against.likeliest, against.issued) == ("3+", False)
+    assert against.why == "3+ is likeliest, and the measured stain says 2+: they must agree."
+    assert [c.answer for c in against.cutoffs[:3]] == ["yes", "yes", "undetermined"]
     unmeasured = measured((0.9, 0.1, 0.0, 0.0)).model_copy(update={"shares": None, "score": None})
     for told in (None, unmeasured):
         alone = ask(bundle, *network, told=told)

@@ -89,6 +89,17 @@ class LabelScheme:
             )
         return label
 
+    def possible(self, score: str) -> frozenset[int]:
+        """Class indices that a measured score allows, whatever in-situ hybridisation says.
+
+        Args:
+            score: As `label` takes it. What says too little for this scheme allows every class.
+        """
+        try:
+            return frozenset(self.label(score, ish).index for ish in (None, "positive", "negative"))
+        except CohortError:
+            return frozenset(range(len(self.classes)))
+
 
 def _able(score: str, marker: str) -> list[str]:
     schemes = [scheme for scheme in SCHEMES.values() if scheme.marker == marker]

@@ -11,7 +11,7 @@ from lowpower.evaluation._bootstrap import RESAMPLES
 from lowpower.evaluation._evaluate import evaluate_predictions
 from lowpower.evaluation._evaluation import Metric
 from lowpower.evaluation._proportion import wilson
-from lowpower.evaluation.decisions import MEASURED_COLUMNS
+from lowpower.evaluation.decisions import MEASURED_COLUMNS, measured_classes
 from lowpower.evaluation.metrics import apply_temperature, parse_predictions
 from lowpower.models import Decision
 
@@ -92,9 +92,10 @@ def judge_answers(
             probabilities, told[:4] if there else None, float(told[4]) if there else None
         )
         joined.append(voice is not decision.network)
-        issued.append(voice.issue.gives(float(spoken[row].max())))
+        allowed = measured_classes(scheme, told[:4]) if joined[-1] else None
+        issued.append(voice.issues(spoken[row], allowed))
         right.append(int(spoken[row].argmax()) == int(found.sample.labels[row]))
-        decided.append([voice.at_cutoff(i, spoken[row])[0] for i in range(len(scheme.cutoffs))])
+        decided.append([voice.at_cutoff(i, spoken[row], allowed)[0] for i in range(len(scheme.cutoffs))])
     labels = found.sample.labels.tolist()
     joint: dict[str, Metric] = {}
     if any(joined):

@@ -9,6 +9,7 @@ from lowpower.evaluation.decisions._abstention import (
 )
 from lowpower.evaluation.decisions._fit_decision import MEASURED_COLUMNS, DecisionOptions, fit_decision
 from lowpower.evaluation.decisions._held_out import patient_folds
+from lowpower.evaluation.decisions._measured_classes import measured_classes
 from lowpower.evaluation.decisions._operating import (
     Calibration,
     choose_operating_point,
@@ -29,6 +30,7 @@ __all__ = [
     "fit_conformal",
     "fit_decision",
     "fit_selective",
+    "measured_classes",
     "patient_digest",
     "patient_folds",
     "risk_coverage",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lowpower.cohort import LabelScheme, scheme_of
 from lowpower.evaluation.decisions._abstention import fit_conformal
 from lowpower.evaluation.decisions._combine import fit_combination, out_of_fold
+from lowpower.evaluation.decisions._measured_classes import measured_classes
 from lowpower.evaluation.decisions._selective import fit_selective
 from lowpower.evaluation.metrics import Predictions, apply_temperature, parse_predictions
 from lowpower.models import ConformalLimits, CutoffRule, Decision, Joint, Voice
@@ -54,7 +55,8 @@ def fit_decision(
     """Fit when answers are issued, from the network alone and, where the table holds them, from both.
 
     What combines network and measurement is fitted on all rows; what is calibrated is cross-fitted: each
-    patient's joint probabilities come from a combination that never saw that patient. Each rule is fitted on
+    patient's joint probabilities come from a combination that never saw that patient. Nothing is said against
+    the measured score, then or later. Each rule is fitted on
     one slide a patient, since its bound counts independent answers.
 
     Args:
@@ -82,13 +84,19 @@ def fit_decision(
     inputs = (network[there], numbers[there, :4], numbers[there, 4])
     apart = out_of_fold(known.sample.labels, known.patients, *inputs)
     combination = fit_combination(known.sample.labels, known.patients, *inputs)
-    joint = Joint(combination=combination, voice=_voice(known, apart, scheme, options))
+    allowed = [measured_classes(scheme, row) for row in numbers[there, :4]]
+    joint = Joint(combination=combination, voice=_voice(known, apart, scheme, options, allowed))
     return Decision(network=voice, joint=joint)
 
 
 def _voice(
-    found: Predictions, probabilities: NDArray[np.float64], scheme: LabelScheme, options: DecisionOptions
+    found: Predictions,
+    probabilities: NDArray[np.float64],
+    scheme: LabelScheme,
+    options: DecisionOptions,
+    allowed: list[frozenset[int]] | None = None,
 ) -> Voice:
+    """The rules for these probabilities; what is not among the `allowed` of a slide is no answer there."""
     labels = found.sample.labels
     rule = fit_conformal(
         labels, probabilities, coverage=options.coverage, class_conditional=options.class_conditional
@@ -96,15 +104,26 @@ def _voice(
     single = _one_a_patient(found)
     truth, shares = labels[single], probabilities[single]
     certainty, likeliest = shares.max(1), shares.argmax(1)
+    measured = [frozenset(range(shares.shape[1]))] * len(labels) if allowed is None else allowed
+    measured = [measured[row] for row in single]
+    said = np.array([int(one) in those for one, those in zip(likeliest, measured, strict=True)])
     issue = fit_selective(
-        likeliest != truth, certainty, error=options.error, confidence=options.confidence, floor=_EVEN
+        likeliest != truth,
+        np.where(said, certainty, 0.0),
+        error=options.error,
+        confidence=options.confidence,
+        floor=_EVEN,
     )
     cutoffs = []
     for cutoff in scheme.cutoffs:
         above = shares[:, cutoff.at :].sum(1)
+        side = above >= _EVEN
+        said = np.array(
+            [any((one >= cutoff.at) == up for one in those) for up, those in zip(side, measured, strict=True)]
+        )
         answered = fit_selective(
-            (above >= _EVEN) != (truth >= cutoff.at),
-            np.maximum(above, 1 - above),
+            side != (truth >= cutoff.at),
+            np.where(said, np.maximum(above, 1 - above), 0.0),
             error=options.cutoff_error,
             confidence=options.confidence,
             floor=_EVEN,

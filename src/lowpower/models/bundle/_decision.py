@@ -89,7 +89,20 @@ class Voice(_Part):
     issue: Selective
     cutoffs: tuple[CutoffRule, ...]
 
-    def at_cutoff(self, index: int, probabilities: NDArray[np.float64]) -> tuple[bool | None, float | None]:
+    def issues(self, probabilities: NDArray[np.float64], allowed: frozenset[int] | None = None) -> bool:
+        """Whether the likeliest score is issued.
+
+        Args:
+            probabilities: (K,) of the classes.
+            allowed: Classes that the measured score allows: no other is issued. None where nothing was
+                measured.
+        """
+        agrees = allowed is None or int(probabilities.argmax()) in allowed
+        return agrees and self.issue.gives(float(probabilities.max()))
+
+    def at_cutoff(
+        self, index: int, probabilities: NDArray[np.float64], allowed: frozenset[int] | None = None
+    ) -> tuple[bool | None, float | None]:
         """Whether the class lies at or above a cut-off, None if undetermined; and the rate that is promised.
 
         A score that is issued answers every cut-off, at the score's own rate.
@@ -97,12 +110,15 @@ class Voice(_Part):
         Args:
             index: Of the cut-off.
             probabilities: (K,) of the classes.
+            allowed: As `issues` takes it: nothing is said against the measured score.
         """
         place, rule = self.cutoffs[index].at, self.cutoffs[index].rule
         above = float(probabilities[place:].sum())
-        if rule.gives(max(above, 1 - above)):
-            return above >= _EVEN, rule.error
-        if self.issue.gives(float(probabilities.max())):
+        side = above >= _EVEN
+        agrees = allowed is None or any((one >= place) == side for one in allowed)
+        if agrees and rule.gives(max(above, 1 - above)):
+            return side, rule.error
+        if self.issues(probabilities, allowed):
             return int(probabilities.argmax()) >= place, self.issue.error
         return None, None
 

@@ -52,7 +52,11 @@ def answer_of(bundle: Bundle, network: NDArray[np.float64], measured: Measured |
     likeliest = int(probabilities.argmax())
     conformal = bundle.abstention if voice is None else voice.conformal
     kept = prediction_set(conformal, classes, probabilities)
-    why = _without_rule(conformal, kept) if voice is None else _below(voice, classes, probabilities)
+    allowed = _allowed(bundle.scheme, measured) if by == "network and measurement" else None
+    if voice is None:
+        why = _without_rule(conformal, kept)
+    else:
+        why = _below(voice, classes, probabilities, allowed)
     joint = None if decision is None else decision.joint
     if why is not None and measured is None and joint is not None and joint.voice.issue.threshold is not None:
         why = f"{why} {_UNMEASURED}"
@@ -67,7 +71,7 @@ def answer_of(bundle: Bundle, network: NDArray[np.float64], measured: Measured |
         why=why,
         not_excluded=kept,
         cutoffs=(
-            *_cutoffs(bundle.scheme, voice, probabilities, issued=why is None),
+            *_cutoffs(bundle.scheme, voice, probabilities, allowed, issued=why is None),
             *_null(bundle.scheme, measured),
         ),
     )
@@ -80,13 +84,32 @@ def _numbers(measured: Measured | None) -> tuple[NDArray[np.float64] | None, flo
     return np.array(list(measured.shares.values()), np.float64), measured.h_score
 
 
-def _below(voice: Voice, classes: Sequence[str], probabilities: NDArray[np.float64]) -> str | None:
+def _allowed(scheme: LabelScheme, measured: Measured | None) -> frozenset[int] | None:
+    """Classes that the measured score allows; None where there is none."""
+    if measured is None:
+        return None
+    if measured.percent is not None and scheme.marker != "HER2":
+        return scheme.possible(f"{measured.percent:.4f}")
+    told = measured.group if measured.group in ("null", "ultralow") else measured.score
+    return None if told is None else scheme.possible(told)
+
+
+def _below(
+    voice: Voice,
+    classes: Sequence[str],
+    probabilities: NDArray[np.float64],
+    allowed: frozenset[int] | None,
+) -> str | None:
     """Why the score is not issued; None where it is."""
     rule = voice.issue
     if rule.threshold is None:
         return f"no score is issued by this model: {rule.note}."
-    if rule.gives(float(probabilities.max())):
+    if voice.issues(probabilities, allowed):
         return None
+    likeliest = int(probabilities.argmax())
+    if allowed is not None and likeliest not in allowed:
+        measured = " or ".join(classes[index] for index in sorted(allowed))
+        return f"{classes[likeliest]} is likeliest, and the measured stain says {measured}: they must agree."
     first, second = sorted(np.argsort(-probabilities, kind="stable")[:2].tolist())
     return (
         f"{classes[first]} and {classes[second]} cannot be told apart surely enough; of issued scores at "
@@ -106,14 +129,19 @@ def _without_rule(conformal: ConformalLimits | None, kept: tuple[str, ...] | Non
 
 
 def _cutoffs(
-    scheme: LabelScheme, voice: Voice | None, probabilities: NDArray[np.float64], *, issued: bool
+    scheme: LabelScheme,
+    voice: Voice | None,
+    probabilities: NDArray[np.float64],
+    allowed: frozenset[int] | None,
+    *,
+    issued: bool,
 ) -> tuple[CutoffAnswer, ...]:
     found = []
     likeliest = int(probabilities.argmax())
     for index, cutoff in enumerate(scheme.cutoffs):
         above = float(probabilities[cutoff.at :].sum())
         if voice is not None:
-            lies_above, error = voice.at_cutoff(index, probabilities)
+            lies_above, error = voice.at_cutoff(index, probabilities, allowed)
         else:
             lies_above, error = (likeliest >= cutoff.at if issued else None), None
         answer: Literal["yes", "no", "undetermined"] = (
