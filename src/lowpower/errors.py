@@ -58,6 +58,7 @@ __all__ = [
     "StructureError",
     "UnexpectedStainError",
     "WeightsError",
+    "as_text",
     "one_line",
     "spoken_as_options",
     "wrong_value",
@@ -100,8 +101,17 @@ def _as_argument(option: re.Match[str]) -> str:
 
 
 def one_line(text: object) -> str:
-    """A name or path on one line: a line break in it becomes a space."""
-    return "".join(letter if letter.isprintable() else " " for letter in str(text))
+    """A name or path on one line: a line break in it becomes a space, bytes that are no text are escaped."""
+    return "".join(letter if letter.isprintable() else " " for letter in as_text(text))
+
+
+def as_text(name: object) -> str:
+    """A name as text that can be written: bytes that are none are escaped."""
+    try:
+        plain = str(name).encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        plain = str(name).encode(errors="backslashreplace")
+    return plain.decode(errors="backslashreplace")
 
 
 def wrong_value(name: str, problem: Mapping[str, Any]) -> str:

@@ -67,7 +67,7 @@ def make_folder(folder: str | Path) -> Path:
         OutputError: if it cannot be created.
     """
     folder = Path(folder)
-    file = next((place for place in (folder, *folder.parents) if place.is_file()), None)
+    file = next((place for place in (folder, *folder.parents) if os.path.isfile(place)), None)
     if file is not None:
         raise OutputError(f"{file}: is a file; give a folder with --out.")
     with output_errors(folder):
@@ -194,8 +194,8 @@ def write_bytes(path: str | Path, data: bytes) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write `text` to `path` atomically as UTF-8 with Unix line ends."""
-    write_bytes(path, text.encode())
+    """Write `text` to `path` atomically as UTF-8 with Unix line ends; names that are no text are escaped."""
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: str | Path, value: Any) -> None:

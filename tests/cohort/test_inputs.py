@@ -47,6 +47,13 @@ def test_a_manifest_that_is_not_there_is_no_slide(tmp_path, slides):
         slide_inputs([slides / "a.svs", tmp_path / "cohort.csv"])
 
 
+@pytest.mark.parametrize("name", ["cohort.xls", "cohort.ods", "cohort.json", "slides.txt"])
+def test_a_table_of_another_kind_is_no_slide(slides, name):
+    (slides / name).write_bytes(b"x")
+    with pytest.raises(OptionError, match=r"CSV, TSV, XLSX or Parquet; save it so"):
+        slide_inputs([slides / name])
+
+
 def test_what_a_manifest_names_stays_though_it_is_not_there(tmp_path):
     (tmp_path / "cohort.csv").write_text("slide\ngone.svs\n")
     (one,) = slide_inputs([tmp_path / "cohort.csv"])

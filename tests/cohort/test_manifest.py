@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from pathlib import Path
 
@@ -314,3 +315,42 @@ def test_different_people_stay_different(one: str, other: str) -> None:
 def test_an_identity_is_its_own_identity(text: str) -> None:
     once = canonical_patient(text)
     assert canonical_patient(once) == once
+
+
+def workbook(path, *sheets):
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for rows in sheets:
+        sheet = book.create_sheet()
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+
+
+NAMES = ["slide", "patient", "marker", "score"]
+
+
+def test_the_sheet_that_is_a_manifest_is_read(tmp_path):
+    workbook(tmp_path / "c.xlsx", [["notes of the study"]], [NAMES, ["a.tif", 7, "HER2", 3]])
+    assert read_cohort(tmp_path / "c.xlsx").table["patient"].to_list() == ["7"]
+
+
+def test_a_date_that_a_spreadsheet_made_of_a_name_is_asked_about(tmp_path):
+    workbook(tmp_path / "c.xlsx", [NAMES, ["a.tif", datetime.date(2024, 2, 1), "HER2", "1+"]])
+    assert "row 2: patient is a date (2024-02-01)" in refusal(tmp_path / "c.xlsx")
+
+
+def test_a_title_above_the_header_is_told(tmp_path):
+    workbook(tmp_path / "c.xlsx", [["My cohort"], NAMES, ["a.tif", 7, "HER2", "1+"]])
+    assert "row 2 has 4 cells and the header 1" in refusal(tmp_path / "c.xlsx")
+    assert "let the header stand first (it is row 1)" in refusal(tmp_path / "c.xlsx")
+
+
+def test_a_path_written_on_windows_is_found(tmp_path):
+    (tmp_path / "slides").mkdir()
+    (tmp_path / "slides" / "a.tif").write_bytes(b"x")
+    (tmp_path / "c.csv").write_text("slide,patient,marker,score\nslides\\a.tif,P1,HER2,1+\n")
+    (path,) = read_cohort(tmp_path / "c.csv").table["slide"]
+    assert path == str(tmp_path / "slides" / "a.tif")

@@ -82,3 +82,9 @@ def test_a_folder_keeps_its_whole_name(tmp_path):
     for name in ("1.2.3.10", "odd.svs"):
         (tmp_path / name).mkdir()
         assert slide_name(tmp_path / name) == name
+
+
+def test_the_table_of_contents_of_a_medium_is_no_slide(tmp_path):
+    write_dicom(tmp_path / "case" / "a.dcm", "1.2.3")
+    write_dicom(tmp_path / "case" / "DICOMDIR", "1.2.4")
+    assert found(tmp_path) == ["case"]

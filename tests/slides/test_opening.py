@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
+from PIL import Image
 
-from lowpower.errors import InvalidMppError, MissingMppError, NotASlideError, SlideError
+from lowpower.errors import DamagedSlideError, InvalidMppError, MissingMppError, NotASlideError, SlideError
 from lowpower.files import sha256_of
 from lowpower.slides import Level, open_slide
 from lowpower.slides._mpp import choose_mpp
@@ -225,3 +226,39 @@ def test_closing_twice_and_forgetting(
     forgotten = open_slide(slide.path)
     forgotten.overview(1.0)
     del forgotten  # closes itself: an unclosed file would be an error here
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\x1f\x8b\x08" + bytes(200), "gzip: unpack"),
+        (b"PK\x03\x04" + bytes(200), "ZIP archive: unpack"),
+        (b"RIFF\0\0\0\0WEBP" + bytes(200), "WebP"),
+        (b"\0\0\0\x18ftypheic" + bytes(200), "HEIC"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(200), "HDF5"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n" * 4, "git lfs pull"),
+        (b"<!DOCTYPE html><html>403 Forbidden</html>" * 9, "web page"),
+    ],
+)
+def test_what_is_often_given_instead_is_named(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "a.svs").write_bytes(content)
+    with pytest.raises(NotASlideError, match=words):
+        open_slide(tmp_path / "a.svs")
+
+
+def test_a_tiff_that_claims_more_tiles_than_it_has_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    image = np.full((512, 512, 3), 200, np.uint8)
+    tifffile.imwrite(path, image, tile=(256, 256), photometric="rgb")
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        for name in ("ImageWidth", "ImageLength"):
+            file.pages[0].tags[name].overwrite(60000)
+    with pytest.raises(DamagedSlideError, match="needs 55,225 tiles, and it has 4"):
+        open_slide(path, mpp=0.5)
+
+
+def test_a_colour_profile_that_cannot_be_read_is_noted(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (64, 64), (200, 180, 190))
+    picture.save(tmp_path / "a.png", icc_profile=b"no profile" * 20)
+    with open_slide(tmp_path / "a.png", mpp=0.5) as slide:
+        assert any("colour profile cannot be read" in note for note in slide.notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, Final, NoReturn
@@ -12,6 +13,7 @@ from typer.core import TyperCommand
 from typer.exceptions import TyperException
 
 import lowpower
+from lowpower.cli._signals import ended_gently
 from lowpower.cli._usage import usage_sentence
 from lowpower.cli.verbs import (
     _calibrate,
@@ -32,7 +34,7 @@ from lowpower.cli.verbs import (
     _train,
     _view,
 )
-from lowpower.errors import LowpowerError, OptionError, spoken_as_options
+from lowpower.errors import LowpowerError, OptionError, one_line, spoken_as_options
 
 __all__ = ["main"]
 
@@ -136,13 +138,20 @@ def main() -> None:
 
     Exit codes: 0 all well; 1 something refused or failed; 2 wrong usage; 130 interrupted.
     """
-    with spoken_as_options():
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal cannot show must not end a run.
+            stream.reconfigure(errors="backslashreplace")
+    with spoken_as_options(), ended_gently():
         try:
             code = app(standalone_mode=False)
         except OptionError as error:
             _end(str(error), 2)
         except LowpowerError as error:
             _end(str(error), 1)
+        except OSError as error:
+            where = one_line(error.filename) if error.filename else "a file"
+            _end(f"{where}: {error.strerror or error}; check the path, and the permission to read it.", 1)
         except TyperException as error:
             if type(error).__name__ == "NoArgsIsHelpError":  # the help was shown already
                 typer.echo()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -157,7 +158,7 @@ def _check_rows(
     problems = problems + _missing_files(rows)
     # A slide listed twice is its own problem; looking at it once is enough.
     first = {row["slide"]: number for number, row in reversed(list(enumerate(rows)))}
-    there = [rows[number] for number in sorted(first.values()) if Path(rows[number]["slide"]).exists()]
+    there = [rows[number] for number in sorted(first.values()) if os.path.exists(rows[number]["slide"])]
     looked = _look_at_all(there, find_control, workers, progress)
     for row, seen in zip(there, looked, strict=True):
         if seen.error is not None:
@@ -238,12 +239,12 @@ def _missing_files(rows: Sequence[Row]) -> list[Problem]:
     problems = []
     for row in rows:
         number, name = row["manifest_row"], row["slide_name"]
-        if not Path(row["slide"]).exists():
+        if not os.path.exists(row["slide"]):
             relative = "" if number is None else "; paths are relative to the manifest"
             message = f"no such file ({row['slide']}){relative}."
             problems.append(Problem(number, name, "missing_slide", message))
         mask = row["mask"]
-        if mask is not None and not Path(mask).is_file():
+        if mask is not None and not os.path.isfile(mask):
             problems.append(Problem(number, name, "missing_mask", f"its mask {mask} does not exist."))
         elif mask is not None:
             try:

@@ -237,4 +237,7 @@ def _seen(values: NDArray[Any]) -> str:
     used = np.unique(values)
     if len(used) > 6:
         return f"{len(used)} different values"
+    if used.max() >= 1 << 32:  # red, green and blue packed into one number
+        colours = [f"({value >> 32}, {value >> 16 & 0xFFFF}, {value & 0xFFFF})" for value in used.tolist()]
+        return f"the colours {', '.join(colours)}"
     return f"the values {', '.join(str(value) for value in used.tolist())}"

@@ -2,7 +2,14 @@
 
 from lowpower.slides._choice import Choice
 from lowpower.slides._contents import contents_of
-from lowpower.slides._folder import BOOKS, PICTURE_ENDINGS, find_slides, slide_name, without_slides
+from lowpower.slides._folder import (
+    BOOKS,
+    MAY_NOT,
+    PICTURE_ENDINGS,
+    find_slides,
+    slide_name,
+    without_slides,
+)
 from lowpower.slides._mpp import check_mpp
 from lowpower.slides._open import open_slide, opened
 from lowpower.slides._reader import NEVER_WRITTEN
@@ -11,6 +18,7 @@ from lowpower.slides._slide import Level, Slide
 
 __all__ = [
     "BOOKS",
+    "MAY_NOT",
     "NEVER_WRITTEN",
     "PICTURE_ENDINGS",
     "Choice",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
 __all__ = ["contents_of"]
@@ -19,10 +20,12 @@ def contents_of(path: str | Path) -> list[tuple[str, str]]:
     path = Path(path)
     facts: list[tuple[str, str]] = []
     with contextlib.suppress(OSError):
-        if path.is_dir():
+        if os.path.isdir(path):
             names = sorted(entry.name for entry in path.iterdir())
             shown = ", ".join(names[:_MOST_PAGES]) + (", ..." if len(names) > _MOST_PAGES else "")
             return [("holds", f"{len(names)} entries: {shown}" if names else "nothing")]
+        if path.exists() and not path.is_file():
+            return []  # a pipe would never end
         facts.append(("bytes", f"{path.stat().st_size:,}"))
         with path.open("rb") as stream:
             facts.append(("begins with", repr(stream.read(8))[1:]))

@@ -12,10 +12,19 @@ from typing import Final
 import pydicom
 from pydicom.errors import InvalidDicomError
 
-__all__ = ["BOOKS", "PICTURE_ENDINGS", "SLIDE_ENDINGS", "find_slides", "slide_name", "without_slides"]
+__all__ = [
+    "BOOKS",
+    "MAY_NOT",
+    "PICTURE_ENDINGS",
+    "SLIDE_ENDINGS",
+    "find_slides",
+    "slide_name",
+    "without_slides",
+]
 
 BOOKS: Final = ".lowpower"
 """Folder with which this software marks a folder of results."""
+MAY_NOT: Final = "may not be read; ask for permission to read it."
 _RECORDS: Final = ("result.json", "measurement.json")
 _HALF_DONE: Final = {"overlay.png", "cells.png", "quality.png", "error.txt"}
 _WITH_DATA_FOLDER: Final = (".mrxs", ".vsi")
@@ -32,9 +41,11 @@ def find_slides(folder: Path, pattern: str | None = None) -> list[Path]:
     Returns:
         Files; for DICOM the folder of a series, or one file of each where several share a folder. Pictures
         beside a slide of their name (masks, thumbnails), hidden files and this software's own results are
-        left out.
+        left out. A folder that may not be read is among them: what it holds must not be missed in silence.
     """
-    return sorted(path for path in _below(folder) if _wanted(path, folder, pattern))
+    unread: list[Path] = []
+    found = [path for path in _below(folder, unread) if _wanted(path, folder, pattern)]
+    return sorted([*found, *unread])
 
 
 def without_slides(folder: Path) -> str:
@@ -52,10 +63,10 @@ def _wanted(path: Path, folder: Path, pattern: str | None) -> bool:
     return fnmatch.fnmatch(below if "/" in pattern else path.name, pattern)
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _below(folder: Path, unread: list[Path]) -> Iterator[Path]:
     from lowpower.slides.dicom import is_dicom
 
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder, onerror=lambda error: unread.append(Path(error.filename))):
         here = Path(place)
         if _holds_results(here, names):
             folders.clear()
@@ -124,7 +135,7 @@ def slide_name(path: str | Path) -> str:
     """
     path = Path(path)
     name = path.name
-    if not path.is_dir():
+    if not os.path.isdir(path):
         for ending in (*SLIDE_ENDINGS, *PICTURE_ENDINGS):
             if name.lower().endswith(ending):
                 return name[: -len(ending)] or name

@@ -9,7 +9,7 @@ from PIL import Image, ImageCms
 
 from lowpower.slides._reader import Pixels
 
-__all__ = ["ColourTransform", "colour_transform"]
+__all__ = ["ColourTransform", "colour_transform", "unusable_profile"]
 
 _CHUNK_PIXELS = 1 << 22
 
@@ -44,3 +44,14 @@ def colour_transform(profile: bytes | None) -> ColourTransform | None:
     except (ImageCms.PyCMSError, OSError):
         return None
     return ColourTransform(transform)
+
+
+def unusable_profile(profile: bytes | None) -> tuple[str, ...]:
+    """What a user should know of a colour profile that is there and cannot be read."""
+    if not profile:
+        return ()
+    try:
+        ImageCms.getOpenProfile(io.BytesIO(profile))
+    except (ImageCms.PyCMSError, OSError):
+        return ("its colour profile cannot be read; colours are taken as they are stored.",)
+    return ()

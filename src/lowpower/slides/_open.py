@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lowpower.errors import ConfigError, DamagedSlideError, NotASlideError, SlideError, StructureError
 from lowpower.slides._choice import Choice
-from lowpower.slides._folder import find_slides, without_slides
+from lowpower.slides._folder import MAY_NOT, find_slides, without_slides
 from lowpower.slides._looks import unlike_level
 from lowpower.slides._mpp import choose_mpp
 from lowpower.slides._reader import Reader, Stored
@@ -26,6 +28,18 @@ _GIVE_A_SLIDE = "give a slide (SVS, NDPI, MRXS, TIFF, DICOM) or an image (PNG, J
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _IMAGE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"BM")
 _TEXT_SHARE = 0.95
+_INSTEAD = {
+    b"\x1f\x8b": "is compressed with gzip: unpack it first",
+    b"PK\x03\x04": "is a ZIP archive: unpack it first",
+    b"7z\xbc\xaf": "is a 7z archive: unpack it first",
+    b"Rar!": "is a RAR archive: unpack it first",
+    b"GIF8": "is a GIF image, which has too few colours",
+    b"RIFF": "is a WebP image, which cannot be read: save it as PNG",
+    b"ftyp": "is a HEIC or AVIF image, which cannot be read: save it as PNG",
+    b"%PDF": "is a PDF",
+    b"\x89HDF": "is HDF5: features or a table, no pixels of a slide",
+}
+"""First bytes of what is often given instead of a slide (from byte 4 on for ftyp)."""
 
 
 def open_slide(
@@ -196,7 +210,17 @@ def _first(path: Path, openers: list[Opener]) -> Reader:
     damaged = next((problem for problem in problems if isinstance(problem, DamagedSlideError)), None)
     if damaged is not None:
         raise damaged
-    raise NotASlideError(path, f"is no slide format that can be read; {_GIVE_A_SLIDE}") from problems[-1]
+    raise NotASlideError(path, f"{_instead(path)}; {_GIVE_A_SLIDE}") from problems[-1]
+
+
+def _instead(path: Path) -> str:
+    """What a file is instead of a slide, where its first bytes say so."""
+    with contextlib.suppress(OSError), path.open("rb") as stream:
+        head = stream.read(16)
+        for begins, what in _INSTEAD.items():
+            if head[4 if begins == b"ftyp" else 0 :].startswith(begins):
+                return what
+    return "is no slide format that can be read"
 
 
 def _sniff(path: Path) -> Literal["image", "dicom", "tiff", "other"]:
@@ -205,21 +229,26 @@ def _sniff(path: Path) -> Literal["image", "dicom", "tiff", "other"]:
     Raises:
         NotASlideError: if it is missing, unreadable, empty, a folder without DICOM, or text.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         from lowpower.slides.dicom import is_dicom
 
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise NotASlideError(path, MAY_NOT)
         files = [is_dicom(file) for file in path.iterdir() if file.is_file()]
         if files and 2 * sum(files) >= len(files):
             return "dicom"
         raise NotASlideError(path, _folder_instead(path))
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise NotASlideError(path, f"is a pipe or a device, no file; {_GIVE_A_SLIDE}")
         with path.open("rb") as stream:
             head = stream.read(4096)
     except FileNotFoundError:
-        raise NotASlideError(path, "does not exist; check the path.") from None
+        what = "is a link to what does not exist" if path.is_symlink() else "does not exist"
+        raise NotASlideError(path, f"{what}; check the path.") from None
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EPERM):
-            raise NotASlideError(path, "may not be read; ask for permission to read it.") from error
+            raise NotASlideError(path, MAY_NOT) from error
         raise NotASlideError(path, f"cannot be read ({error.strerror}); check the disk.") from error
     if path.suffix.lower() == ".mrxs":
         folder = path.with_suffix("")
@@ -239,6 +268,11 @@ def _sniff(path: Path) -> Literal["image", "dicom", "tiff", "other"]:
     known = path.suffix.lower() in {".vms", ".vmu"}  # Hamamatsu's index files are text
     printable = sum(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head)
     if printable >= _TEXT_SHARE * len(head) and not known:
+        begins = head.lstrip()[:40].lower()
+        if begins.startswith(b"version https://git-lfs"):
+            raise NotASlideError(path, "is a pointer of Git LFS, not the slide; get it with: git lfs pull")
+        if begins.startswith((b"<!doctype html", b"<html")):
+            raise NotASlideError(path, "is a web page, not a slide: its download failed; fetch it again.")
         raise NotASlideError(path, f"is a text file, not a slide; {_GIVE_A_SLIDE}")
     return "other"
 

@@ -19,7 +19,7 @@ from PIL import Image
 from lowpower.errors import one_line
 from lowpower.files import sha256_of
 from lowpower.slides._damage import DamagedTile
-from lowpower.slides._icc import colour_transform
+from lowpower.slides._icc import colour_transform, unusable_profile
 from lowpower.slides._mpp import contradictions, mpp_claims, mpp_notes
 from lowpower.slides._padding import GLASS, PADDING_BLOCK, fill_padding
 from lowpower.slides._reader import Reader
@@ -107,7 +107,11 @@ class Slide:
         self.planes = reader.stored.planes
         self.plane = reader.stored.plane + 1
         self.mpp_doubts = contradictions(mpp, mpp_source, reader.stored)
-        self.notes = (*reader.stored.notes, *mpp_notes(mpp, mpp_source, reader.stored))
+        self.notes = (
+            *reader.stored.notes,
+            *unusable_profile(reader.stored.icc),
+            *mpp_notes(mpp, mpp_source, reader.stored),
+        )
         self._colours = colour_transform(reader.stored.icc)
         self.icc_applied = self._colours is not None
         self.associated: Mapping[str, NDArray[np.uint8]] = _Associated(reader)

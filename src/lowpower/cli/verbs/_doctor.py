@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _ANY_MPP = 1.0
+_SCENES = 8
 
 
 def command(
@@ -113,7 +114,8 @@ def _slide_facts(slide: Slide, *, sized: bool) -> list[tuple[str, str]]:
         scale = f"at {level.mpp:.4g} um/px" if sized else f"(1/{level.downsample:.4g})"
         rows.append((f"level {index}", f"{level.width:,} x {level.height:,} px {scale}"))
     if len(slide.scenes) > 1:
-        names = ", ".join(f"'{name}'" for name in slide.scenes)
+        names = ", ".join(f"'{name}'" for name in slide.scenes[:_SCENES])
+        names += f" and {len(slide.scenes) - _SCENES} more" if len(slide.scenes) > _SCENES else ""
         rows.append(("scenes", f"{names}; '{slide.scene}' is read, choose with --scene"))
     if slide.planes > 1:
         rows.append(("focal planes", f"{slide.planes}; {slide.plane} is read, choose with --plane"))

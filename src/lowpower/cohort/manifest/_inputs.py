@@ -11,12 +11,12 @@ from typing import Final
 
 from lowpower.cohort.manifest._manifest import read_cohort
 from lowpower.errors import OptionError, one_line
-from lowpower.slides import find_slides, without_slides
+from lowpower.slides import MAY_NOT, find_slides, without_slides
 
 __all__ = ["MANIFEST_ENDINGS", "SlideInput", "slide_inputs"]
 
 MANIFEST_ENDINGS: Final = (".csv", ".tsv", ".xlsx", ".parquet")
-_NOWHERE: Final = "does not exist; check the path."
+_OTHER_TABLES: Final = (".xls", ".xlsm", ".xlsb", ".ods", ".numbers", ".txt", ".json", ".yaml", ".yml")
 _SHOWN: Final = 5
 _COLUMNS: Final = ("mpp", "control", "mask", "marker", "score", "ish")
 
@@ -78,21 +78,27 @@ def slide_inputs(given: Sequence[str | Path | SlideInput], pattern: str | None =
 
 def _expand(given: str | Path | SlideInput, pattern: str | None) -> Iterator[SlideInput]:
     if isinstance(given, SlideInput):
-        absent = None if given.manifest is not None or os.path.lexists(given.path) else _NOWHERE
-        yield replace(given, absent=absent)
+        named = given.manifest is not None or os.path.lexists(given.path)
+        yield replace(given, absent=given.absent if named else _nowhere(given.path))
         return
     path, text = Path(given), str(given)
-    if path.is_dir():
+    if os.path.isdir(path):
         slides = find_slides(path, pattern)
         if not slides and pattern is not None:
             raise OptionError(f"{path}: holds nothing named like {pattern}; check --pattern.")
-        yield from map(SlideInput, slides)
+        for slide in slides:
+            shut = os.path.isdir(slide) and not os.access(slide, os.R_OK | os.X_OK)
+            yield SlideInput(slide, absent=MAY_NOT if shut else None)
         if not slides:
             yield SlideInput(path, absent=without_slides(path))
-    elif path.suffix.lower() in MANIFEST_ENDINGS and path.is_file():
+    elif path.suffix.lower() in MANIFEST_ENDINGS and os.path.isfile(path):
         for row in read_cohort(path, required=("slide",)).table.iter_rows(named=True):
             told = {name: row[name] for name in _COLUMNS}
             yield SlideInput(Path(row["slide"]), **told, manifest=path.absolute())
+    elif path.suffix.lower() in _OTHER_TABLES:
+        raise OptionError(
+            f"{one_line(path)}: is no slide, and a manifest is read as CSV, TSV, XLSX or Parquet; save it so."
+        )
     elif os.path.lexists(path):
         yield SlideInput(path)
     elif glob.has_magic(text):
@@ -104,4 +110,14 @@ def _expand(given: str | Path | SlideInput, pattern: str | None) -> Iterator[Sli
     elif path.suffix.lower() in MANIFEST_ENDINGS:
         raise OptionError(f"{one_line(path)}: no such manifest; check the path.")
     else:
-        yield SlideInput(path, absent=_NOWHERE)
+        yield SlideInput(path, absent=_nowhere(path))
+
+
+def _nowhere(path: Path) -> str:
+    """Why nothing is seen at a path."""
+    shut = os.path.isdir(path.parent) and not os.access(path.parent, os.X_OK)
+    return (
+        "lies in a folder that may not be read; ask for permission."
+        if shut
+        else "does not exist; check the path."
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,9 +32,9 @@ def parse_row(
     row["slide_name"] = row["slide"]
     for name in ("slide", "mask"):
         value = row[name]
-        row[name] = str((folder / str(value)).absolute()) if value else None
+        row[name] = _place(folder, str(value)) if value else None
     if row["control"] and not is_control_word(str(row["control"])):
-        row["control"] = str((folder / str(row["control"])).absolute())
+        row["control"] = _place(folder, str(row["control"]))
     marker = None
     if cells.get("marker"):
         try:
@@ -56,6 +57,14 @@ def parse_row(
         row["mpp"], message = _parse_mpp(cells["mpp"])
         wrong += [("invalid_mpp", message)] if message else []
     return row, wrong
+
+
+def _place(folder: Path, written: str) -> str:
+    """A file as a row names it, from the manifest's folder; a path may be written as on Windows."""
+    literal = folder / written
+    if "\\" in written and not os.path.exists(literal):
+        literal = folder / written.replace("\\", "/")
+    return str(literal.absolute())
 
 
 def _absence(text: str) -> str:

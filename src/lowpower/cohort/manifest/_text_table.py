@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 from collections import Counter
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ __all__ = ["MISSING", "TextTable", "is_missing", "read_text_table"]
 
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "<na>", "missing"})
 """How exports of SQL, R, pandas and spreadsheets write that there is no value; case does not matter."""
+_NO_DATES = ("slide", "patient", "score", "block", "marker", "ish")
 _SEPARATORS = (",", ";", "\t", "|")
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
@@ -41,7 +43,7 @@ class TextTable:
 
 
 def read_text_table(path: Path) -> TextTable:
-    """Read a table by its ending: .xlsx (first sheet), .parquet, else text.
+    """Read a table by its ending: .xlsx (the first sheet with a column slide), .parquet, else text.
 
     Raises:
         CohortError: naming the file, and the line where one is at fault.
@@ -100,9 +102,30 @@ def _sheet(path: Path) -> list[list[str]]:
     except (BadZipFile, InvalidFileException, KeyError, ValueError) as error:
         raise CohortError(f"{path}: is no XLSX file ({error}); save it again, or as CSV.") from error
     try:
-        return [[_cell(value) for value in row] for row in book.worksheets[0].iter_rows(values_only=True)]
+        sheets = [[list(row) for row in sheet.iter_rows(values_only=True)] for sheet in book.worksheets]
     finally:
         book.close()
+    chosen = next((rows for rows in sheets if "slide" in _header(rows)), sheets[0] if sheets else [])
+    _check_dates(path, chosen)
+    return [[_cell(value) for value in row] for row in chosen]
+
+
+def _header(rows: list[list[object]]) -> list[str]:
+    """The first row of a sheet that holds anything, as names."""
+    first = next((row for row in rows if any(value is not None for value in row)), [])
+    return [_cell(value).strip().casefold() for value in first]
+
+
+def _check_dates(path: Path, rows: list[list[object]]) -> None:
+    """Refuse a date where a name or a score is meant: spreadsheets make dates of 1-2 and the like."""
+    names = _header(rows)
+    for number, row in enumerate(rows, start=1):
+        for name, value in zip(names, row, strict=False):
+            if name in _NO_DATES and isinstance(value, datetime.date):
+                raise CohortError(
+                    f"{path}: row {number}: {name} is a date ({value:%Y-%m-%d}), which spreadsheets make of "
+                    "1-2 and the like; format the column as text and enter it again."
+                )
 
 
 def _cell(value: object) -> str:
@@ -118,7 +141,7 @@ def _table(path: Path, records: list[list[str]]) -> TextTable:
     filled = [(number, cells) for number, cells in numbered if any(cells)]
     if not filled:
         raise CohortError(f"{path}: is empty; it needs a header and a row a slide.")
-    (_, header), body = filled[0], filled[1:]
+    (place, header), body = filled[0], filled[1:]
     while header and not header[-1]:
         header.pop()
     repeated = [name for name, count in Counter(map(str.casefold, header)).items() if count > 1 and name]
@@ -132,7 +155,7 @@ def _table(path: Path, records: list[list[str]]) -> TextTable:
         if any(cells[len(header) :]):
             raise CohortError(
                 f"{path}: row {number} has {len(cells)} cells and the header {len(header)}; put a cell that "
-                "holds the separator in quotes."
+                f"holds the separator in quotes, and let the header stand first (it is row {place})."
             )
         rows.append((number, tuple(cells[: len(header)] + [""] * (len(header) - len(cells)))))
     return TextTable(tuple(header), tuple(rows))

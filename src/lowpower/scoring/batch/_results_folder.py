@@ -31,6 +31,9 @@ _RESERVED: Final = re.compile(
     r"\.lowpower|set-aside-\d+|results\.csv|measurements\.csv|report\.html|\.*", re.I
 )
 _LONGEST: Final = 150
+_UNFIT: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\ud800-\udfff\u200e\u200f\u202a-\u202e\u2066-\u2069]')
+"""What some system's file names may not hold, or what turns the letters behind it round."""
+_WINDOWS: Final = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 _ONE_FILE: Final = (*PICTURE_ENDINGS, ".svs", ".ndpi", ".tif", ".tiff", ".scn", ".bif", ".qptiff")
 
 
@@ -85,6 +88,14 @@ class ResultsFolder(Generic[R]):
                     yield folder, held
                     return
         raise AssertionError("the last name holds the slide's whole hash")
+
+    def of_other_bytes(self, slide: Path, place: Path) -> Path | None:
+        """Where a result lies of what the slide's path held in an earlier run; None where it held nothing."""
+        for name in self._names(_Identity(slide)):
+            held = None if self.out / name == place else self._read(self.out / name)
+            if held is not None and os.path.abspath(held.file) == os.path.abspath(slide):
+                return self.out / name
+        return None
 
     def records(self) -> list[tuple[Path, R]]:
         """Every slide's folder and record, by name of the folder; what cannot be read is left out."""
@@ -162,7 +173,8 @@ class _Identity:
 
     def __init__(self, slide: Path) -> None:
         self.slide = slide
-        name = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*]', "_", slide_name(slide)).strip(" .")
+        name = _UNFIT.sub("_", slide_name(slide)).strip(" .")
+        name = f"_{name}" if _WINDOWS.fullmatch(name) else name
         self.name = name[:_LONGEST] or "slide"
 
     @cached_property
@@ -196,9 +208,9 @@ class _Probed(Exception):
 def content_hash(slide: Path) -> str | None:
     """The slide's content hash (`Slide.content_hash`); None where it cannot be read."""
     try:
-        if slide.is_file() and slide.name.lower().endswith(_ONE_FILE):
+        if os.path.isfile(slide) and slide.name.lower().endswith(_ONE_FILE):
             return sha256_of(slide)
         with open_slide(slide, mpp=1.0) as opened:  # um/px has no part in the hash
             return opened.content_hash()
     except (LowpowerError, OSError):
-        return sha256_of(slide) if slide.is_file() and os.access(slide, os.R_OK) else None
+        return sha256_of(slide) if os.path.isfile(slide) and os.access(slide, os.R_OK) else None

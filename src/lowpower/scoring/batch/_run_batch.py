@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,7 @@ import polars as pl
 import lowpower
 from lowpower.cohort import SlideInput
 from lowpower.engine import Needs, map_items
-from lowpower.errors import LowpowerError, NotASlideError, OutputError, one_line
+from lowpower.errors import LowpowerError, NotASlideError, OutputError, as_text, one_line
 from lowpower.files import make_folder, write_text
 from lowpower.scoring.batch._folder_page import render_page, short_names
 from lowpower.scoring.batch._results_folder import ResultsFolder, content_hash
@@ -177,16 +178,12 @@ def run_batch(
     folder.forget_absent(slides)
     publish(folder, one_file=one_file)
     records = tuple(done[number] for number in range(len(slides)))
-    return Batch(records, folder.out, sum(record.reused for record in records), aside, _set_aside(records))
+    return Batch(records, folder.out, sum(record.reused for record in records), aside, _earlier(records))
 
 
-def _set_aside(records: Sequence[SlideRecord]) -> tuple[str, ...]:
-    """What became of earlier results that held more than those that took their place."""
-    return tuple(
-        f"{one_line(record.file)}: its earlier result, with a measurement, is kept in {record.set_aside}."
-        for record in records
-        if record.set_aside is not None
-    )
+def _earlier(records: Sequence[SlideRecord]) -> tuple[str, ...]:
+    """What became of earlier results, where that is to be said."""
+    return tuple(f"{one_line(one.file)}: {one.earlier}" for one in records if one.earlier is not None)
 
 
 def publish(folder: ResultsFolder[R], *, one_file: bool = False) -> None:
@@ -239,12 +236,18 @@ def _files(job: _Job[R]) -> list[Path]:
 def _one(job: _Job[R]) -> R:
     slide, folder, work = job.slide, job.folder, job.work
     with folder.claimed(slide.path) as (place, held):
-        if held is not None and slide.path.exists() and work.reusable(held, slide):
+        if held is not None and os.path.exists(slide.path) and work.reusable(held, slide):
             return _kept(held, slide, place, folder)
         record, trace = _made(slide, place, work)
         if slide.absent is not None and held is None:
             return record  # a name that was mistyped is told, and leaves no row
-        return _written(folder, place, held, record, trace)
+        try:
+            return _written(folder, place, held, record, trace)
+        except OutputError:
+            raise
+        except Exception as error:  # what was made cannot be written: this slide's failure, not the batch's
+            record, trace = _surprise(error, slide, place, work)
+            return _written(folder, place, held, record, trace)
 
 
 def _lost(job: _Job[R], why: str) -> R:
@@ -260,16 +263,20 @@ def _written(folder: ResultsFolder[R], place: Path, held: R | None, record: R, t
     if held is not None and _is_loss(held, record):
         stays = f"{record.reason} The earlier result in {place} stays."
         return record.model_copy(update={"reason": stays})
-    aside = None
+    earlier = None
+    if held is None and record.slide_sha256 is not None:
+        other = folder.of_other_bytes(Path(record.file), place)
+        if other is not None:
+            earlier = f"is another slide than in an earlier run, whose result stays in {other}."
     if held is not None and held.state == "ok" and held.was_measured and not record.was_measured:
-        aside = folder.set_aside_one(place)
+        earlier = f"its earlier result, with a measurement, is kept in {folder.set_aside_one(place)}."
     make_folder(place)
     write_attachments(place, record.attached())
     if trace is not None:
         write_text(place / "error.txt", trace)
     folder.write(place, record)
     # Pictures and cells of ten thousand slides would not fit in memory: from here on they are read back.
-    return record.attach(Attachments(place), set_aside=aside)
+    return record.attach(Attachments(place), earlier=earlier)
 
 
 def _is_loss(held: SlideRecord, made: SlideRecord) -> bool:
@@ -277,7 +284,7 @@ def _is_loss(held: SlideRecord, made: SlideRecord) -> bool:
 
     Nor does it give way to none: a slide that is gone says nothing new.
     """
-    gone = not Path(made.file).exists()
+    gone = not os.path.exists(made.file)
     return (
         held.state == "ok" and made.state != "ok" and (gone or held.software_version == made.software_version)
     )
@@ -285,7 +292,7 @@ def _is_loss(held: SlideRecord, made: SlideRecord) -> bool:
 
 def _kept(held: R, slide: SlideInput, place: Path, folder: ResultsFolder[R]) -> R:
     """An earlier record; it follows its slide to a new place, unless that is a second copy."""
-    if not Path(held.file).exists() and slide.path.exists():
+    if not os.path.exists(held.file) and os.path.exists(slide.path):
         held = held.model_copy(update={"file": str(slide.path)})
         folder.write(place, held)
     return held.attach(Attachments(place), reused=True)
@@ -294,34 +301,42 @@ def _kept(held: R, slide: SlideInput, place: Path, folder: ResultsFolder[R]) -> 
 def _made(slide: SlideInput, place: Path, work: Work[R]) -> tuple[R, str | None]:
     """The slide's record, and the traceback where an unforeseen error ended it."""
     started = time.perf_counter()
-    trace = None
     try:
         if slide.absent is not None:
             raise NotASlideError(slide.path, slide.absent)
+        if as_text(slide.path) != str(slide.path):
+            raise NotASlideError(slide.path, "has a name that is no text in UTF-8; rename it.")
         return work.make(slide), None
     except OutputError:
         raise
     except LowpowerError as error:
-        state, sentence, code = error.state, str(error), error.code
+        return _stopped(slide, work, error.state, str(error), error.code, started), None
     except Exception as error:  # the batch boundary: one slide's surprise must not end the others
-        trace = traceback.format_exc()
-        state, code = "failed", "unforeseen"
-        sentence = (
-            f"{one_line(slide.path)}: stopped by an unforeseen {type(error).__name__}; please report "
-            f"{place / 'error.txt'}."
-        )
-    return _stopped(slide, work, state, sentence, code, started), trace
+        return _surprise(error, slide, place, work, started)
+
+
+def _surprise(
+    error: Exception, slide: SlideInput, place: Path, work: Work[R], started: float | None = None
+) -> tuple[R, str]:
+    """The record of a slide that ended in an error nobody foresaw, and its traceback."""
+    trace = "".join(traceback.format_exception(error))
+    sentence = (
+        f"{one_line(slide.path)}: stopped by an unforeseen {type(error).__name__}; please report "
+        f"{place / 'error.txt'}."
+    )
+    began = time.perf_counter() if started is None else started
+    return _stopped(slide, work, "failed", sentence, "unforeseen", began), trace
 
 
 def _stopped(slide: SlideInput, work: Work[R], state: str, sentence: str, code: str, started: float) -> R:
     return work.stopped(
         slide,
-        file=str(slide.path),
+        file=as_text(slide.path),
         state=state,
         reason=sentence,
         reason_code=code,
         slide_sha256=content_hash(slide.path),
         seconds=round(time.perf_counter() - started, 3),
         software_version=lowpower.__version__,
-        manifest=None if slide.manifest is None or slide.path.exists() else str(slide.manifest),
+        manifest=None if slide.manifest is None or os.path.exists(slide.path) else str(slide.manifest),
     )

@@ -23,6 +23,7 @@ __all__ = ["FORMS", "Exported", "export"]
 
 FORMS: Final = ("dicom-sr", "fhir", "pdf", "geojson", "csv")
 _FILES: Final = {"dicom-sr": "sr.dcm", "fhir": "fhir.json", "pdf": "report.pdf", "geojson": "objects.geojson"}
+_LONGEST: Final = 150
 _PARTS = ("tissue.geojson", "network.geojson", "cells.geojson")
 
 
@@ -108,7 +109,7 @@ def _name_of(case: Case, taken: set[str]) -> str:
     plain = slide_name(case.record.file)
     # The folder has the slide's name, with its hash where another slide had that name first.
     folder = case.folder.name
-    name = one_line(folder if folder.startswith(plain) else plain)
+    name = one_line(folder if folder.startswith(plain[:_LONGEST]) else plain[:_LONGEST])
     return name if name not in taken else f"{name}-{(case.record.slide_sha256 or str(len(taken)))[:8]}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from PIL import Image
@@ -32,7 +31,7 @@ class SlideRecord(Record):
 
     _made: Attachments = PrivateAttr(default_factory=Attachments)
     _reused: bool = PrivateAttr(False)
-    _set_aside: Path | None = PrivateAttr(None)
+    _earlier: str | None = PrivateAttr(None)
 
     @property
     def outcome(self) -> str:
@@ -54,14 +53,14 @@ class SlideRecord(Record):
         return self._made
 
     @property
-    def set_aside(self) -> Path | None:
-        """Where an earlier result that held more was moved when this one took its place."""
-        return self._set_aside
+    def earlier(self) -> str | None:
+        """What became of an earlier result, where that is to be said."""
+        return self._earlier
 
-    def attach(self, made: Attachments, *, reused: bool = False, set_aside: Path | None = None) -> Self:
+    def attach(self, made: Attachments, *, reused: bool = False, earlier: str | None = None) -> Self:
         """The same record carrying its pictures and cells."""
         copy = self.model_copy()
-        copy._made, copy._reused, copy._set_aside = made, reused, set_aside
+        copy._made, copy._reused, copy._earlier = made, reused, earlier
         return copy
 
     @property

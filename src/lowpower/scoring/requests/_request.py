@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias, TypedDict, Unpack, get_args
@@ -110,7 +111,7 @@ class ScoreRequest:
             ("mask", self.mask, "an image, GeoJSON, or a folder with one for each slide"),
             ("laboratory", self.laboratory, "the file that `lowpower calibrate` wrote"),
         ):
-            if isinstance(file, str | Path) and not Path(file).exists():
+            if isinstance(file, str | Path) and not os.path.exists(file):
                 raise OptionError(f"--{name} '{file}' does not exist; give {what}.")
 
     def for_slide(self, slide: str | Path | SlideInput) -> ScoreRequest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +29,10 @@ class Series:
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file begins as DICOM does."""
+    """Whether a file begins as DICOM does, and is not the table of contents of a medium."""
     try:
+        if not os.path.isfile(path) or path.name.upper() == "DICOMDIR":  # a pipe would never end
+            return False
         with path.open("rb") as stream:
             return stream.read(132)[128:] == b"DICM"
     except OSError:

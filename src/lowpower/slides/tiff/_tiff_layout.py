@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -227,12 +228,18 @@ def _segments(path: Path, page: Any, size: int) -> Segments:
     counts = np.asarray(page.databytecounts, np.int64)
     if offsets.size == 0 or offsets.size != counts.size:
         raise DamagedSlideError(path, f"one of its images has no pixel data; {CURE}")
+    unit = "tiles" if page.is_tiled else "strips"
     lost = int(np.count_nonzero((offsets + counts > size) & (counts > 0)))
     if lost:
-        unit = "tiles" if page.is_tiled else "strips"
         problem = f"{lost} of {offsets.size} {unit} of a {page.imagewidth} x {page.imagelength} image"
         raise DamagedSlideError(path, f"{problem} lie beyond its end; {CURE}")
     tile = (page.tilewidth, page.tilelength) if page.is_tiled else (page.imagewidth, page.rowsperstrip)
+    planes = page.samplesperpixel if int(page.planarconfig) == _SEPARATE else 1
+    needed = math.ceil(page.imagewidth / tile[0]) * math.ceil(page.imagelength / tile[1]) * planes
+    if offsets.size < needed:
+        whole = f"a {page.imagewidth} x {page.imagelength} image"
+        told = f"{whole} needs {needed:,} {unit}, and it has {offsets.size:,}"
+        raise DamagedSlideError(path, f"{told}; {CURE}")
     return Segments(
         page,
         page.imagewidth,

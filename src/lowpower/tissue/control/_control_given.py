@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def wrong_control(text: str) -> str | None:
     Returns:
         A sentence that begins after the text itself.
     """
-    if is_control_word(text) or Path(text).exists():
+    if is_control_word(text) or os.path.exists(text):
         return None
     near = difflib.get_close_matches(text.strip().lower(), ("auto", "none", *ENDS), n=1, cutoff=0.6)
     hint = f" (did you mean {near[0]}?)" if near else ""
@@ -60,6 +61,6 @@ def control_name(control: Control) -> str:
         return f"{control.x},{control.y},{control.width},{control.height}"
     if isinstance(control, np.ndarray):
         return f"mask {hashlib.sha256(np.packbits(control).tobytes()).hexdigest()}"
-    if is_control_word(str(control)) or not Path(control).is_file():
+    if is_control_word(str(control)) or not os.path.isfile(str(control)):
         return str(control)
     return f"{Path(control).name} {sha256_of(control)}"
