@@ -67,6 +67,11 @@ class Box:
 
 
 def scaled_size(width: int, height: int, mpp: float, target_mpp: float) -> tuple[int, int]:
-    """Size in pixels, at least 1 x 1, of a `width` x `height` region of `mpp` um/px shown at `target_mpp`."""
+    """Size in pixels, at least 1 x 1, of a `width` x `height` region of `mpp` um/px shown at `target_mpp`.
+
+    Examples:
+        >>> scaled_size(1000, 800, mpp=0.25, target_mpp=2.0)
+        (125, 100)
+    """
     factor = mpp / target_mpp
     return max(1, round(width * factor)), max(1, round(height * factor))

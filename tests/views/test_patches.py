@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from lowpower.errors import DamagedSlideError, MppOutOfRangeError, NoTissueError
 from lowpower.slides import Slide, open_slide
+from lowpower.slides.tiff import open_tiles
 from lowpower.tissue import MaskNumbers, Tissue, TissueQC
 from lowpower.units import Box, Mpp
 from lowpower.views._patch_memory import Recycled
 from lowpower.views._patch_stream import PatchBatch, _plan, read_patches
-from lowpower.views._patch_tiles import open_tiles
 from lowpower.views._patches import PatchRecipe, effective_mpp, plan_patches, tissue_shares
 
 NUMBERS = MaskNumbers(0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.2)

@@ -244,6 +244,10 @@ def scheme_of(scheme: str | LabelScheme) -> LabelScheme:
 
     Raises:
         CohortError: if the name is unknown.
+
+    Examples:
+        >>> scheme_of("her2_four").classes
+        ('0', '1+', '2+', '3+')
     """
     if isinstance(scheme, LabelScheme):
         return scheme

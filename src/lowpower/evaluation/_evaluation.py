@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from lowpower.errors import PredictionsError, wrong_value
-from lowpower.files import write_json
+from lowpower.evaluation._stored import Part, Stored
 
 __all__ = [
     "ConformalOutcome",
@@ -22,11 +18,7 @@ __all__ = [
 ]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Metric(_Part):
+class Metric(Part):
     """A number with its interval.
 
     Attributes:
@@ -44,7 +36,7 @@ class Metric(_Part):
     note: str = ""
 
 
-class OperatingMetrics(_Part):
+class OperatingMetrics(Part):
     """Agreement at a threshold on the summed probability of the positive classes, chosen on validation."""
 
     threshold: float
@@ -53,7 +45,7 @@ class OperatingMetrics(_Part):
     npa: Metric
 
 
-class CutoffMetrics(_Part):
+class CutoffMetrics(Part):
     """A two-way question that decides treatment.
 
     Attributes:
@@ -71,7 +63,7 @@ class CutoffMetrics(_Part):
     operating_point: OperatingMetrics | None
 
 
-class ReliabilityPoint(_Part):
+class ReliabilityPoint(Part):
     """One bin of the reliability curve (`ReliabilityBin`)."""
 
     low: float
@@ -81,7 +73,7 @@ class ReliabilityPoint(_Part):
     n: int
 
 
-class RiskPoint(_Part):
+class RiskPoint(Part):
     """One step of the risk-coverage curve."""
 
     coverage: float
@@ -89,7 +81,7 @@ class RiskPoint(_Part):
     confidence: float
 
 
-class RocCurve(_Part):
+class RocCurve(Part):
     """ROC curve of a class against the rest; empty where undefined."""
 
     false_positive_rate: list[float]
@@ -97,7 +89,7 @@ class RocCurve(_Part):
     threshold: list[float | None]
 
 
-class ConformalOutcome(_Part):
+class ConformalOutcome(Part):
     """What a conformal rule, fitted on validation, did here.
 
     Attributes:
@@ -117,7 +109,7 @@ class ConformalOutcome(_Part):
     accuracy_kept: Metric
 
 
-class Evaluation(_Part):
+class Evaluation(Stored):
     """Everything measured on one table of predictions.
 
     Attributes:
@@ -132,6 +124,8 @@ class Evaluation(_Part):
         confusion: Rows the label, columns the most probable class.
         research_use: Stands in every file.
     """
+
+    _called: ClassVar[str] = "an evaluation"
 
     schema_version: Literal[1] = 1
     scheme: str
@@ -154,28 +148,3 @@ class Evaluation(_Part):
     abstention: ConformalOutcome | None
     notes: list[str]
     research_use: str = "Research use only: not a medical device."
-
-    def save(self, path: str | Path) -> Path:
-        """Write as JSON.
-
-        Raises:
-            OutputError: if the file cannot be written.
-        """
-        write_json(path, self.model_dump(mode="json"))
-        return Path(path)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Evaluation:
-        """Read what `save` wrote.
-
-        Raises:
-            PredictionsError: if the file is not an evaluation.
-        """
-        try:
-            return cls.model_validate_json(Path(path).read_bytes())
-        except OSError as error:
-            raise PredictionsError(f"{path}: cannot be read ({error.strerror or error}).") from error
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise PredictionsError(f"{path}: is not an evaluation ({wrong_value(place, first)}).") from error

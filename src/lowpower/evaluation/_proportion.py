@@ -22,6 +22,11 @@ def wilson(successes: float, trials: float, confidence: float = 0.95) -> tuple[f
 
     Raises:
         ValueError: if there are no trials, or successes lie outside.
+
+    Examples:
+        >>> low, high = wilson(9, 10)
+        >>> f"{low:.2f} to {high:.2f}"
+        '0.60 to 0.98'
     """
     if not 0 <= successes <= trials or trials <= 0:
         raise ValueError(f"{successes:g} successes of {trials:g} trials is no proportion")

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from lowpower.cohort import Cohort, read_cohort
-from lowpower.engine import default_workers
+from lowpower.engine import default_workers, of_stage
 from lowpower.errors import CohortError
 from lowpower.evaluation import DecisionOptions, fit_decision
 from lowpower.experiments.artefacts import with_measured
@@ -45,12 +45,14 @@ def decision_table(
     """
     cache, workers = make_folder(cache), workers or default_workers()
 
-    def stage(name: str) -> Callable[[int, int], None] | None:
-        return None if progress is None else (lambda done, total: progress(name, done, total))
-
     labels = {row["row"]: row for row in cohort.labels(bundle.scheme).iter_rows(named=True)}
     prepared = prepare_views(
-        cohort, bundle.recipe, cache / "views", rows=list(labels), workers=workers, progress=stage("views")
+        cohort,
+        bundle.recipe,
+        cache / "views",
+        rows=list(labels),
+        workers=workers,
+        progress=of_stage(progress, "views"),
     )
     usable = [record.row for record in prepared if record.state == "ok"]
     if not usable:
@@ -70,7 +72,12 @@ def decision_table(
         ]
     )
     return with_measured(
-        table, cohort, bundle.scheme, cache / "measured", workers=workers, progress=stage("measuring")
+        table,
+        cohort,
+        bundle.scheme,
+        cache / "measured",
+        workers=workers,
+        progress=of_stage(progress, "measuring"),
     )
 
 

@@ -12,7 +12,7 @@ import torch
 from pydantic import ValidationError
 
 from lowpower.cohort import Cohort, Folds, audit_leakage, make_folds, near_copies, read_cohort
-from lowpower.engine import Needs, default_workers, map_items
+from lowpower.engine import Needs, default_workers, map_items, of_stage
 from lowpower.errors import CohortError, ConfigError
 from lowpower.experiments.artefacts import Artefact, make_artefacts
 from lowpower.experiments.collect import StudyResults, collect, save_results
@@ -91,14 +91,14 @@ def run_study(
             config.cache_folder,
             workers=workers,
             threads=config.threads,
-            progress=lambda done, total: report("preparing slides", done, total),
+            progress=of_stage(progress, "preparing slides"),
         )
         alike = near_copies(
             cohort,
             folds,
             wanted,
             workers=workers,
-            progress=lambda done, total: report("looking for copies", done, total),
+            progress=of_stage(progress, "looking for copies"),
         )
         _audit(config, cohort, folds, artefacts, alike)
         _refuse_doubtful(config, cohort, artefacts)

@@ -20,7 +20,7 @@ from lowpower.cohort import (
     refuse_copies,
     scheme_of,
 )
-from lowpower.engine import default_workers
+from lowpower.engine import default_workers, of_stage
 from lowpower.errors import CohortError, ConfigError
 from lowpower.evaluation import Calibration, DecisionOptions, fit_calibration, fit_decision
 from lowpower.experiments._cross_predictions import cross_predictions, wants_cross
@@ -113,7 +113,7 @@ def train_run(
     folds = folds_of(config, cohort)
     split = folds.split(config.folds.fold)
     workers = workers or default_workers()
-    report = None if progress is None else (lambda done, total: progress("looking for copies", done, total))
+    report = of_stage(progress, "looking for copies")
     notes = near_copies(cohort, folds, [config.folds.fold], workers=workers, progress=report)
     parts = split.train.tolist(), split.validation.tolist()
     prepared = _views(config, cohort, [row for part in parts for row in part], workers, progress)
@@ -148,7 +148,7 @@ def _views(
     progress: Callable[[str, int, int], None] | None,
 ) -> list[PreparedView]:
     """Views of the slides to learn from; refused where on too many of them control tissue is doubtful."""
-    report = None if progress is None else (lambda done, total: progress("views", done, total))
+    report = of_stage(progress, "views")
     prepared = prepare_views(
         cohort, config.view, config.view_folder, rows=rows, workers=workers, progress=report
     )
@@ -169,7 +169,7 @@ def _decision(
     """When the model's answers are issued, from predictions on slides and what is measured on them."""
     options = config.bundle
     if options.measured:
-        report = None if progress is None else (lambda done, total: progress("measuring", done, total))
+        report = of_stage(progress, "measuring")
         scheme = scheme_of(config.scheme)
         table = with_measured(table, cohort, scheme, folder / MEASURED, workers=workers, progress=report)
     return fit_decision(

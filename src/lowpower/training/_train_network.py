@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.torch import load_file
 
 from lowpower.cohort import SCHEMES, Cohort
+from lowpower.engine import of_stage
 from lowpower.errors import CohortError, ConfigError
 from lowpower.files import atomic_path, make_folder, write_json
 from lowpower.models import SlideNetwork, build_network, predict
@@ -185,7 +186,7 @@ def _examples(
     """Views and labels of the training and validation rows, cells of the former; slides without a view."""
     labels = {row["row"]: row for row in cohort.labels(config.scheme).iter_rows(named=True)}
     rows = [int(row) for part in parts for row in part]
-    report = None if progress is None else (lambda done, total: progress("views", done, total))
+    report = of_stage(progress, "views")
     records = prepared
     if records is None:
         records = prepare_views(
@@ -196,7 +197,7 @@ def _examples(
     usable = [row for row in map(int, parts[0]) if by_row[row].picture is not None]
     cells = cells_of(
         config.teacher, cohort, usable, config.scheme, folder / "cells", workers=workers,
-        progress=None if progress is None else (lambda done, total: progress("measuring", done, total)),
+        progress=of_stage(progress, "measuring"),
     )  # fmt: skip
     examples = [
         [

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.slides.tiff import TileSource, open_tiles
 from lowpower.units import Box
 from lowpower.views._patch_memory import Recycled
-from lowpower.views._patch_tiles import TileSource, open_tiles
 from lowpower.views._patches import PatchGrid
 
 if TYPE_CHECKING:

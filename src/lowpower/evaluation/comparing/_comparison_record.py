@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from lowpower.errors import PredictionsError, wrong_value
-from lowpower.files import write_json
+from lowpower.evaluation._stored import Part, Stored
 
 __all__ = ["AucDifference", "Comparison", "Difference", "Discordance"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Difference(_Part):
+class Difference(Part):
     """A metric of both models and `second - first`.
 
     Attributes:
@@ -45,7 +37,7 @@ class Difference(_Part):
     note: str = ""
 
 
-class Discordance(_Part):
+class Discordance(Part):
     """McNemar's exact test on the slides that only one model gets right."""
 
     only_first: int
@@ -53,7 +45,7 @@ class Discordance(_Part):
     p: float
 
 
-class AucDifference(_Part):
+class AucDifference(Part):
     """DeLong's test, clustered by patient, of one class against the rest; `p_holm` over all classes."""
 
     first: float | None
@@ -64,7 +56,7 @@ class AucDifference(_Part):
     note: str = ""
 
 
-class Comparison(_Part):
+class Comparison(Stored):
     """Two models on the same slides, as a file.
 
     Attributes:
@@ -76,6 +68,8 @@ class Comparison(_Part):
         delong: By class name.
         research_use: Stands in every file.
     """
+
+    _called: ClassVar[str] = "a comparison"
 
     schema_version: Literal[1] = 1
     scheme: str
@@ -91,28 +85,3 @@ class Comparison(_Part):
     delong: dict[str, AucDifference]
     notes: list[str]
     research_use: str = "Research use only: not a medical device."
-
-    def save(self, path: str | Path) -> Path:
-        """Write as JSON.
-
-        Raises:
-            OutputError: if the file cannot be written.
-        """
-        write_json(path, self.model_dump(mode="json"))
-        return Path(path)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Comparison:
-        """Read what `save` wrote.
-
-        Raises:
-            PredictionsError: if the file is not a comparison.
-        """
-        try:
-            return cls.model_validate_json(Path(path).read_bytes())
-        except OSError as error:
-            raise PredictionsError(f"{path}: cannot be read ({error.strerror or error}).") from error
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise PredictionsError(f"{path}: is not a comparison ({wrong_value(place, first)}).") from error

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from statistics import NormalDist
-from typing import Literal
+from typing import ClassVar, Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
 
 from lowpower.cohort import LabelScheme, scheme_of
 from lowpower.errors import PredictionsError
 from lowpower.evaluation._bootstrap import RESAMPLES
+from lowpower.evaluation._stored import Part, Stored
 from lowpower.evaluation.comparing._comparison_record import Comparison
 from lowpower.evaluation.comparing._paired import holm
 from lowpower.evaluation.comparing._permutation import TESTED
 from lowpower.evaluation.comparing._two_models import compare_predictions
-from lowpower.files import write_json
 
 __all__ = ["ComparisonSet", "PairedTest", "TestName", "compare_with_reference", "shared_slides"]
 
 TestName = Literal["permutation", "bootstrap", "mcnemar", "delong"]
 
 
-class PairedTest(BaseModel):
+class PairedTest(Part):
     """One test of one model against the reference.
 
     Attributes:
@@ -43,8 +41,6 @@ class PairedTest(BaseModel):
         note: What a reader must know, or an empty string.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
     model: str
     test: TestName
     measure: str
@@ -59,7 +55,7 @@ class PairedTest(BaseModel):
     note: str = ""
 
 
-class ComparisonSet(BaseModel):
+class ComparisonSet(Stored):
     """Models against a reference, as a file.
 
     Attributes:
@@ -70,7 +66,7 @@ class ComparisonSet(BaseModel):
         notes: What a reader must know.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    _called: ClassVar[str] = "a comparison"
 
     schema_version: Literal[1] = 1
     scheme: str
@@ -89,15 +85,6 @@ class ComparisonSet(BaseModel):
         """One row a test."""
         rows = [{"against": self.reference} | test.model_dump() for test in self.tests]
         return pl.DataFrame(rows, infer_schema_length=None)
-
-    def save(self, path: str | Path) -> Path:
-        """Write as JSON.
-
-        Raises:
-            OutputError: if the file cannot be written.
-        """
-        write_json(path, self.model_dump(mode="json"))
-        return Path(path)
 
 
 def compare_with_reference(

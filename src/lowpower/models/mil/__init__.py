@@ -11,8 +11,7 @@ from lowpower.models.mil._clam_mb import ClamMB
 from lowpower.models.mil._clam_sb import ClamSB
 from lowpower.models.mil._dsmil import DualStream
 from lowpower.models.mil._dtfd import DoubleTier
-from lowpower.models.mil._max import MaxPool
-from lowpower.models.mil._mean import MeanPool
+from lowpower.models.mil._plain import MaxPool, MeanPool
 from lowpower.models.mil._registry import aggregator_names, create_aggregator, register_aggregator
 from lowpower.models.mil._transmil import TransMil
 

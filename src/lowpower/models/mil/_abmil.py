@@ -19,6 +19,8 @@ class AttentionPool(Aggregator):
     z = sum_n a_n h_n, equation (7), with the weights a_n of the gated attention, equation (9).
     """
 
+    attention_drops = False
+
     def __init__(
         self,
         dim: int,
@@ -31,13 +33,16 @@ class AttentionPool(Aggregator):
     ) -> None:
         super().__init__(dim, classes, head)
         self.project = Projection(dim, hidden, dropout)
-        self.attention = GatedAttention(hidden, attention)
+        self.attention = GatedAttention(hidden, attention, dropout=dropout if self.attention_drops else 0.0)
         self.dropout = nn.Dropout(dropout)
         self.head = Head(head, hidden, classes)
 
     def pool(self, bags: Tensor, mask: Tensor, coords: Tensor | None) -> MilOutput:
         """Attention-weighted mean of the projected instances."""
-        instances = self.project(bags)
+        return self.attended(self.project(bags), mask)
+
+    def attended(self, instances: Tensor, mask: Tensor) -> MilOutput:
+        """The same of instances that are projected already."""
         weights = self.attention(instances, mask)[..., 0]
         pooled = (weights[:, None] @ instances)[:, 0]
         return MilOutput(self.head(self.dropout(pooled)), weights)

@@ -155,6 +155,12 @@ def her2_score(
         intense_from: Share of intense complete cells that counts as being there, likewise.
         cutoffs: Shares that any, complete and intense complete staining must exceed: 10 % each; what is read
             by machine may need a laboratory's own (`lowpower calibrate`).
+
+    Examples:
+        >>> her2_score(Her2Shares(0.5, 0.2, 0.25, 0.05)).score
+        '2+'
+        >>> her2_score(Her2Shares(0.9, 0.1, 0.0, 0.0)).score  # 10 % is not more than 10 %
+        '0'
     """
     any_cut, complete_cut, intense_cut = cutoffs
     intense, complete, stained = shares.intense_complete, shares.complete, shares.stained
@@ -221,6 +227,10 @@ def h_score(weak: float, moderate: float, strong: float) -> float:
 
     Raises:
         ValueError: if a share lies outside 0..1 or they sum to more than 1.
+
+    Examples:
+        >>> h_score(0.25, 0.25, 0.5)
+        225.0
     """
     _check_bins(weak, moderate, strong)
     return 100.0 * (weak + 2.0 * moderate + 3.0 * strong)
@@ -247,6 +257,10 @@ def allred(weak: float, moderate: float, strong: float) -> AllredScore:
 
     Raises:
         ValueError: if a share lies outside 0..1 or they sum to more than 1.
+
+    Examples:
+        >>> allred(0.0, 0.1, 0.6).total
+        8
     """
     _check_bins(weak, moderate, strong)
     positive = weak + moderate + strong
@@ -331,6 +345,10 @@ def subtype(
 
     Raises:
         ValueError: if a percentage lies outside 0..100.
+
+    Examples:
+        >>> subtype(er=95, pr=60, her2="negative", ki67=8)
+        'luminal A-like'
     """
     for percent in (er, pr) if ki67 is None else (er, pr, ki67):
         _check_percent(percent)

@@ -22,7 +22,7 @@ from lowpower.units import Box
 if TYPE_CHECKING:
     import tifffile
 
-    from lowpower.slides import Slide
+    from lowpower.slides._slide import Slide
 
 __all__ = ["TileSource", "open_tiles"]
 
