@@ -1,5 +1,6 @@
 """Training: configuration, stain-space augmentation, balanced crops, Lightning. It never sees a test fold."""
 
+from lowpower.training._experiment import Experiment, FoldDraw, Section, keys_at, nearest_key
 from lowpower.training._fitting import BagFitting, Fitting, PatchFitting
 from lowpower.training._template import template
 from lowpower.training._train_bags import BagExample, predict_bags, train_bags
@@ -25,10 +26,13 @@ __all__ = [
     "BundleOptions",
     "CropBatches",
     "Example",
+    "Experiment",
     "Fitting",
+    "FoldDraw",
     "PatchExample",
     "PatchFitting",
     "Pretrained",
+    "Section",
     "TrainConfig",
     "TrainerOptions",
     "TrainingRun",
@@ -36,7 +40,9 @@ __all__ = [
     "balanced_order",
     "check_accelerator",
     "device_of",
+    "keys_at",
     "make_crop",
+    "nearest_key",
     "parse_config",
     "predict_bags",
     "predict_patches",

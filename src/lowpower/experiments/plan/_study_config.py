@@ -5,12 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from lowpower.cohort import IshUnknown, scheme_of
-from lowpower.errors import CohortError
 from lowpower.models import FusionName, HeadName, ModelSpec
-from lowpower.training import Augmentation, BagFitting, Fitting, PatchFitting, Pretrained
+from lowpower.training import (
+    Augmentation,
+    BagFitting,
+    Experiment,
+    Fitting,
+    FoldDraw,
+    PatchFitting,
+    Pretrained,
+    Section,
+)
 
 __all__ = [
     "Arm",
@@ -28,27 +35,15 @@ _LITE0 = "pypi://efficientnet-lite0"
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._@+-]*$"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class StudyFolds(FoldDraw):
+    """Nested folds, all of them or some."""
 
-
-class StudyFolds(_Section):
-    """Nested folds: whole patients, outer test, inner validation."""
-
-    outer: int = Field(5, ge=2, description="Number of outer folds.")
-    validation_share: float = Field(
-        0.25, gt=0, lt=1, description="Share of the remaining patients that validates."
-    )
-    leave_out: Literal["site", "scanner"] | None = Field(
-        None, description="Hold out one value of this column a fold instead of drawing patients."
-    )
-    seed: int = Field(0, ge=0, description="Seed of the draw.")
     only: tuple[int, ...] | None = Field(
         None, min_length=1, description="Run these folds alone, counted from 0; by default all."
     )
 
 
-class PatchOptions(_Section):
+class PatchOptions(Section):
     """How slides are cut into patches; an arm may set its own size and cap."""
 
     size: int = Field(256, ge=16, le=4096, description="Side of a patch, pixels.")
@@ -60,7 +55,7 @@ class PatchOptions(_Section):
     inspect: bool = Field(True, description="Leave out empty, inked and blurred patches.")
 
 
-class _Arm(_Section):
+class _Arm(Section):
     name: str = Field("", description="Name in tables; by default made of what the arm is.")
 
 
@@ -143,31 +138,20 @@ Arm = Annotated[SlideArm | MilArm | PatchArm | FusionArm | MeasuredArm, Field(di
 """One arm of a study, told by its `paradigm`."""
 
 
-class StudyConfig(_Section):
+class StudyConfig(Experiment):
     """Everything a study depends on. Paths are relative to the file they are written in."""
 
-    schema_version: Literal[1] = 1
     name: str = Field("study", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Name of the study.")
-    cohort: Path = Field(description="The manifest.")
-    scheme: str = Field("her2_four", description="Label scheme.")
     out: Path | None = Field(None, description="Study folder; by default studies/<name>.")
     cache: Path | None = Field(
         None, description="Folder of views, features and patches; by default <out>/cache."
     )
-    seed: int = Field(0, ge=0, description="Seed of weights, sampling and augmentation.")
     threads: int = Field(
         1, ge=1, description="Processor threads a unit computes with; another number may change last digits."
     )
     accelerator: Literal["auto", "cpu", "gpu"] = Field("auto", description="Where networks run.")
     coverage: float = Field(
         0.9, gt=0, lt=1, description="Conformal abstention: share of sets that hold the truth."
-    )
-    ish_unknown: IshUnknown = Field(
-        "low",
-        description="2+ without ISH, where the class depends on it: low, or exclude from training and test.",
-    )
-    doubtful_control: float = Field(
-        0.0, ge=0, le=1, description="Share of slides with doubtful control tissue that is learnt from."
     )
     notes: tuple[str, ...] = Field((), description="Sentences that the report repeats.")
     folds: StudyFolds = Field(StudyFolds(), description="Which slides train, validate and test.")
@@ -178,14 +162,6 @@ class StudyConfig(_Section):
         "validation AUC.",
     )
     arms: tuple[Arm, ...] = Field(min_length=1, description="What is compared; see below.")
-
-    @field_validator("scheme")
-    @classmethod
-    def _known_scheme(cls, scheme: str) -> str:
-        try:
-            return scheme_of(scheme).name
-        except CohortError as error:
-            raise ValueError(str(error).rstrip(".")) from error
 
     @model_validator(mode="before")
     @classmethod
