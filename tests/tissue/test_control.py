@@ -205,7 +205,7 @@ def test_a_control_given_wrongly_is_said(tmp_path: Path) -> None:
     assert codes(find((16.0, 5.0), pieces, control=Box(200, 10, 20, 20))) == ["control_empty"]
     with pytest.raises(NoTissueError, match="control tissue covers all"):
         find((16.0, 5.0), pieces, control=Box(0, 0, 1000, 313))
-    with pytest.raises(RegionsError, match="no such file"):
+    with pytest.raises(RegionsError, match="is no file"):
         find((16.0, 5.0), pieces, control=tmp_path / "absent.png")
     with pytest.raises(ValueError, match="bool"):
         find((16.0, 5.0), pieces, control=np.zeros((4, 4)))
