@@ -12,6 +12,8 @@ __all__ = [
     "CellsThatCount",
     "Control",
     "CountedCells",
+    "Effort",
+    "EffortName",
     "Files",
     "Fresh",
     "JsonLines",
@@ -26,6 +28,8 @@ __all__ = [
     "RegionClass",
     "Regions",
     "Scene",
+    "Seconds",
+    "Seed",
     "Where",
     "WhereName",
 ]
@@ -140,3 +144,23 @@ Where = Annotated[
         "one that is started on this machine); see docs/cluster.md.",
     ),
 ]
+
+
+class EffortName(StrEnum):
+    """How much of a slide is measured."""
+
+    FULL = "full"
+    GUIDED = "guided"
+
+
+Effort = Annotated[
+    EffortName,
+    typer.Option(
+        help="full measures every field; guided draws fields where low power says until the score is "
+        "settled, with intervals: a fraction of the time on large slides.",
+    ),
+]
+Seconds = Annotated[
+    float | None, typer.Option(help="Budget of a slide's guided reading; what is known then is told.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Of guided draws: the same seed reads the same fields.")]

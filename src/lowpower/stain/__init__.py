@@ -1,6 +1,6 @@
 """Stain as measured, without labels: optical density, stain vectors, what a slide is stained with."""
 
-from lowpower.stain._measure import Measurement, measure
+from lowpower.stain._measure import Effort, Measurement, measure
 from lowpower.stain.cells import (
     FADE_OD,
     FEATURES,
@@ -23,6 +23,7 @@ from lowpower.stain.cells import (
     with_nuclear_hematoxylin,
     working_factor,
 )
+from lowpower.stain.guided import Interval, Reading, Stopped
 from lowpower.stain.rules import (
     DEFAULT_CUTOFFS,
     HER2_BOUNDS,
@@ -86,10 +87,12 @@ __all__ = [
     "CellNetwork",
     "Cells",
     "Cutoffs",
+    "Effort",
     "Fitted",
     "Her2Cutoffs",
     "Her2Score",
     "Her2Shares",
+    "Interval",
     "LabelledCells",
     "Laboratory",
     "Marker",
@@ -97,9 +100,11 @@ __all__ = [
     "NuclearCutoffs",
     "NuclearScore",
     "RayTable",
+    "Reading",
     "StainLook",
     "StainScale",
     "StainVectors",
+    "Stopped",
     "allred",
     "blob_contrasts",
     "cell_network_identity",

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from lowpower.geometry import Regions, read_regions
 from lowpower.slides import Slide, as_html, opened
+from lowpower.stain._measure_guided import Budget, GuidedCells, guided_cells
 from lowpower.stain._place import place_quality, size_quality
 from lowpower.stain.cells import (
     COARSEST_MPP,
     Cells,
     FieldCells,
+    FieldReader,
     Marker,
     Progress,
     StainScale,
@@ -25,6 +27,7 @@ from lowpower.stain.cells import (
     scale_of,
     stain_maps,
 )
+from lowpower.stain.guided import Reading
 from lowpower.stain.rules import (
     DEFAULT_CUTOFFS,
     INVENTED,
@@ -46,7 +49,9 @@ from lowpower.stain.vectors import STAIN_CODES, StainVectors, clipping, stain_qu
 from lowpower.tissue import CHECKS, QCFlag, Tissue, damage_flags, find_tissue, measurable
 from lowpower.units import Mpp
 
-__all__ = ["DabAreas", "Heterogeneity", "Measurement", "measure"]
+__all__ = ["DabAreas", "Effort", "Heterogeneity", "Measurement", "measure"]
+
+Effort = Literal["full", "guided"]
 
 _OPEN: Final = {
     "complete_in_few": "complete moderate staining in 10 % of tumour cells or fewer and nothing else: the "
@@ -110,6 +115,9 @@ class Measurement:
         open_questions: HER2: what the guideline leaves open here (`her2_open_questions`); also in the notes.
         rendering: HER2: what this slide's optics show of a membrane's OD, over what the usual slide's show:
             the cut-offs in OD were multiplied by it (`Her2Cutoffs.seen_through`).
+        reading: Of a guided measurement: how much was read, between what the numbers lie, and what reading on
+            would change. Shares, H-score and percent are then estimates of the whole slide's, and `cells` are
+            those that were read.
     """
 
     marker: Marker
@@ -130,12 +138,15 @@ class Measurement:
     notes: tuple[str, ...]
     open_questions: tuple[str, ...] = ()
     rendering: float | None = None
+    reading: Reading | None = None
 
     def __str__(self) -> str:
         lines = [self.sentence() or f"{self.marker}: nothing measured."]
         if self.h_score is not None:
             lines.append(f"{self.tumour_cells} tumour-like cells; H-score {self.h_score:.0f} of 300.")
         told = self.sentence()
+        if self.reading is not None and self.reading.complete:  # else it is among the notes
+            lines.append(f"Guided: {self.reading.sentence()}")
         return "\n".join([*lines, *(note for note in self.notes if note not in told), _NOTICE])
 
     def __repr__(self) -> str:
@@ -173,6 +184,9 @@ def measure(
     workers: int = 1,
     progress: Progress | None = None,
     mpp: float | None = None,
+    effort: Effort = "full",
+    seconds: float | None = None,
+    seed: int = 0,
 ) -> Measurement:
     """Measure a slide's stain, cell by cell, at about 0.5 um/px.
 
@@ -187,6 +201,11 @@ def measure(
         workers: Threads.
         progress: Called with fields done and fields in all.
         mpp: um/px of a file, over what it says.
+        effort: "full" reads every field; "guided" draws fields in strata that low power shows, until no
+            cut-off lies in the interval of a share it is held against (docs/measurement.md). Ctrl-C ends
+            guided reading with what is known so far.
+        seconds: Budget of guided reading.
+        seed: Of guided draws: the same seed reads the same fields.
 
     Tissue under air bubbles is left out. What the table of checks (`lowpower.tissue.CHECKS`) refuses is not
     measured, what it warns of stands in the notes.
@@ -194,18 +213,21 @@ def measure(
     Raises:
         NoTissueError: if there is none.
         RegionsError: if `regions` cannot be used, or lie outside the slide's tissue.
-        ValueError: if `marker` is not one of HER2, ER, PR, Ki-67.
+        ValueError: if `marker` is not one of HER2, ER, PR, Ki-67, or `seconds` is not above 0.
     """
+    if seconds is not None and not seconds > 0:
+        raise ValueError(f"seconds must be above 0, not {seconds:g}")
     if marker not in get_args(Marker):
         raise ValueError(f"marker {marker!r} is not one of {', '.join(get_args(Marker))}")
     with opened(slide, mpp) as one:
-        return _measure_open(one, marker, tissue, regions, cutoffs, count, workers, progress)
+        budget = Budget(seconds, seed) if effort == "guided" else None
+        return _measure_open(one, marker, tissue, regions, cutoffs, count, workers, progress, budget)
 
 
 def _measure_open(
     slide: Slide, marker: Marker, tissue: Tissue | None,
     regions: str | Path | Mapping[str, Any] | Regions | None, cutoffs: Cutoffs,
-    count: Literal["tumour", "all"], workers: int, progress: Progress | None,
+    count: Literal["tumour", "all"], workers: int, progress: Progress | None, budget: Budget | None,
 ) -> Measurement:  # fmt: skip
     drawn = None if regions is None else read_regions(regions)
     tissue = find_tissue(slide) if tissue is None else tissue
@@ -226,7 +248,16 @@ def _measure_open(
         limit = f"cells need {COARSEST_MPP:g} um/px or finer"
         note = f"{slide.mpp:.2f} um/px is too coarse: {limit}; only areas were measured."
         return _nothing(marker, note, scale.vectors, areas)
-    found, mpp = cells_of(slide, tissue, scale, marker, workers=workers, progress=progress)
+    if budget is not None:
+        reader = FieldReader(slide, tissue, scale, marker)
+        guided = guided_cells(
+            slide, reader, image, mask, tissue, scale, marker, drawn, cutoffs, count, budget,
+            workers, progress,
+        )  # fmt: skip
+        found, mpp, weights = guided.found, reader.mpp, guided.weights
+    else:
+        found, mpp = cells_of(slide, tissue, scale, marker, workers=workers, progress=progress)
+        guided, weights = None, None
     damaged = damage_flags(slide, tissue)
     wrong = _refusal(damaged, mask)
     if wrong is not None:
@@ -239,7 +270,7 @@ def _measure_open(
         if not in_region.any():
             note = "the regions hold no cell on this slide's tissue: are they in base pixels of this slide?"
             return _nothing(marker, note, scale.vectors, areas)
-    cells, background = grade_cells(found, marker, slide.mpp, in_region, cutoffs, scale.rendering)
+    cells, background = grade_cells(found, marker, slide.mpp, in_region, cutoffs, scale.rendering, weights)
     sized = size_quality(cells, slide.mpp)
     wrong = _refusal(sized, mask)
     if wrong is not None:
@@ -250,15 +281,32 @@ def _measure_open(
     notes += tuple(
         flag.message for flag in (*sized, *place_quality(cells, counted, marker)) if flag.effect == "warn"
     )
-    result = _scored(marker, mpp, scale, areas, cells, counted, background, notes, slide.mpp, cutoffs)
-    return replace(result, counted=found.pick(counted))
+    if guided is not None:
+        if guided.reading is None and guided.stopped == "interrupted":
+            raise KeyboardInterrupt
+        if guided.reading is None:
+            return _nothing(marker, _too_few_fields(guided), scale.vectors, areas)
+        if not guided.reading.complete:
+            notes += (f"guided: {guided.reading.sentence()}",)
+    result = _scored(
+        marker, mpp, scale, areas, cells, counted, background, notes, slide.mpp, cutoffs, weights
+    )
+    return replace(result, counted=found.pick(counted), reading=None if guided is None else guided.reading)
+
+
+def _too_few_fields(guided: GuidedCells) -> str:
+    return (
+        f"only {guided.read} of {guided.fields} fields could be read in the seconds given: too few to say "
+        "anything of the slide; give --seconds more, or none."
+    )
 
 
 def _scored(
     marker: Marker, mpp: Mpp, scale: StainScale, areas: DabAreas, cells: Cells,
     counted: NDArray[np.bool_], background: Background, notes: tuple[str, ...], base_mpp: float,
-    cutoffs: Cutoffs,
+    cutoffs: Cutoffs, weights: NDArray[np.float64] | None,
 ) -> Measurement:  # fmt: skip
+    each = None if weights is None else weights[counted]
     count = int(counted.sum())
     her2 = shares = h_score = nuclear = heterogeneity = None
     open_questions: tuple[str, ...] = ()
@@ -273,14 +321,14 @@ def _scored(
             f"{word} tumour-like cells were found (at least {few.refuse:g} are needed): no score.",
         )
     elif marker == "HER2":
-        shares = _shares(cells.grade[counted])
+        shares = _shares(cells.grade[counted], each)
         her2, h_score = her2_of(shares, count, cutoffs.her2), shares.h_score
-        strong = strong_incomplete(cells, counted, cutoffs.her2.complete, scale.rendering)
+        strong = strong_incomplete(cells, counted, cutoffs.her2.complete, scale.rendering, weights)
         open_questions = her2_open_questions(her2, shares, strong, INVENTED)
         notes = (*notes, *(_OPEN[name] for name in open_questions))
-        heterogeneity = _heterogeneity(cells, counted, base_mpp, cutoffs.her2)
+        heterogeneity = _heterogeneity(cells, counted, base_mpp, cutoffs.her2, each)
     else:
-        nuclear = nuclear_score(cells.grade[counted], marker)
+        nuclear = nuclear_score(cells.grade[counted], marker, each)
         h_score = nuclear.h_score
     return Measurement(
         marker,
@@ -343,23 +391,29 @@ def _dab_areas(
     return DabAreas(float(shares[1]), float(shares[2]), float(shares[3]))
 
 
-def _shares(grades: NDArray[np.uint8]) -> Her2Shares:
-    none, faint, moderate, intense = (np.bincount(grades, minlength=4) / len(grades)).tolist()
+def _shares(grades: NDArray[np.uint8], weights: NDArray[np.float64] | None = None) -> Her2Shares:
+    total = len(grades) if weights is None else weights.sum()
+    none, faint, moderate, intense = (np.bincount(grades, weights, minlength=4) / total).tolist()
     return Her2Shares(none, faint, moderate, intense)
 
 
 def _heterogeneity(
-    cells: Cells, counted: NDArray[np.bool_], base_mpp: float, cutoffs: Her2Cutoffs
-) -> Heterogeneity:
+    cells: Cells, counted: NDArray[np.bool_], base_mpp: float, cutoffs: Her2Cutoffs,
+    weights: NDArray[np.float64] | None,
+) -> Heterogeneity:  # fmt: skip
     column = (cells.x[counted] * base_mpp // _SQUARE_UM).astype(np.int64)
     row = (cells.y[counted] * base_mpp // _SQUARE_UM).astype(np.int64)
     squares, index = np.unique(np.stack([column, row], axis=1), axis=0, return_inverse=True)
     grades, index = cells.grade[counted], index.reshape(-1)
     scores: dict[tuple[int, int], str] = {}
+    # Squares that were looked at because they are brown stand for themselves alone.
+    totals = dict.fromkeys(("0", "1+", "2+", "3+"), 0.0)
     for number, (across, down) in enumerate(squares.tolist()):
         inside = grades[index == number]
         if len(inside) >= _FEWEST_IN_SQUARE:
-            scores[across, down] = her2_of(_shares(inside), len(inside), cutoffs).score
-    names = list(scores.values())
-    shares = {score: names.count(score) / len(names) for score in ("0", "1+", "2+", "3+")} if names else {}
+            score = her2_of(_shares(inside), len(inside), cutoffs).score
+            scores[across, down] = score
+            totals[score] += 1.0 if weights is None else float(weights[index == number].mean())
+    looked_at = sum(totals.values())
+    shares = {score: total / looked_at for score, total in totals.items()} if scores else {}
     return Heterogeneity(_SQUARE_UM, scores, shares)

@@ -11,6 +11,8 @@ from lowpower.cli._options import (
     CellsThatCount,
     Control,
     CountedCells,
+    Effort,
+    EffortName,
     Files,
     Fresh,
     JsonLines,
@@ -25,6 +27,8 @@ from lowpower.cli._options import (
     RegionClass,
     Regions,
     Scene,
+    Seconds,
+    Seed,
     Where,
     WhereName,
 )
@@ -53,6 +57,9 @@ def command(
     json_lines: JsonLines = False,
     fresh: Fresh = False,
     one_file: OneFile = False,
+    effort: Effort = EffortName.FULL,
+    seconds: Seconds = None,
+    seed: Seed = 0,
     on: Where = WhereName.HERE,
     quiet: Quiet = False,
 ) -> None:
@@ -78,6 +85,9 @@ def command(
         control=control,
         laboratory=laboratory,
         cells=cells.value,
+        effort=effort.value,
+        seconds=seconds,
+        seed=seed,
     )
     slides = slide_inputs(files, pattern)
     with run_on(on.value), SlideProgress("measuring", len(slides), quiet=quiet) as shown:

@@ -11,6 +11,8 @@ from lowpower.cli._options import (
     CellsThatCount,
     Control,
     CountedCells,
+    Effort,
+    EffortName,
     Files,
     Fresh,
     JsonLines,
@@ -24,6 +26,8 @@ from lowpower.cli._options import (
     RegionClass,
     Regions,
     Scene,
+    Seconds,
+    Seed,
     Where,
     WhereName,
 )
@@ -62,6 +66,9 @@ def command(
         ),
     ] = True,
     one_file: OneFile = False,
+    effort: Effort = EffortName.FULL,
+    seconds: Seconds = None,
+    seed: Seed = 0,
     on: Where = WhereName.HERE,
     quiet: Quiet = False,
 ) -> None:
@@ -87,6 +94,9 @@ def command(
         control=control,
         laboratory=laboratory,
         cells=cells.value,
+        effort=effort.value,
+        seconds=seconds,
+        seed=seed,
         force=force,
         measure=measure,
     )

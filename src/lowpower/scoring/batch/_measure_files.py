@@ -108,6 +108,7 @@ class _Measuring:
             and held.marker == self.request.marker
             and held.asked == self.request.for_slide(slide).record()
             and held.software_version == lowpower.__version__
+            and not held.interrupted
             and (told is None or told.mpp is None or told.cell_network == cell_network())
         )
 

@@ -155,6 +155,8 @@ def run_batch(
         done[job.number] = record
         if on_result is not None:
             on_result(record, len(done), len(slides))
+        if record.interrupted:
+            raise KeyboardInterrupt
 
     try:
         for jobs in _rounds(slides, folder, work):
@@ -170,9 +172,11 @@ def run_batch(
     except KeyboardInterrupt:
         folder.forget_absent(slides)
         publish(folder, one_file=one_file)
-        left = len(slides) - len(done)
+        partly = sum(record.interrupted for record in done.values())
+        left = len(slides) - len(done) + partly
         raise KeyboardInterrupt(
-            f"stopped; {len(done)} of {len(slides)} slides are done and in {folder.out}. The same command "
+            f"stopped; {'one slide was read in part, as its record says; ' if partly else ''}"
+            f"{len(done) - partly} of {len(slides)} slides are done and in {folder.out}. The same command "
             f"{'without --fresh ' if fresh else ''}goes on with the other {left}."
         ) from None
     folder.forget_absent(slides)

@@ -116,6 +116,7 @@ class _Scoring:
             and _answers(held.asked, self.request.for_slide(slide).record())
             and held.model == model_identity(self.bundle)
             and held.software_version == lowpower.__version__
+            and not held.interrupted
             and (told is None or told.mpp is None or told.cell_network == cell_network())
         )
 

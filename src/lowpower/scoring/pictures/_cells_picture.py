@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +25,7 @@ _FIELD_UM: Final = 160.0
 _FEWEST = 12
 _GAP = 16
 _BLUE_TO_RED = (0, 1, 2, 3)
+_READ = (20, 120, 60)
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def draw_cells(
     title: str,
     footer: str,
     least_grade: int = 1,
+    read: Sequence[Box] = (),
 ) -> Image.Image:
     """Draw the slide, its cells as coloured dots, and the chosen fields plain and with their cells ringed.
 
@@ -99,6 +102,7 @@ def draw_cells(
         title: What was measured.
         footer: um/px, version and the notice.
         least_grade: See `choose_fields`.
+        read: The fields that a guided measurement read; outlined.
     """
     scale = max(slide.size) / _PANEL
     panel_mpp = slide.mpp * scale
@@ -121,6 +125,12 @@ def draw_cells(
     canvas.paste(Image.fromarray(plain), (left, head))
     canvas.paste(Image.fromarray(dotted), (right, head))
     draw = ImageDraw.Draw(canvas)
+    for box in read:
+        x, y = left + box.x * width / slide.size[0], head + box.y * height / slide.size[1]
+        draw.rectangle(
+            (x, y, x + box.width * width / slide.size[0], y + box.height * height / slide.size[1]),
+            outline=_READ,
+        )
     draw_text(draw, (_GAP, 14), title, 24, room)
     draw_scale_bar(draw, left, head + height + 10, width, slide.mpp * slide.size[0] / width)
     _key(draw, marker, _GAP, head + height + 46, room)

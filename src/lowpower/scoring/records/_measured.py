@@ -12,7 +12,7 @@ from lowpower.errors import one_line
 from lowpower.scoring.records._record import NOTICE, DrawnRegions, QualityRecord, Record
 from lowpower.scoring.records._slide_record import SlideRecord
 from lowpower.slides import as_html
-from lowpower.stain import Cells, Measurement, NuclearScore, cell_network_identity
+from lowpower.stain import Cells, Measurement, NuclearScore, Reading, Stopped, cell_network_identity
 
 __all__ = [
     "Areas",
@@ -74,6 +74,36 @@ class Areas(Record):
     strong: float
 
 
+class Between(Record):
+    """A number of a guided measurement, and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class GuidedReading(Record):
+    """How much a guided measurement read, and how sure that makes its numbers."""
+
+    fields: int = Field(description="Fields of the slide that hold tissue.")
+    read: int = Field(description="Fields that were read.")
+    boxes: tuple[tuple[int, int, int, int], ...] = Field(
+        description="Those fields in the order they were read: x, y, width, height in base pixels."
+    )
+    stopped: Stopped = Field(
+        description="settled: no cut-off lies in the interval of a share held against it; all; seconds: the "
+        "budget; interrupted: by Ctrl-C, so incomplete."
+    )
+    shares: dict[str, Between] = Field(
+        description="Shares of tumour-like cells, HER2: stained, complete, intense_complete; else stained, "
+        "moderate (and above), strong."
+    )
+    h_score: Between
+    chance: float = Field(description="How probable another score is once every field is read.")
+    seed: int
+    sentence: str
+
+
 class Measured(Record):
     """The stain as measured, cell by cell. Where there is no score, `notes` say why."""
 
@@ -123,6 +153,14 @@ class Measured(Record):
         (), description="HER2: what the guideline leaves open here: complete_in_few, strong_incomplete."
     )
     notes: tuple[str, ...] = Field((), description="What could not be measured or should be doubted.")
+    reading: GuidedReading | None = Field(
+        None, description="Of a guided measurement, whose numbers are estimates; none where all was read."
+    )
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was ended before it was done; it is then made again."""
+        return self.reading is not None and self.reading.stopped == "interrupted"
 
 
 class MeasuredSlide(SlideRecord):
@@ -210,6 +248,21 @@ def measured_of(measurement: Measurement, laboratory: str | None = None) -> Meas
         cell_network=None if measurement.cells is None else cell_network(),
         open_questions=measurement.open_questions,
         notes=measurement.notes,
+        reading=None if measurement.reading is None else _reading(measurement.reading),
+    )
+
+
+def _reading(reading: Reading) -> GuidedReading:
+    return GuidedReading(
+        fields=reading.fields,
+        read=len(reading.boxes),
+        boxes=tuple((box.x, box.y, box.width, box.height) for box in reading.boxes),
+        stopped=reading.stopped,
+        shares={name: Between(**share._asdict()) for name, share in reading.shares.items()},
+        h_score=Between(**reading.h_score._asdict()),
+        chance=reading.chance,
+        seed=reading.seed,
+        sentence=reading.sentence(),
     )
 
 

@@ -65,6 +65,9 @@ class Asked(Record):
     force: bool = False
     measure: bool = True
     pictures: bool = True
+    effort: Literal["full", "guided"] = Field("full", description="Whether all fields were to be read.")
+    seconds: float | None = Field(None, description="Budget of guided reading.")
+    seed: int = Field(0, description="Of guided draws.")
 
 
 class DrawnRegions(Record):

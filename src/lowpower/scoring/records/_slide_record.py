@@ -48,6 +48,12 @@ class SlideRecord(Record):
         """Whether a batch found it there instead of making it."""
         return self._reused
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether its measurement was ended by Ctrl-C: it says what it knows, and is made again."""
+        measured = getattr(self, "measured", None)
+        return measured is not None and bool(measured.interrupted)
+
     def attached(self) -> Attachments:
         """Everything that goes with the record."""
         return self._made

@@ -17,6 +17,7 @@ from lowpower.slides import Choice, check_mpp
 from lowpower.stain import (
     DEFAULT_CUTOFFS,
     Cutoffs,
+    Effort,
     Laboratory,
     Marker,
     cell_network_identity,
@@ -53,6 +54,12 @@ class ScoreRequest:
         measure: Also measure the stain, cell by cell at about 0.5 um/px; takes longer than the network.
         pictures: Also draw the pictures.
         workers: Threads that measure; as many as there are processors if None. They change no number.
+        effort: Measuring reads every field ("full"), or draws fields until the score is settled ("guided").
+        seconds: Budget of guided reading, a slide; None for none.
+        seed: Of guided draws.
+
+    Raises:
+        ConfigError: if `seconds` is not above 0, or given without `effort="guided"`.
     """
 
     model: Model = "her2-sim"
@@ -70,6 +77,15 @@ class ScoreRequest:
     measure: bool = True
     pictures: bool = True
     workers: int | None = None
+    effort: Effort = "full"
+    seconds: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.seconds is not None and not self.seconds > 0:
+            raise ConfigError(f"--seconds {self.seconds:g}: a budget of seconds must be above 0.")
+        if self.seconds is not None and self.effort != "guided":
+            raise ConfigError("--seconds is the budget of guided reading: it needs --effort 'guided'.")
 
     @property
     def threads(self) -> int:
@@ -145,6 +161,9 @@ class ScoreRequest:
             force=self.force,
             measure=self.measure,
             pictures=self.pictures,
+            effort=self.effort,
+            seconds=self.seconds,
+            seed=self.seed,
         )
 
     def with_laboratory(self, marker: str) -> ScoreRequest:
@@ -199,6 +218,9 @@ class ScoreOptions(TypedDict, total=False):
     measure: bool
     pictures: bool
     workers: int | None
+    effort: Effort
+    seconds: float | None
+    seed: int
 
 
 def asked(request: ScoreRequest | None, model: Model | None, **options: Unpack[ScoreOptions]) -> ScoreRequest:

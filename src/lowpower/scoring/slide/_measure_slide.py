@@ -25,6 +25,7 @@ from lowpower.slides import Slide
 from lowpower.stain import (
     Cells,
     Marker,
+    Reading,
     measure,
 )
 from lowpower.tissue import Tissue
@@ -64,6 +65,9 @@ def measure_slide(
         count=request.cells,
         workers=request.threads,
         progress=progress,
+        effort=request.effort,
+        seconds=request.seconds,
+        seed=request.seed,
     )
     record = measured_of(measurement, request.laboratory_name)
     features = mask_features(tissue.mask, slide.size, "Tissue", _TISSUE)
@@ -75,16 +79,20 @@ def measure_slide(
     inside = None if regions is None else regions.contains(cells.x, cells.y)
     classes = classes_of(cells, inside, request.cells)
     return record, Attachments(
-        cells_overlay=_draw(slide, cells, classes, record) if request.pictures else None,
+        cells_overlay=_draw(slide, cells, classes, record, measurement.reading) if request.pictures else None,
         cells=CellTable(cells, classes, record.marker, float(slide.mpp)),
         tissue=features,
     )
 
 
-def _draw(slide: Slide, cells: Cells, classes: NDArray[np.uint8], record: Measured) -> Image.Image:
+def _draw(
+    slide: Slide, cells: Cells, classes: NDArray[np.uint8], record: Measured, reading: Reading | None
+) -> Image.Image:
     footer = (
         f"{NOTICE} Cells at {record.mpp:.3g} um/px; slide {slide.mpp:.4g} um/px ({slide.mpp_source}); "
         f"lowpower {lowpower.__version__}. Tumour-like is a look, not a diagnosis."
     )
     title = f"{record.marker}, {slide.path.name}: {record.sentence}"
-    return draw_cells(slide, cells, classes, record.marker, title, footer, least_grade(record))
+    return draw_cells(slide, cells, classes, record.marker, title, footer, least_grade(record),
+        () if reading is None else reading.boxes,
+    )  # fmt: skip

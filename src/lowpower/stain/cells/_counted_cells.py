@@ -94,7 +94,7 @@ def shape_of(radii: Floats) -> tuple[Floats, Floats]:
     return (2.0 * np.sqrt(np.maximum(area, 0) / np.pi)).astype(np.float32), elongation.astype(np.float32)
 
 
-def likeness_asked(tumour: Floats, diameter: Floats) -> float:
+def likeness_asked(tumour: Floats, diameter: Floats, weights: NDArray[np.float64] | None = None) -> float:
     """The likeness from which a cell of this slide counts as tumour: what makes the expected F1 highest.
 
     Where the network tells kinds apart, that is one half. Where it is unsure of all (pale or black nuclei,
@@ -108,23 +108,27 @@ def likeness_asked(tumour: Floats, diameter: Floats) -> float:
     Args:
         tumour: (N,) likeness, 0..1, taken for probabilities.
         diameter: (N,) microns.
+        weights: (N,) how many cells of the slide each stands for, where only some fields were read.
     """
     if len(tumour) == 0 or tumour.max() <= 0:
         return _MOST_LIKE
-    ordered = np.sort(tumour.astype(np.float64))[::-1]
-    hits = np.cumsum(ordered)
-    best = (2 * hits / (np.arange(1, len(ordered) + 1) + hits[-1])).max()
+    order = np.argsort(-tumour.astype(np.float64), kind="stable")
+    each = np.ones(len(tumour)) if weights is None else weights[order]
+    hits = np.cumsum(tumour[order].astype(np.float64) * each)
+    best = (2 * hits / (np.cumsum(each) + hits[-1])).max()
     least = float(np.clip(best / 2, _LEAST_LIKE, _MOST_LIKE))
-    valley = _valley_above(least, tumour)
+    valley = _valley_above(least, tumour, weights)
     lower, upper = diameter[(tumour >= least) & (tumour < valley)], diameter[tumour >= valley]
     if len(lower) and len(upper) and np.median(lower) < _SMALLER * np.median(upper):
         return valley
     return least
 
 
-def _valley_above(least: float, tumour: Floats) -> float:
+def _valley_above(least: float, tumour: Floats, weights: NDArray[np.float64] | None) -> float:
     """The lowest place between two heaps of likeness above `least`; `least` where there is one heap."""
-    counts = np.histogram(tumour[tumour >= least], _BINS, (0.0, 1.0))[0].astype(np.float64)
+    above = tumour >= least
+    each = None if weights is None else weights[above]
+    counts = np.histogram(tumour[above], _BINS, (0.0, 1.0), weights=each)[0].astype(np.float64)
     heaps = gaussian_filter1d(counts, _SMOOTH)
     first = int(least * _BINS)
     left = np.maximum.accumulate(heaps[first:])[:-2]
@@ -144,6 +148,7 @@ def kinds_of(
     darkness: Floats,
     *,
     in_region: NDArray[np.bool_] | None = None,
+    weights: NDArray[np.float64] | None = None,
 ) -> NDArray[np.uint8]:
     """Kind of each cell.
 
@@ -153,11 +158,12 @@ def kinds_of(
         elongation: (N,).
         darkness: (N,) haematoxylin over the slide's usual contrast.
         in_region: (N,) bool, cells that lie where the user says tumour is: the doubt goes to tumour there.
+        weights: (N,) as `likeness_asked` takes them.
 
     Returns:
         (N,) index into `KINDS`.
     """
-    least = np.full(len(tumour), likeness_asked(tumour, diameter))
+    least = np.full(len(tumour), likeness_asked(tumour, diameter, weights))
     if in_region is not None:
         least[in_region] = _LEAST_LIKE
     lymphoid = (elongation < 1.8) & (darkness > 3.0) & (diameter < 8.0)

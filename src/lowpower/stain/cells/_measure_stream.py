@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -21,9 +21,12 @@ from lowpower.units import Box, Mpp
 
 __all__ = [
     "COARSEST_MPP",
+    "Field",
+    "FieldReader",
     "Progress",
     "cells_of",
     "in_mask",
+    "in_reading_order",
     "sample_fields",
     "scale_of",
     "working_factor",
@@ -83,27 +86,18 @@ def scale_of(slide: Slide, tissue: Tissue) -> StainScale:
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
+class Field:
+    """A square of the tissue.
+
+    Attributes:
+        core: What is its own, base pixels.
+        box: What is read for it, base pixels.
+        inner: Left, top, right, bottom of the core in the pixels read.
+    """
+
+    core: Box
     box: Box
-    core: tuple[int, int, int, int]
-
-
-def _fields(slide: Slide, tissue: Tissue, mpp: float, factor: int, tile: int) -> list[_Field]:
-    tile = max(STRIDE, tile // STRIDE * STRIDE)
-    halo = -(-max(int(_HALO_UM / mpp), _HALO_PX) // STRIDE) * STRIDE
-    unit, step = STRIDE * factor, tile * factor
-    fields = []
-    for top in range(tissue.box.y // step * step, tissue.box.bottom, step):
-        for left in range(tissue.box.x // step * step, tissue.box.right, step):
-            if not _any_tissue(tissue, slide.size, left, top, step):
-                continue
-            # The last field of a row or column ends where the tissue does.
-            width = min(step, -(-(tissue.box.right - left) // unit) * unit)
-            height = min(step, -(-(tissue.box.bottom - top) // unit) * unit)
-            box = Box(left, top, width, height).padded(halo * factor)
-            core = (halo, halo, halo + width // factor, halo + height // factor)
-            fields.append(_Field(box, core))
-    return fields
+    inner: tuple[int, int, int, int]
 
 
 def _any_tissue(tissue: Tissue, size: tuple[int, int], left: int, top: int, step: int) -> bool:
@@ -111,6 +105,60 @@ def _any_tissue(tissue: Tissue, size: tuple[int, int], left: int, top: int, step
     x0, x1 = int(left * columns / size[0]), -int(-(left + step) * columns // size[0])
     y0, y1 = int(top * rows / size[1]), -int(-(top + step) * rows // size[1])
     return bool(tissue.mask[max(0, y0) : y1 + 1, max(0, x0) : x1 + 1].any())
+
+
+class FieldReader:
+    """Reads the cells of a slide field by field, on one scale; no cell depends on where fields meet.
+
+    Args:
+        slide: An open slide.
+        tissue: Where to look.
+        scale: The slide's scale.
+        marker: Decides what is measured of each cell.
+    """
+
+    def __init__(self, slide: Slide, tissue: Tissue, scale: StainScale, marker: Marker) -> None:
+        self._slide, self._tissue, self._scale, self._marker = slide, tissue, scale, marker
+        self._factor = working_factor(slide.mpp)
+        self.mpp = Mpp(slide.mpp * self._factor)
+
+    def fields(self, tile: int) -> list[Field]:
+        """The fields that hold tissue, cores of `tile` working pixels, in reading order."""
+        tissue, factor = self._tissue, self._factor
+        tile = max(STRIDE, tile // STRIDE * STRIDE)
+        halo = -(-max(int(_HALO_UM / self.mpp), _HALO_PX) // STRIDE) * STRIDE
+        unit, step = STRIDE * factor, tile * factor
+        fields = []
+        for top in range(tissue.box.y // step * step, tissue.box.bottom, step):
+            for left in range(tissue.box.x // step * step, tissue.box.right, step):
+                if not _any_tissue(tissue, self._slide.size, left, top, step):
+                    continue
+                # The last field of a row or column ends where the tissue does.
+                width = min(step, -(-(tissue.box.right - left) // unit) * unit)
+                height = min(step, -(-(tissue.box.bottom - top) // unit) * unit)
+                core = Box(left, top, width, height)
+                inner = (halo, halo, halo + width // factor, halo + height // factor)
+                fields.append(Field(core, core.padded(halo * factor), inner))
+        return fields
+
+    def read(self, fields: Sequence[Field], workers: int) -> Generator[FieldCells, None, None]:
+        """The cells of each field, in the fields' order, `xy` in microns from the slide's corner."""
+        return _in_order(self._one, fields, workers)
+
+    def none(self) -> FieldCells:
+        """No cells."""
+        glass = np.full((64, 64, 3), 255, np.uint8)
+        return measure_field(glass, self.mpp, self._scale, self._marker, (0, 0, 0, 0))
+
+    def _one(self, field: Field) -> FieldCells:
+        slide = self._slide
+        image = slide.read(field.box, self.mpp)
+        found = measure_field(image, self.mpp, self._scale, self._marker, field.inner)
+        corner = np.array([field.box.x, field.box.y])
+        found = replace(
+            found, xy=found.xy + corner * slide.mpp, seed=found.seed + corner // (self._factor * GRID)
+        )
+        return found.pick(in_mask(self._tissue, slide.size, *(found.xy / slide.mpp).T))
 
 
 def cells_of(
@@ -134,31 +182,25 @@ def cells_of(
         workers: Threads.
         progress: Called with fields done and fields in all.
     """
-    factor = working_factor(slide.mpp)
-    mpp = slide.mpp * factor
-    fields = _fields(slide, tissue, mpp, factor, tile)
-
-    def one(field: _Field) -> FieldCells:
-        image = slide.read(field.box, mpp)
-        found = measure_field(image, mpp, scale, marker, field.core)
-        corner = np.array([field.box.x, field.box.y])
-        found = replace(found, xy=found.xy + corner * slide.mpp, seed=found.seed + corner // (factor * GRID))
-        return found.pick(in_mask(tissue, slide.size, *(found.xy / slide.mpp).T))
-
-    empty = measure_field(np.full((64, 64, 3), 255, np.uint8), mpp, scale, marker, (0, 0, 0, 0))
-    parts = [empty]
-    for done, part in enumerate(_in_order(one, fields, workers), start=1):
+    reader = FieldReader(slide, tissue, scale, marker)
+    fields = reader.fields(tile)
+    parts = [reader.none()]
+    for done, part in enumerate(reader.read(fields, workers), start=1):
         parts.append(part)
         if progress is not None:
             progress(done, len(fields))
     cells = join_fields(parts)
-    order = np.lexsort(cells.seed.T)
-    return cells.pick(order), Mpp(mpp)
+    return cells.pick(in_reading_order(cells)), reader.mpp
+
+
+def in_reading_order(cells: FieldCells) -> NDArray[np.intp]:
+    """(N,) the cells' order on the slide, whatever field they were found in."""
+    return np.lexsort(cells.seed.T)
 
 
 def _in_order(
-    one: Callable[[_Field], FieldCells], fields: list[_Field], workers: int
-) -> Iterator[FieldCells]:
+    one: Callable[[Field], FieldCells], fields: Sequence[Field], workers: int
+) -> Generator[FieldCells, None, None]:
     import torch  # measuring cells needs it anyway; the rest of this room does without
 
     threads, more_threads = cv2.getNumThreads(), torch.get_num_threads()

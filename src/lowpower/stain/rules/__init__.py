@@ -19,7 +19,7 @@ from lowpower.stain.rules._measure_grade import (
     strong_incomplete,
     usual_complete,
 )
-from lowpower.stain.rules._nuclear import NuclearScore, nuclear_score
+from lowpower.stain.rules._nuclear import NuclearScore, nuclear_score, nuclear_status
 from lowpower.stain.rules._score_rules import (
     AllredScore,
     Her2Score,
@@ -61,6 +61,7 @@ __all__ = [
     "her2_open_questions",
     "her2_score",
     "nuclear_score",
+    "nuclear_status",
     "pr_status",
     "read_laboratory",
     "rescored",

@@ -53,6 +53,7 @@ def grade_cells(
     in_region: NDArray[np.bool_] | None = None,
     cutoffs: Cutoffs = DEFAULT_CUTOFFS,
     rendering: float = 1.0,
+    weights: NDArray[np.float64] | None = None,
 ) -> tuple[Cells, Background]:
     """Kind and class of every cell of a slide.
 
@@ -66,8 +67,11 @@ def grade_cells(
         in_region: (N,) bool, cells inside the user's tumour regions.
         cutoffs: When a membrane or nucleus is stained, and how strongly.
         rendering: What the slide's optics show of a membrane, over what the usual slide's show.
+        weights: (N,) how many cells of the slide each stands for, where only some fields were read.
     """
-    kind = kinds_of(found.tumour, found.diameter, found.elongation, found.darkness, in_region=in_region)
+    kind = kinds_of(
+        found.tumour, found.diameter, found.elongation, found.darkness, in_region=in_region, weights=weights
+    )
     kind[(kind == TUMOUR) & (found.diameter < _SMALLEST_UM)] = STROMAL
     others = kind != TUMOUR
     if marker == "HER2":
@@ -134,11 +138,17 @@ class RayTable:
 
 
 def strong_incomplete(
-    cells: Cells, counted: NDArray[np.bool_], complete: float, rendering: float = 1.0
+    cells: Cells,
+    counted: NDArray[np.bool_],
+    complete: float,
+    rendering: float = 1.0,
+    weights: NDArray[np.float64] | None = None,
 ) -> float:
     """Share of the counted cells with incomplete but moderate to intense (basolateral) membranes."""
     strong = (cells.grade == 1) & (cells.completeness < complete) & (cells.density >= _STRONG * rendering)
-    return float(strong[counted].mean()) if counted.any() else 0.0
+    if not counted.any():
+        return 0.0
+    return float(np.average(strong[counted], weights=None if weights is None else weights[counted]))
 
 
 def usual_complete(

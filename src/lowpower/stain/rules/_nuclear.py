@@ -19,9 +19,10 @@ from lowpower.stain.rules._score_rules import (
     pr_status,
 )
 
-__all__ = ["NuclearMarker", "NuclearScore", "nuclear_grades", "nuclear_score"]
+__all__ = ["NuclearMarker", "NuclearScore", "nuclear_grades", "nuclear_score", "nuclear_status"]
 
 NuclearMarker = Literal["ER", "PR", "Ki-67"]
+Status = Literal["negative", "low positive", "positive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class NuclearScore:
     bins: tuple[float, float, float, float]
     h_score: float
     allred: AllredScore
-    status: Literal["negative", "low positive", "positive"] | None
+    status: Status | None
 
 
 def nuclear_grades(
@@ -58,26 +59,31 @@ def nuclear_grades(
     return np.searchsorted(bounds, dab, side="right").astype(np.uint8)
 
 
-def nuclear_score(grades: NDArray[np.uint8], marker: NuclearMarker) -> NuclearScore:
-    """Score of the grades (N,) of tumour nuclei.
+def nuclear_status(marker: str, percent: float) -> Status | None:
+    """ER's or PR's status at a percentage of stained tumour nuclei; None for other markers."""
+    if marker == "ER":
+        return er_status(percent)
+    return pr_status(percent) if marker == "PR" else None
+
+
+def nuclear_score(
+    grades: NDArray[np.uint8], marker: NuclearMarker, weights: NDArray[np.float64] | None = None
+) -> NuclearScore:
+    """Score of the grades (N,) of tumour nuclei, each standing for `weights` (N,) of the slide's.
 
     Raises:
         ValueError: if there is no nucleus.
     """
     if len(grades) == 0:
         raise ValueError("a score needs tumour nuclei, there are none")
-    counts = np.bincount(grades, minlength=4)
-    none, weak, moderate, strong = (float(count) / len(grades) for count in counts)
-    percent = labelling_index(int(counts[1:].sum()), len(grades))
-    status: Literal["negative", "low positive", "positive"] | None = None
-    if marker == "ER":
-        status = er_status(percent)
-    elif marker == "PR":
-        status = pr_status(percent)
+    counts = np.bincount(grades, weights, minlength=4)
+    total = len(grades) if weights is None else counts.sum()
+    none, weak, moderate, strong = (float(count / total) for count in counts)
+    percent = labelling_index(counts[1:].sum(), total)
     return NuclearScore(
         percent,
         (none, weak, moderate, strong),
         h_score(weak, moderate, strong),
         allred(weak, moderate, strong),
-        status,
+        nuclear_status(marker, percent),
     )

@@ -300,13 +300,13 @@ def pr_status(percent: float) -> Literal["negative", "positive"]:
     return "negative" if percent < 1.0 else "positive"
 
 
-def labelling_index(positive: int, total: int) -> float:
+def labelling_index(positive: float, total: float) -> float:
     """Ki-67 labelling index: percent of tumour nuclei stained at any intensity.
 
     Raises:
         ValueError: if there is no nucleus, or more stained ones than nuclei.
     """
-    if total < 1 or not 0 <= positive <= total:
+    if total <= 0 or not 0 <= positive <= total:
         raise ValueError(
             f"a labelling index needs 0 <= stained <= nuclei and a nucleus, got {positive} of {total}"
         )
