@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import timm
 from torch import Tensor, nn
 
 from lowpower.errors import WeightsError
@@ -80,6 +79,8 @@ def _from_bundle(spec: ModelSpec, classes: int, name: str) -> SlideNetwork:
 
 def _from_timm(spec: ModelSpec) -> nn.Module:
     """The backbone with timm's own weights; the file is found first so that being offline is one sentence."""
+    import timm
+
     cfg = timm.get_pretrained_cfg(spec.backbone)
     if cfg is None or not cfg.hf_hub_id:
         raise WeightsError(

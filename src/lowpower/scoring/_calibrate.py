@@ -10,8 +10,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.metrics import silhouette_score
 
 import lowpower
 from lowpower.cohort import SCHEMES, Cohort, percent_of, read_cohort
@@ -254,6 +252,9 @@ def _doubts(known: list[_Known], told: bool) -> list[str]:
     told_apart = [slide for slide in known if slide.blue is not None]
     if len(told_apart) < FEWEST:
         return notes
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import silhouette_score
+
     blue = np.stack([slide.blue for slide in told_apart if slide.blue is not None])
     group = KMeans(2, n_init=10, random_state=0).fit(blue).labels_
     apart = _degrees(blue[group == 0].mean(axis=0), blue[group == 1].mean(axis=0))

@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import timm
 import torch
-from timm.layers.mlp import SwiGLUPacked
 from torch import Tensor, nn
 
 from lowpower.models.encoders._encoder_remaps import ConvStem, ctranspath_state, phikon_state, plain_state
@@ -119,6 +117,8 @@ CARDS["conch"] = Entry(
 
 
 def _vit(name: str, **options: Any) -> nn.Module:
+    import timm
+
     network: nn.Module = timm.create_model(
         name, pretrained=False, img_size=224, init_values=1e-5, num_classes=0, **options
     )
@@ -132,6 +132,8 @@ def _uni() -> nn.Module:
 
 @register_encoder(EncoderCard("uni2-h", 1536, licence=NC, gated=True, hub="MahmoodLab/UNI2-h"))
 def _uni2() -> nn.Module:
+    from timm.layers.mlp import SwiGLUPacked
+
     return _vit(
         "vit_giant_patch14_224",
         patch_size=14, depth=24, num_heads=24, embed_dim=1536, mlp_ratio=2.66667 * 2, no_embed_class=True,
@@ -144,6 +146,8 @@ def _uni2() -> nn.Module:
     finish=virchow_features,
 )
 def _virchow2() -> nn.Module:
+    from timm.layers.mlp import SwiGLUPacked
+
     return _vit(
         "vit_huge_patch14_224",
         mlp_ratio=5.3375, global_pool="", mlp_layer=SwiGLUPacked, act_layer=nn.SiLU, reg_tokens=4,
@@ -187,6 +191,8 @@ def _phikon() -> nn.Module:
     state=ctranspath_state,
 )
 def _ctranspath() -> nn.Module:
+    import timm
+
     network: nn.Module = timm.create_model(
         "swin_tiny_patch4_window7_224", pretrained=False, num_classes=0, embed_layer=ConvStem
     )

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import timm
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
@@ -94,6 +93,8 @@ def create_encoder(name: str, *, weights: str | Path | None = None, device: str 
         return _script(path, device)
     entry = _entry(name)
     if entry is None:
+        import timm
+
         if not timm.is_model(name.split(".")[0]):
             raise _unknown(name)
         return _timm(name, weights, device)
@@ -122,6 +123,8 @@ def _entry(name: str) -> Entry | None:
 
 
 def _unknown(name: str) -> ConfigError:
+    import timm
+
     known = [*CARDS, *(entry.card.hub for entry in CARDS.values() if entry.card.hub)]
     near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
     near = near or difflib.get_close_matches(name, timm.list_models(), n=2, cutoff=0.6)
@@ -170,6 +173,8 @@ def _headless(network: nn.Module) -> nn.Module:
 
 
 def _lite0_network() -> nn.Module:
+    import timm
+
     return _headless(timm.create_model("tf_efficientnet_lite0", pretrained=False))
 
 
@@ -183,6 +188,8 @@ def _timm(name: str, weights: str | Path | None, device: str) -> Encoder:
     """Any timm network, with its own pretrained weights, a local file's, or none."""
 
     def build() -> nn.Module:
+        import timm
+
         network: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
         return network
 

@@ -6,7 +6,6 @@ import math
 from functools import cached_property
 from typing import Any
 
-import timm
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -213,6 +212,8 @@ def make_body(spec: ModelSpec, **options: Any) -> nn.Module:
     Raises:
         ConfigError: if timm has no such network, it cannot take the options, or it gives no feature maps.
     """
+    import timm  # whoever measures, or loads a model of other kinds, waits for no catalogue of networks
+
     check_backbone(spec.backbone)
     try:
         keywords: dict[str, Any] = {**spec.backbone_options, **options}

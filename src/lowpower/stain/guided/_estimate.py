@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 __all__ = ["Estimate", "Interval", "estimate"]
 
@@ -158,9 +158,9 @@ class Estimate:
         value = self._ratio(y, self.weights)
         if self.whole or self.cells == 0:
             return Interval(value, value, value) if self.cells else Interval(0.0, 0.0, most)
-        z = float(stats.norm.ppf((1 + confidence) / 2))
+        z = float(ndtri((1 + confidence) / 2))
         variance, freedom = self._variance(y)
-        t = _LOOKS * float(stats.t.ppf((1 + confidence) / 2, max(freedom, _FEWEST_DF)))
+        t = _LOOKS * float(stdtrit(max(freedom, _FEWEST_DF), (1 + confidence) / 2))
         low = high = share = min(value / most, 1.0)
         if variance > 0 and 0 < share < 1:
             low, high = _wilson(share, share * (1 - share) * most**2 / variance * (z / t) ** 2, z)
