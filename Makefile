@@ -4,11 +4,13 @@ BIN := .venv/bin
 # As many test processes as processors; one thread in each, or they wait for one another.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 DEMO_OUT ?= demo
+SERVE_DATA ?= department
 
-.PHONY: help demo test test-fast lint bench model cells clean
+.PHONY: help demo serve test test-fast lint bench model cells clean
 
 help:
 	@echo "make demo       set up and run the main job on simulated slides (offline after installation)"
+	@echo "make serve      set up and serve a department on this machine; prints a one-time link"
 	@echo "make test       set up and pass every check and test"
 	@echo "make test-fast  the same without tests marked slow"
 	@echo "make lint       ruff, mypy, import rules"
@@ -29,12 +31,19 @@ PAGE := hatch_build.py $(wildcard web/*.* web/src/* web/public/*)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
+.venv/.installed-serve: .venv/.made pyproject.toml $(PAGE)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[serve]"
+	@touch $@ .venv/.installed
+
 .venv/.installed-dev: .venv/.made pyproject.toml $(PAGE)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[dev]"
-	@touch $@ .venv/.installed
+	@touch $@ .venv/.installed .venv/.installed-serve
 
 demo: .venv/.installed
 	$(BIN)/lowpower demo --out $(DEMO_OUT)
+
+serve: .venv/.installed-serve
+	$(BIN)/lowpower serve --data $(SERVE_DATA)
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .

@@ -28,6 +28,7 @@ from lowpower.cli.verbs import (
     _measure,
     _prepare,
     _score,
+    _serve,
     _simulate,
     _study,
     _subtype,
@@ -114,6 +115,7 @@ for verb in (
     _export,
     _subtype,
     _view,
+    _serve,
 ):
     app.command(name=verb.__name__.rsplit("_", 1)[-1], cls=_Verb)(interruptible(verb.command))
 

@@ -1,6 +1,7 @@
 """What a reader works with: the page over a folder of results, its HTTP interface, and reviews."""
 
 from lowpower.serve._app import view_app
+from lowpower.serve._client import ServiceClient, ServiceError
 from lowpower.serve._notebook import View, view
 from lowpower.serve._reviewed_cohort import ReviewedCohort, reviewed_cohort
 from lowpower.serve._reviews import Review, ReviewBook, Verdict
@@ -11,6 +12,8 @@ __all__ = [
     "Review",
     "ReviewBook",
     "ReviewedCohort",
+    "ServiceClient",
+    "ServiceError",
     "Shelf",
     "Verdict",
     "View",

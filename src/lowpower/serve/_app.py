@@ -15,13 +15,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lowpower.errors import LowpowerError, RegionsError, SlideError
 from lowpower.serve._api import page_api
+from lowpower.serve._folder_host import FolderHost
 from lowpower.serve._page_files import PAGE
 from lowpower.serve._shelf import Shelf
 
-__all__ = ["view_app"]
+__all__ = ["POLICY", "Headers", "view_app"]
 
 _HOSTS: Final = ("127.0.0.1", "localhost")
-_POLICY: Final = (
+POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {}"
 )
@@ -41,13 +42,13 @@ def view_app(
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.add_exception_handler(LowpowerError, _sentence)
-    app.include_router(page_api(shelf, blind=blind, reviews=reviews))
+    app.include_router(page_api(FolderHost(shelf, blind=blind, writes=reviews)))
     if PAGE.is_dir():
         app.mount("/", StaticFiles(directory=PAGE, html=True))
     ancestors = "http://127.0.0.1:* http://localhost:*" if framed else "'none'"
     # A name that somebody else's server points to this machine (DNS rebinding) is no name of ours.
     guarded = TrustedHostMiddleware(_Guard(app, token), allowed_hosts=list(_HOSTS))
-    return _Headers(guarded, _POLICY.format(ancestors))
+    return Headers(guarded, POLICY.format(ancestors))
 
 
 async def _sentence(_: Request, error: Exception) -> JSONResponse:
@@ -73,7 +74,7 @@ class _Guard:
         await self._app({**scope, "root_path": f"{scope.get('root_path', '')}/{given}"}, receive, send)
 
 
-class _Headers:
+class Headers:
     """Says with every answer: no other host, no sniffing, no address told to anybody."""
 
     def __init__(self, app: ASGIApp, policy: str) -> None:

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lowpower.errors import LowpowerError, one_line
 from lowpower.scoring import CELL_COLOURS, NOTICE, MeasuredSlide, Record, Result, class_names
 from lowpower.serve._reviews import Review, answered_score
 from lowpower.serve._shelf import Entry
-from lowpower.serve._tiles import TILE, OpenSlides, top_level
+from lowpower.serve._tiles import TILE, OpenSlides, SlidePlace, top_level
 
-__all__ = ["PICTURES", "SHAPES", "SlideView", "WorklistRow", "slide_view", "worklist_row"]
+if TYPE_CHECKING:
+    from lowpower.serve._host import Waiting
+
+__all__ = [
+    "PICTURES",
+    "SHAPES",
+    "SlideView",
+    "WorklistRow",
+    "is_hidden",
+    "slide_view",
+    "waiting_view",
+    "worklist_row",
+]
 
 PICTURES: Final = {"overlay": "overlay.png", "cells": "cells.png", "quality": "quality.png"}
 SHAPES: Final = {"network": "network.geojson", "quality": "quality.geojson", "tissue": "tissue.geojson"}
 _HER2_CHOICES: Final = ("0", "null", "ultralow", "1+", "2+", "3+")
 
-State = Literal["referred", "issued", "measured", "refused", "failed", "hidden"]
+State = Literal[
+    "referred", "issued", "measured", "refused", "failed", "hidden",
+    "waiting", "running", "cancelled", "unscored",
+]  # fmt: skip
 
 
 class CutoffMark(Record):
@@ -40,6 +55,12 @@ class WorklistRow(Record):
     cutoffs: tuple[CutoffMark, ...] = ()
     reason: str | None = None
     review: Review | None = None
+    progress: float | None = None
+    """Share of the scoring that is done, while it is going on."""
+    case: str | None = None
+    """Pseudonym of the case, where the service knows one."""
+    reading: str = ""
+    """How far the readers are, where the service counts them."""
 
 
 class ImageView(Record):
@@ -84,16 +105,21 @@ class SlideView(Record):
     choices: tuple[str, ...] = ()
     """Scores a reader may give; empty: a percentage."""
     reviews: tuple[Review, ...] = ()
+    waiting: str | None = None
+    """Why there is no result, in a sentence, where that is known."""
+    progress: float | None = None
     notice: str = NOTICE
 
 
-def is_hidden(entry: Entry, reviews: Iterable[Review], blind: bool, reader: str) -> bool:
-    """Whether the answer is kept back: in blind mode until this reader has scored this very slide."""
-    sha256 = entry.record.slide_sha256 or ""
-    return blind and not any(
-        review.slide == entry.key and review.reader == reader and review.slide_sha256 == sha256
-        for review in reviews
-    )
+def is_hidden(reviews: Sequence[Review], blind: bool, reader: str) -> bool:
+    """Whether the answer is kept back: in blind mode until this reader has scored this very slide.
+
+    Args:
+        reviews: Those of the slide.
+        blind: Whether the mode is on.
+        reader: Who asks.
+    """
+    return blind and not any(review.reader == reader for review in reviews)
 
 
 def worklist_row(entry: Entry, reviews: Sequence[Review], *, hidden: bool) -> WorklistRow:
@@ -125,19 +151,41 @@ def worklist_row(entry: Entry, reviews: Sequence[Review], *, hidden: bool) -> Wo
     return row.model_copy(update=shown)
 
 
+def waiting_view(waiting: Waiting, slides: OpenSlides) -> SlideView:
+    """A slide that has no result yet: the slide, and what is happening to it."""
+    image, missing = _image(waiting.place, slides)
+    return SlideView(
+        key=waiting.place.key,
+        name=one_line(waiting.place.key),
+        marker=waiting.marker,
+        state=waiting.state,
+        version=waiting.place.version,
+        image=image,
+        missing=missing,
+        waiting=waiting.reason,
+        progress=waiting.progress,
+    )
+
+
 def slide_view(
-    entry: Entry, slides: OpenSlides, reviews: Sequence[Review], *, hidden: bool, marker: str | None
+    entry: Entry,
+    place: SlidePlace,
+    slides: OpenSlides,
+    reviews: Sequence[Review],
+    *,
+    hidden: bool,
+    marker: str | None,
 ) -> SlideView:
     """One slide; `reviews` are those of this slide, oldest first."""
     record = entry.record
-    image, missing = _image(entry, slides)
+    image, missing = _image(place, slides)
     stained = record.marker or marker
     view = SlideView(
         key=entry.key,
         name=one_line(entry.key),
         marker=stained,
         state="hidden" if hidden else _state(record),
-        version=f"{entry.written:x}",
+        version=entry.version,
         image=image,
         missing=missing,
         choices=_HER2_CHOICES if stained == "HER2" else (),
@@ -177,9 +225,9 @@ def _headline(record: Result | MeasuredSlide) -> str:
     return f"{record.marker} measured {said}" if said else ""
 
 
-def _image(entry: Entry, slides: OpenSlides) -> tuple[ImageView | None, str | None]:
+def _image(place: SlidePlace, slides: OpenSlides) -> tuple[ImageView | None, str | None]:
     try:
-        image = slides.image(entry)
+        image = slides.image(place)
     except LowpowerError as error:
         return None, str(error)
     width, height = image.slide.size

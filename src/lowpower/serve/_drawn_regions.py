@@ -8,9 +8,8 @@ from typing import Any, Final
 
 from lowpower.files import output_errors, write_json
 from lowpower.geometry import area_features, read_areas
-from lowpower.serve._shelf import Entry
 
-__all__ = ["RegionsBook"]
+__all__ = ["RegionsBook", "tidy_regions"]
 
 _COLOURS: Final = {"tumor": (200, 0, 0), "tumour": (200, 0, 0)}
 _OTHER: Final = (120, 120, 120)
@@ -23,33 +22,42 @@ class RegionsBook:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "regions"
 
-    def path(self, entry: Entry) -> Path:
+    def path(self, key: str) -> Path:
         """Where a slide's regions are kept."""
-        return self._folder / f"{entry.key}.geojson"
+        return self._folder / f"{key}.geojson"
 
-    def read(self, entry: Entry) -> dict[str, Any]:
+    def read(self, key: str) -> dict[str, Any]:
         """A slide's regions as a FeatureCollection, empty where none were drawn.
 
         Raises:
             RegionsError: somebody put a file there that is no GeoJSON.
         """
-        path = self.path(entry)
+        path = self.path(key)
         return _collection(_features(path)) if path.is_file() else _collection([])
 
-    def write(self, entry: Entry, given: Mapping[str, Any]) -> dict[str, Any]:
+    def write(self, key: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Keep these regions instead of those that were there: valid polygons, each with an id and a class.
 
         Raises:
             RegionsError: it is no GeoJSON of areas.
             OutputError: it cannot be written.
         """
-        told = _collection(_features(given))
+        told = tidy_regions(given)
         if told["features"]:
-            write_json(self.path(entry), told)
+            write_json(self.path(key), told)
         else:
-            with output_errors(self.path(entry)):
-                self.path(entry).unlink(missing_ok=True)
+            with output_errors(self.path(key)):
+                self.path(key).unlink(missing_ok=True)
         return told
+
+
+def tidy_regions(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Regions as they are kept: a FeatureCollection of valid polygons, each with an id and a class.
+
+    Raises:
+        RegionsError: it is no GeoJSON of areas.
+    """
+    return _collection(_features(given))
 
 
 def _features(given: Path | Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from lowpower.scoring import MeasuredSlide, Record, Result
 from lowpower.serve._shelf import Entry
 from lowpower.slides import BOOKS
 
-__all__ = ["Review", "ReviewBook", "Verdict", "answered_score"]
+__all__ = ["Review", "ReviewBook", "Verdict", "answered_score", "review_of"]
 
 _FILE: Final = "reviews.csv"
 _LONGEST_COMMENT, _LONGEST_NAME = 2000, 100
@@ -71,6 +71,50 @@ def answered_score(record: Result | MeasuredSlide) -> str:
     return told.score or (f"{told.percent:.1f}" if told.percent is not None else "")
 
 
+def review_of(
+    entry: Entry,
+    *,
+    reader: str,
+    verdict: Verdict,
+    score: str = "",
+    comment: str = "",
+    marker: str | None = None,
+    blind: bool = False,
+) -> Review:
+    """A reader's word as a row; the arguments are those of `ReviewBook.add`.
+
+    Raises:
+        ConfigError: no name, no such score, or nothing to agree with.
+    """
+    record = entry.record
+    reader, comment = one_line(reader).strip(), one_line(comment).strip()
+    stained = record.marker or marker
+    if not reader:
+        raise ConfigError("Say who reviews: the reader's name is empty.")
+    if len(reader) > _LONGEST_NAME or len(comment) > _LONGEST_COMMENT:
+        raise ConfigError(
+            f"A name has at most {_LONGEST_NAME} letters, a comment {_LONGEST_COMMENT}; shorten it."
+        )
+    if stained is None:
+        raise ConfigError(f"{entry.key}: its record names no marker, so it cannot be given a score here.")
+    answered = answered_score(record)
+    return Review(
+        time=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        reader=reader,
+        slide=entry.key,
+        verdict=verdict,
+        score=_score(entry.key, verdict, score, answered, stained),
+        comment=comment,
+        marker=stained,
+        answered=answered,
+        decision=record.outcome,
+        blind=blind,
+        model=_model(record),
+        file=record.file,
+        slide_sha256=record.slide_sha256 or "",
+    )
+
+
 class ReviewBook:
     """The reviews.csv beside results. Every row that was written stays as it is, byte for byte."""
 
@@ -104,32 +148,14 @@ class ReviewBook:
             ConfigError: no name, no such score, or nothing to agree with.
             OutputError: it cannot be written.
         """
-        record = entry.record
-        reader, comment = one_line(reader).strip(), one_line(comment).strip()
-        stained = record.marker or marker
-        if not reader:
-            raise ConfigError("Say who reviews: the reader's name is empty.")
-        if len(reader) > _LONGEST_NAME or len(comment) > _LONGEST_COMMENT:
-            raise ConfigError(
-                f"A name has at most {_LONGEST_NAME} letters, a comment {_LONGEST_COMMENT}; shorten it."
-            )
-        if stained is None:
-            raise ConfigError(f"{entry.key}: its record names no marker, so it cannot be given a score here.")
-        answered = answered_score(record)
-        review = Review(
-            time=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        review = review_of(
+            entry,
             reader=reader,
-            slide=entry.key,
             verdict=verdict,
-            score=_score(entry.key, verdict, score, answered, stained),
+            score=score,
             comment=comment,
-            marker=stained,
-            answered=answered,
-            decision=record.outcome,
+            marker=marker,
             blind=blind,
-            model=_model(record),
-            file=record.file,
-            slide_sha256=record.slide_sha256 or "",
         )
         with locked(self._lock):
             write_text(self.path, self._text() + _row(review))

@@ -37,6 +37,11 @@ class Entry:
     record: Result | MeasuredSlide
     written: int
 
+    @property
+    def version(self) -> str:
+        """Changes with the record: part of the addresses of what may be kept."""
+        return f"{self.written:x}"
+
     def file(self, name: str) -> Path | None:
         """A file of the slide's folder; None where it is absent or a link leads out of that folder."""
         path = (self.folder / name).resolve()

@@ -6,17 +6,18 @@ import math
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import simplejpeg
 
 from lowpower.errors import LowpowerError, MissingMppError, NotASlideError
 from lowpower.scoring import Asked
-from lowpower.serve._shelf import Entry, Shelf
+from lowpower.serve._shelf import Entry
 from lowpower.slides import Slide, open_slide
 from lowpower.units import Box
 
-__all__ = ["TILE", "OpenSlides", "SlideImage", "top_level"]
+__all__ = ["TILE", "OpenSlides", "SlideImage", "SlidePlace", "top_level"]
 
 TILE: Final = 256
 """Pixels of a tile's side."""
@@ -57,65 +58,100 @@ def top_level(width: int, height: int) -> int:
     return math.ceil(math.log2(max(width, height, 2)))
 
 
+@dataclass(frozen=True)
+class SlidePlace:
+    """Where a slide is, and how it was read when it was scored.
+
+    Attributes:
+        key: Its name in addresses.
+        version: Changes with the record.
+        path: The file or folder.
+        mpp: um per base pixel, where the record or somebody says; else the file's own counts.
+        scene: Which scene was asked for.
+        plane: Which focal plane was asked for.
+        sha256: The slide's content hash when it was scored; None where it was not.
+        scored: When that was, nanoseconds since 1970.
+        cure: What to do where the file is gone.
+    """
+
+    key: str
+    version: str
+    path: Path
+    mpp: float | None = None
+    scene: str | None = None
+    plane: int | None = None
+    sha256: str | None = None
+    scored: int = 0
+    cure: str = "put it back."
+
+    @classmethod
+    def of(cls, entry: Entry, path: Path, *, cure: str) -> SlidePlace:
+        """The slide of a result."""
+        asked = entry.record.asked or Asked()
+        return cls(
+            key=entry.key,
+            version=entry.version,
+            path=path,
+            mpp=entry.record.mpp or asked.mpp,
+            scene=asked.scene,
+            plane=asked.plane,
+            sha256=entry.record.slide_sha256,
+            scored=entry.written,
+            cure=cure,
+        )
+
+
 class OpenSlides:
     """The slides that were looked at last, kept open. A slide that drops out closes with its last read."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
-        self._open: OrderedDict[tuple[str, int], SlideImage] = OrderedDict()
+    def __init__(self) -> None:
+        self._open: OrderedDict[tuple[str, str], SlideImage] = OrderedDict()
         self._opening: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def image(self, entry: Entry) -> SlideImage:
-        """The slide of an entry.
+    def image(self, place: SlidePlace) -> SlideImage:
+        """The slide.
 
         Raises:
             SlideError: it is gone, is another slide now, or cannot be read.
         """
-        key = (entry.key, entry.written)
+        key = (place.key, place.version)
         with self._lock:
-            alone = self._opening.setdefault(entry.key, threading.Lock())
+            alone = self._opening.setdefault(place.key, threading.Lock())
         with alone:  # twenty tiles that come at once open the slide once
             with self._lock:
                 if key in self._open:
                     self._open.move_to_end(key)
                     return self._open[key]
-            image = self._opened(entry)
+            image = _opened(place)
             with self._lock:
                 self._open[key] = image
                 while len(self._open) > _KEPT_OPEN:
                     self._open.popitem(last=False)
         return image
 
-    def _opened(self, entry: Entry) -> SlideImage:
-        record = entry.record
-        path = self._shelf.slide_file(entry)
-        if not path.exists():
-            raise NotASlideError(
-                path,
-                "is no longer there; put it back, or name its folder: lowpower view RESULTS --slides DIR",
-            )
-        asked = record.asked or Asked()
-        given = record.mpp or asked.mpp
-        mpp: float | None = None
-        try:
-            slide = open_slide(path, given, scene=asked.scene, plane=asked.plane)
-            mpp = float(slide.mpp)
-        except MissingMppError:
-            slide = open_slide(path, 1.0, scene=asked.scene, plane=asked.plane)
-        self._same(entry, slide)
-        return SlideImage(slide, mpp)
 
-    @staticmethod
-    def _same(entry: Entry, slide: Slide) -> None:
-        """Raise where a file that was written after the record has other bytes than the scored slide."""
-        told = entry.record.slide_sha256
-        try:
-            newer = slide.path.stat().st_mtime_ns > entry.written
-            if told is not None and newer and slide.content_hash() != told:
-                raise NotASlideError(
-                    slide.path, "is another slide than the one that was scored (SHA-256); score it again."
-                )
-        except (LowpowerError, OSError):
-            slide.close()
-            raise
+def _opened(place: SlidePlace) -> SlideImage:
+    if not place.path.exists():
+        raise NotASlideError(place.path, f"is no longer there; {place.cure}")
+    mpp: float | None = None
+    try:
+        slide = open_slide(place.path, place.mpp, scene=place.scene, plane=place.plane)
+        mpp = float(slide.mpp)
+    except MissingMppError:
+        slide = open_slide(place.path, 1.0, scene=place.scene, plane=place.plane)
+    _must_be_same(place, slide)
+    return SlideImage(slide, mpp)
+
+
+def _must_be_same(place: SlidePlace, slide: Slide) -> None:
+    """Raise where a file that was written after the record has other bytes than the scored slide."""
+    try:
+        newer = slide.path.stat().st_mtime_ns > place.scored
+        if place.sha256 is not None and newer and slide.content_hash() != place.sha256:
+            raise NotASlideError(
+                slide.path, "is another slide than the one that was scored (SHA-256); score it again."
+            )
+    except (LowpowerError, OSError):
+        slide.close()
+        raise

@@ -1,0 +1,122 @@
+"""`lowpower serve`: the page, the interface and the jobs of a department."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from lowpower.serve.department import Settings
+
+__all__ = ["command"]
+
+_NEEDED = {"argon2": "argon2-cffi", "alembic": "alembic", "dbos": "dbos", "sqlalchemy": "sqlalchemy"}
+
+
+class Task(StrEnum):
+    """What is to be done with the service."""
+
+    RUN = "run"
+    WORKER = "worker"
+    LINK = "link"
+    VERIFY = "verify"
+
+
+def command(
+    task: Annotated[
+        Task,
+        typer.Argument(
+            help="run: the service. worker: scoring alone, on this machine or another. link: a new one-time "
+            "link for an admin. verify: whether the audit log is whole.",
+        ),
+    ] = Task.RUN,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder for slides, results and, unless DATABASE says other, the database."),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="postgresql://USER:PASSWORD@HOST/NAME; SQLite if not given."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file with settings; docs/serve.md lists them.")
+    ] = None,
+    root: Annotated[
+        list[Path] | None,
+        typer.Option(help="A folder from which slides may be registered where they lie; may come again."),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; beyond this machine only with TLS.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port, 8080 if not given; 0: a free one.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, max=64, help="Slides scored at once by this process; 0: none.")
+    ] = None,
+    blind: Annotated[
+        bool | None,
+        typer.Option("--blind", help="Show no answer of a slide before the reader has scored it."),
+    ] = None,
+) -> None:
+    """Serve a department: upload slides, have them scored, look, review; with accounts and an audit log.
+
+    The first start prints a one-time link, by which the first admin makes an account. Ctrl-C ends it; jobs
+    that were not done go on at the next start.
+    """
+    from lowpower.errors import ConfigError
+
+    missing = [package for module, package in _NEEDED.items() if find_spec(module) is None]
+    if missing:
+        raise ConfigError(f"lowpower serve needs {', '.join(missing)}: pip install 'lowpower[serve]'.")
+
+    from lowpower.serve.department import read_settings
+
+    settings = read_settings(
+        config, data=data, database=database, roots=root, host=host, port=port, workers=workers, blind=blind
+    )
+    {Task.RUN: _run, Task.WORKER: _worker, Task.LINK: _link, Task.VERIFY: _verify}[task](settings)
+
+
+def _run(settings: Settings) -> None:
+    import contextlib
+
+    from lowpower.serve.department import DepartmentServer, log_as_json
+
+    log_as_json()
+    with contextlib.closing(DepartmentServer(settings)) as server:
+        typer.echo(server.address)
+        if server.first_link is not None:
+            typer.echo(f"The first admin makes an account here, once: {server.first_link}")
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run()
+
+
+def _worker(settings: Settings) -> None:
+    from lowpower.serve.department import log_as_json, run_worker
+
+    log_as_json()
+    run_worker(settings)
+
+
+def _link(settings: Settings) -> None:
+    from lowpower.serve.department import admin_link
+
+    typer.echo(f"An admin makes an account here, once: {admin_link(settings)}")
+
+
+def _verify(settings: Settings) -> None:
+    from lowpower.serve.department import Database, verify_audit
+
+    told = verify_audit(Database(settings))
+    if told.problem is not None:
+        typer.echo(
+            f"lowpower: the audit log is broken: {told.problem}; {told.rows} rows before it are whole.",
+            err=True,
+        )
+        raise typer.Exit(1)
+    typer.echo(f"The audit log is whole: {told.rows} rows, the last one sealed as {told.head}.")

@@ -1,0 +1,196 @@
+"""A small client of `lowpower serve`, for programs; it needs nothing but Python."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from lowpower.errors import LowpowerError
+from lowpower.files import sha256_of, write_bytes
+from lowpower.scoring import Result
+
+__all__ = ["ServiceClient", "ServiceError"]
+
+_TRIES: Final = 4
+
+
+class ServiceError(LowpowerError):
+    """The service said no.
+
+    Attributes:
+        status: HTTP's number.
+        problem: What it said, as problem+json.
+    """
+
+    code = "service"
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        self.status, self.problem = status, problem
+        super().__init__(str(problem.get("detail", f"The service answered {status}.")))
+
+
+class ServiceClient:
+    """Sends slides, waits for results, fetches reports.
+
+    Args:
+        address: Of the service, for instance https://lowpower.example.
+        token: A token of role service, operator or more.
+        timeout: Seconds that an answer may take.
+
+    Examples:
+        >>> client = ServiceClient("http://127.0.0.1:8080", "lp_...")  # doctest: +SKIP
+        >>> key, job = client.upload("case-17.svs", case="2026-17")  # doctest: +SKIP
+        >>> print(client.wait(job))  # doctest: +SKIP
+    """
+
+    def __init__(self, address: str, token: str, *, timeout: float = 60.0) -> None:
+        self._home, self._token, self._timeout = address.rstrip("/"), token, timeout
+
+    def upload(
+        self,
+        path: str | Path,
+        *,
+        case: str | None = None,
+        marker: str | None = None,
+        mpp: float | None = None,
+    ) -> tuple[str, str]:
+        """Send a slide, going on where it stopped when the connection breaks; its pseudonym and its job.
+
+        Raises:
+            ServiceError: it is not taken: no slide, too large, here already (`problem["slide"]`), disk full.
+        """
+        path = Path(path)
+        told = self._json(
+            "POST",
+            "/v1/uploads",
+            {
+                "name": path.name,
+                "size": path.stat().st_size,
+                "sha256": sha256_of(path),
+                "case": case,
+                "marker": marker,
+                "mpp": mpp,
+            },
+        )
+        with path.open("rb") as file:
+            while told["received"] < told["size"]:
+                file.seek(told["received"])
+                told = self._piece(told, file.read(told["piece"]))
+        made = self._json("POST", f"/v1/uploads/{told['id']}/complete")
+        return made["slide"], made["job"]
+
+    def register(
+        self, path: str | Path, *, case: str | None = None, mpp: float | None = None
+    ) -> tuple[str, str]:
+        """Name a slide below a folder that the service may read; its pseudonym and its job."""
+        made = self._json("POST", "/v1/slides", {"path": str(path), "case": case, "mpp": mpp})
+        return made["slide"], made["job"]
+
+    def score(self, slide: str, *, key: str | None = None, **asked: Any) -> str:
+        """Ask for a slide to be scored; the job. With the same `key` again it is the same job."""
+        headers = {} if key is None else {"Idempotency-Key": key}
+        return str(self._json("POST", "/v1/jobs", {"slide": slide, **asked}, headers)["id"])
+
+    def job(self, job: str) -> dict[str, Any]:
+        """How far a job is."""
+        return self._json("GET", f"/v1/jobs/{job}")
+
+    def wait(self, job: str, *, seconds: float = 3600.0, every: float = 0.5) -> Result:
+        """Wait for a job's result.
+
+        Raises:
+            TimeoutError: it takes longer.
+            ServiceError: the job was cancelled.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            told = self.job(job)
+            if told["state"] == "done":
+                return self.result(job)
+            if told["state"] == "cancelled":
+                raise ServiceError(409, {"detail": f"Job {job} was cancelled."})
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Job {job} is {told['state']} after {seconds:g} s.")
+            time.sleep(every)
+
+    def result(self, result: str) -> Result:
+        """A result by its number, which is its job's."""
+        return Result.model_validate(self._json("GET", f"/v1/results/{result}"))
+
+    def worklist(self, **asked: Any) -> Iterator[dict[str, Any]]:
+        """Rows of the worklist, page after page: search, show, sort."""
+        cursor: str | None = ""
+        while cursor is not None:
+            told = self._json("GET", f"/v1/worklist?{urlencode({**asked, 'cursor': cursor})}")
+            yield from told["rows"]
+            cursor = told["next"]
+
+    def report(self, slide: str, form: str, out: str | Path) -> Path:
+        """Fetch a report: pdf, fhir, dicom-sr or geojson."""
+        out = Path(out)
+        write_bytes(out, self._ask("GET", f"/v1/slides/{quote(slide)}/reports/{quote(form)}"))
+        return out
+
+    def _piece(self, told: dict[str, Any], piece: bytes) -> dict[str, Any]:
+        digest = base64.b64encode(hashlib.sha256(piece).digest()).decode()
+        headers = {
+            "Upload-Offset": str(told["received"]),
+            "Repr-Digest": f"sha-256={digest}",
+            "Content-Type": "application/octet-stream",
+        }
+        where = f"/v1/uploads/{told['id']}"
+        for tried in range(_TRIES):
+            try:
+                return dict(json.loads(self._ask("PATCH", where, piece, headers)))
+            except ServiceError as error:
+                if error.status == 409:  # it has more, or less, than we thought
+                    return self._json("GET", where)
+                if error.status not in (422, 503) or tried == _TRIES - 1:
+                    raise
+            except OSError:
+                if tried == _TRIES - 1:
+                    raise
+            time.sleep(2**tried / 2)
+        raise AssertionError("the last try raises")
+
+    def _json(
+        self,
+        method: str,
+        where: str,
+        body: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        told = json.loads(
+            self._ask(method, where, data, {"Content-Type": "application/json", **(headers or {})})
+        )
+        return dict(told)
+
+    def _ask(
+        self, method: str, where: str, data: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> bytes:
+        request = urllib.request.Request(
+            self._home + where,
+            data,
+            {"Authorization": f"Bearer {self._token}", **(headers or {})},
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=self._timeout) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                said = error.read()
+            try:
+                problem = dict(json.loads(said))
+            except ValueError:
+                problem = {}
+            raise ServiceError(error.code, problem) from error

@@ -1,0 +1,271 @@
+"""Jobs: what is asked, its way through the states, and its one result."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from dbos import DBOSClient
+from pydantic import Field
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from lowpower.errors import ConfigError
+from lowpower.scoring import Record, Result
+from lowpower.serve._desk import worklist_row
+from lowpower.serve._shelf import Entry
+from lowpower.serve.department._accounts import Who
+from lowpower.serve.department._audit import note
+from lowpower.serve.department._database import Database
+from lowpower.serve.department._settings import Settings
+from lowpower.serve.department._slides import slide_or_none
+from lowpower.serve.department._tables import Job, Regions, ScoredResult, Slide, moment
+
+__all__ = ["QUEUE", "WORKFLOW", "Claimed", "JobAsked", "Jobs"]
+
+QUEUE: Final = "score"
+WORKFLOW: Final = "lowpower-score"
+_APPLICATION: Final = "lowpower"
+_RANK: Final = {"referred": 0, "issued": 2, "measured": 3, "refused": 4, "failed": 5}
+_UNSCORED_RANK: Final = {"running": 6, "waiting": 7, "cancelled": 8}
+
+
+class JobAsked(Record):
+    """What is asked of a slide, as `lowpower score` takes it."""
+
+    slide: str = Field(max_length=32)
+    model: str | None = Field(None, max_length=200, description="The service's if none.")
+    regions: bool = Field(False, description="Score inside the regions that are drawn on the slide.")
+    region_classes: tuple[str, ...] = Field((), max_length=20)
+    control: str = Field("auto", max_length=100, description="auto, none, an end, or x,y,width,height.")
+    mpp: float | None = Field(None, gt=0.01, lt=100)
+    cells: Literal["tumour", "all"] = "tumour"
+    force: bool = False
+    measure: bool | None = Field(None, description="The service's habit if none.")
+    priority: int = Field(100, ge=1, le=1000, description="Lower goes first.")
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A job as a worker takes it.
+
+    Attributes:
+        id: The job.
+        attempt: Which start of it this is.
+        slide: The slide's file.
+        slide_key: Its pseudonym.
+        sha256: Its content.
+        asked: What is asked.
+        regions: GeoJSON to score inside, where that was asked.
+    """
+
+    id: str
+    attempt: int
+    slide: Path
+    slide_key: str
+    sha256: str
+    asked: JobAsked
+    regions: dict[str, Any] | None
+
+
+class Jobs:
+    """The book of jobs. The queue itself is DBOS's, in the same database and the same transactions."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database, self._settings = database, settings
+        self._queue = DBOSClient(
+            system_database_engine=database.engine,
+            application_name=_APPLICATION,
+            lazy=True,
+            retry_connection_errors=False,
+        )
+
+    def ask(self, who: Who, asked: JobAsked, key: str | None = None) -> Job:
+        """Put a job into the queue; with the same idempotency key again it is the same job.
+
+        Raises:
+            ConfigError: there is no such slide, nothing is drawn on it, or the key came with another wish.
+        """
+        with self._database.write() as session:
+            if key is not None:
+                held = session.scalar(select(Job).where(Job.by == who.name, Job.key == key))
+                if held is not None:
+                    if held.asked["slide"] != asked.slide:
+                        raise ConfigError("This idempotency key was used for another slide.")
+                    return held
+            slide = slide_or_none(session, asked.slide)
+            if slide is None:
+                raise ConfigError(f"There is no slide {asked.slide}.")
+            told: dict[str, Any] = asked.model_dump(mode="json")
+            told["drawn"] = self._drawn(session, asked) if asked.regions else None
+            job = Job(
+                id=secrets.token_hex(16),
+                slide_id=slide.id,
+                asked=told,
+                state="waiting",
+                priority=asked.priority,
+                by=who.name,
+                created=moment(),
+                attempts=0,
+                key=key,
+            )
+            session.add(job)
+            _show(slide, "waiting")
+            session.flush()
+            note(session, who.name, "job.asked", job.id, slide=slide.id, regions=told["drawn"])
+            self._queue.enqueue_in_transaction(
+                session,
+                {
+                    "workflow_name": WORKFLOW,
+                    "queue_name": QUEUE,
+                    "workflow_id": job.id,
+                    "priority": asked.priority,
+                },
+                job.id,
+            )
+            return job
+
+    def again(self, who: Who, job: Job) -> Job:
+        """Ask once more for what a job asked."""
+        asked = {name: value for name, value in job.asked.items() if name in JobAsked.model_fields}
+        return self.ask(who, JobAsked.model_validate(asked))
+
+    def cancel(self, who: Who, job_id: str) -> bool:
+        """End a job that waits or runs; whether there was something to end."""
+        with self._database.write() as session:
+            job = session.get(Job, job_id, with_for_update=True)
+            if job is None or job.state not in ("waiting", "running"):
+                return False
+            job.state, job.ended = "cancelled", moment()
+            _show(session.get_one(Slide, job.slide_id), "cancelled")
+            note(session, who.name, "job.cancelled", job.id, slide=job.slide_id)
+        self._queue.cancel_workflow(job_id)
+        return True
+
+    def claim(self, job_id: str, worker: str, alive: set[str]) -> Claimed | None:
+        """Take a job; None where it has ended, or another worker that is alive has it.
+
+        Args:
+            job_id: The job.
+            worker: Who takes it.
+            alive: Workers that are.
+        """
+        with self._database.write() as session:
+            job = session.get(Job, job_id, with_for_update=True)
+            if job is None or job.state not in ("waiting", "running"):
+                return None
+            if job.state == "running" and job.worker in alive - {worker}:
+                return None
+            slide = session.get_one(Slide, job.slide_id)
+            job.attempts += 1
+            job.state, job.worker, job.progress = "running", worker, None
+            job.started = job.started or moment()
+            _show(slide, "running")
+            drawn = None
+            if job.asked.get("drawn") is not None:
+                drawn = session.get_one(Regions, job.asked["drawn"]).drawn
+            asked = {name: value for name, value in job.asked.items() if name in JobAsked.model_fields}
+            return Claimed(
+                id=job.id,
+                attempt=job.attempts,
+                slide=self._settings.data / slide.path,
+                slide_key=slide.id,
+                sha256=slide.sha256,
+                asked=JobAsked.model_validate(asked),
+                regions=drawn,
+            )
+
+    def progressed(self, job_id: str, worker: str, share: float) -> bool:
+        """Say how far a job is; whether it is still this worker's."""
+        with self._database.write() as session:
+            job = session.get(Job, job_id)
+            if job is None or job.state != "running" or job.worker != worker:
+                return False
+            job.progress = share
+            return True
+
+    def is_wanted(self, job_id: str, worker: str) -> bool:
+        """Whether nobody cancelled the job, and it is still this worker's."""
+        with self._database.read() as session:
+            job = session.get(Job, job_id)
+            return job is not None and job.state == "running" and job.worker == worker
+
+    def finish(
+        self, job: Claimed, worker: str, record: Result, folder: str, text: bytes, written: int
+    ) -> bool:
+        """Keep a job's result, once; False where the job was cancelled or has one.
+
+        Args:
+            job: The job.
+            worker: Whose it is.
+            record: The result.
+            folder: Where its files are, below the results.
+            text: result.json.
+            written: When it was written, nanoseconds since 1970.
+        """
+        with self._database.write() as session:
+            kept = session.get(Job, job.id, with_for_update=True)
+            if kept is None or kept.state != "running" or kept.worker != worker:
+                return False
+            kept.state, kept.ended, kept.progress = "done", moment(), 1.0
+            kept.reason = record.reason if record.state != "ok" else None
+            result = ScoredResult(
+                id=job.id,
+                job_id=job.id,
+                slide_id=job.slide_key,
+                folder=folder,
+                record=text.decode(),
+                sha256=hashlib.sha256(text).hexdigest(),
+                outcome=record.outcome,
+                created=moment(),
+                written=written,
+            )
+            session.add(result)
+            session.flush()
+            slide = session.get_one(Slide, job.slide_key)
+            if record.state == "ok" or not _has_answer(session, slide):
+                entry = Entry(slide.id, self._settings.data, record, written)
+                _tell(slide, result, entry)
+            note(
+                session, f"worker {worker}", "result.made", job.id,
+                slide=slide.id, outcome=record.outcome, sha256=result.sha256,
+            )  # fmt: skip
+            return True
+
+    def release(self, job_id: str) -> None:
+        """Give a job whose worker was lost to whoever takes it next."""
+        self._queue.resume_workflow(job_id, queue_name=QUEUE)
+
+    @staticmethod
+    def _drawn(session: Session, asked: JobAsked) -> str:
+        latest = session.scalar(
+            select(Regions).where(Regions.slide_id == asked.slide).order_by(Regions.time.desc()).limit(1)
+        )
+        if latest is None or not latest.drawn.get("features"):
+            raise ConfigError(f"{asked.slide}: no region is drawn on it; draw one first.")
+        return latest.id
+
+
+def _has_answer(session: Session, slide: Slide) -> bool:
+    held = None if slide.result_id is None else session.get(ScoredResult, slide.result_id)
+    return held is not None and held.outcome in ("issued", "refer")
+
+
+def _show(slide: Slide, state: str) -> None:
+    """A slide without a result is shown by the state of its job."""
+    if slide.result_id is None:
+        slide.state, slide.rank = state, _UNSCORED_RANK[state]
+
+
+def _tell(slide: Slide, result: ScoredResult, entry: Entry) -> None:
+    """Put a result into the slide's row of the worklist."""
+    row = worklist_row(entry, (), hidden=False)
+    slide.result_id = result.id
+    slide.marker = row.marker or slide.marker
+    slide.state, slide.rank = row.state, _RANK.get(row.state, 9)
+    slide.score, slide.reason = row.score or "", row.reason
+    slide.sureness = 2.0 if row.probability is None else row.probability
+    slide.row = row.model_dump(mode="json")

@@ -1,0 +1,217 @@
+"""Routes of jobs, and what watches over the service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import anyio
+from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from sqlalchemy import func, select, text
+from starlette.concurrency import run_in_threadpool
+
+import lowpower
+from lowpower.models import bundled_models
+from lowpower.scoring import NOTICE, Record
+from lowpower.serve.department._database import Database
+from lowpower.serve.department._jobs import JobAsked, Jobs
+from lowpower.serve.department._settings import Settings
+from lowpower.serve.department._tables import Audit, Job, Review, Slide
+
+__all__ = ["jobs_api"]
+
+_EVENT_S = 0.4
+_LONGEST_S = 600.0
+
+
+class JobTold(Record):
+    """A job and how far it is."""
+
+    id: str
+    slide: str
+    state: str
+    progress: float | None
+    reason: str | None
+    by: str
+    created: str
+    started: str | None
+    ended: str | None
+    attempts: int
+    asked: dict[str, Any]
+
+
+class AuditLine(Record):
+    """One row of the audit log."""
+
+    number: int
+    time: str
+    actor: str
+    action: str
+    subject: str
+    detail: dict[str, Any]
+    hash: str
+
+
+class Health(Record):
+    """Whether the service can do its work."""
+
+    status: str
+    version: str
+    notice: str = NOTICE
+
+
+class ModelTold(Record):
+    """A model that can be named in a job."""
+
+    name: str
+    is_default: bool
+
+
+def jobs_api(database: Database, settings: Settings, jobs: Jobs) -> APIRouter:
+    """The routes."""
+    router = APIRouter(prefix="/v1")
+
+    def found(job_id: str) -> Job:
+        with database.read() as session:
+            job = session.get(Job, job_id)
+        if job is None:
+            raise HTTPException(404, "There is no such job.")
+        return job
+
+    @router.get("/jobs")
+    def listed(
+        active: bool = False,
+        slide: Annotated[str, Query(max_length=32)] = "",
+        before: Annotated[str, Query(max_length=32)] = "",
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> list[JobTold]:
+        wanted = select(Job).order_by(Job.created.desc(), Job.id).limit(limit)
+        if active:
+            wanted = wanted.where(Job.state.in_(("waiting", "running")))
+        if slide:
+            wanted = wanted.where(Job.slide_id == slide)
+        if before:
+            wanted = wanted.where(Job.created < before)
+        with database.read() as session:
+            return [_told(job) for job in session.scalars(wanted)]
+
+    @router.post("/jobs", status_code=201)
+    def ask(
+        request: Request,
+        given: JobAsked,
+        idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    ) -> JobTold:
+        return _told(jobs.ask(request.state.who, given, idempotency_key))
+
+    @router.get("/jobs/{job_id}")
+    def one(job_id: str) -> JobTold:
+        return _told(found(job_id))
+
+    @router.post("/jobs/{job_id}/cancel")
+    def cancel(request: Request, job_id: str) -> JobTold:
+        found(job_id)
+        if not jobs.cancel(request.state.who, job_id):
+            raise HTTPException(409, "This job has ended already.")
+        return _told(found(job_id))
+
+    @router.post("/jobs/{job_id}/retry", status_code=201)
+    def retry(request: Request, job_id: str) -> JobTold:
+        job = found(job_id)
+        if job.state in ("waiting", "running"):
+            raise HTTPException(409, "This job has not ended yet.")
+        return _told(jobs.again(request.state.who, job))
+
+    @router.get("/events", response_class=StreamingResponse)
+    async def events(request: Request) -> StreamingResponse:
+        """Server-sent events: the active jobs, whenever something about them changes."""
+
+        def now() -> str:
+            with database.read() as session:
+                active = session.scalars(
+                    select(Job).where(Job.state.in_(("waiting", "running"))).order_by(Job.created).limit(200)
+                )
+                told = [
+                    {"id": job.id, "slide": job.slide_id, "state": job.state, "progress": job.progress}
+                    for job in active
+                ]
+            return json.dumps(told)
+
+        async def stream() -> AsyncIterator[str]:
+            last, since = None, anyio.current_time()
+            while anyio.current_time() < since + _LONGEST_S and not await request.is_disconnected():
+                told = await run_in_threadpool(now)
+                if told != last:
+                    last = told
+                    yield f"event: jobs\ndata: {told}\n\n"
+                await anyio.sleep(_EVENT_S)
+
+        return StreamingResponse(
+            stream(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+        )
+
+    @router.get("/models")
+    def models() -> list[ModelTold]:
+        names = sorted({*bundled_models(), settings.model})
+        return [ModelTold(name=name, is_default=name == settings.model) for name in names]
+
+    @router.get("/audit")
+    def audit(
+        after: Annotated[int, Query(ge=0, le=2**53)] = 0,
+        subject: Annotated[str, Query(max_length=120)] = "",
+        limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    ) -> list[AuditLine]:
+        wanted = select(Audit).where(Audit.number > after).order_by(Audit.number).limit(limit)
+        if subject:
+            wanted = wanted.where(Audit.subject == subject)
+        with database.read() as session:
+            return [
+                AuditLine(
+                    number=row.number,
+                    time=row.time,
+                    actor=row.actor,
+                    action=row.action,
+                    subject=row.subject,
+                    detail=json.loads(row.detail),
+                    hash=row.hash,
+                )
+                for row in session.scalars(wanted)
+            ]
+
+    @router.get("/health")
+    def health() -> Health:
+        with database.read() as session:
+            session.execute(text("SELECT 1"))
+        return Health(status="ok", version=lowpower.__version__)
+
+    @router.get("/metrics", response_class=Response)
+    def metrics() -> Response:
+        """Counts, as Prometheus reads them."""
+        with database.read() as session:
+            by_state = session.execute(select(Job.state, func.count()).group_by(Job.state)).all()
+            slides = session.scalar(select(func.count()).select_from(Slide).where(Slide.removed.is_(None)))
+            reviews = session.scalar(select(func.count()).select_from(Review))
+        lines = ["# TYPE lowpower_jobs gauge"]
+        lines += [f'lowpower_jobs{{state="{state}"}} {count}' for state, count in by_state]
+        lines += ["# TYPE lowpower_slides gauge", f"lowpower_slides {slides}"]
+        lines += ["# TYPE lowpower_reviews gauge", f"lowpower_reviews {reviews}", ""]
+        return Response("\n".join(lines), media_type="text/plain; version=0.0.4")
+
+    return router
+
+
+def _told(job: Job) -> JobTold:
+    return JobTold(
+        id=job.id,
+        slide=job.slide_id,
+        state=job.state,
+        progress=job.progress,
+        reason=job.reason,
+        by=job.by,
+        created=job.created,
+        started=job.started,
+        ended=job.ended,
+        attempts=job.attempts,
+        asked=job.asked,
+    )

@@ -1,0 +1,243 @@
+"""Slides of the department: by upload or from a folder that was allowed, under pseudonyms."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import Final
+
+from pydantic import Field
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from lowpower.errors import ConfigError, NotASlideError, one_line
+from lowpower.files import make_folder, write_bytes
+from lowpower.scoring import Record
+from lowpower.serve.department._accounts import Who
+from lowpower.serve.department._audit import note
+from lowpower.serve.department._database import Database
+from lowpower.serve.department._settings import Settings
+from lowpower.serve.department._tables import Job, Slide, moment
+from lowpower.slides import PICTURE_ENDINGS, SLIDE_ENDINGS, find_slides, open_slide
+
+__all__ = ["AboutSlide", "DuplicateSlideError", "SlideRoom", "ending_of"]
+
+_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+_IN_PARTS: Final = (".mrxs", ".vms", ".vmu", ".vsi", ".dcm", ".dicom")
+"""Of these the file alone is not the slide."""
+
+
+class AboutSlide(Record):
+    """What may be said of a slide that comes in."""
+
+    case: str | None = Field(
+        None, max_length=100, description="The case, in your own words; kept as a pseudonym, never as given."
+    )
+    marker: str | None = Field(None, max_length=10, description="HER2, ER, PR or Ki-67; the model's if none.")
+    mpp: float | None = Field(None, gt=0.01, lt=100, description="um/px, over what the file says.")
+
+
+class DuplicateSlideError(Exception):
+    """The slide is here already; carries its pseudonym."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"This slide is here already, as {key}.")
+
+
+class SlideRoom:
+    """Where slides are kept, and how they get there."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database, self._settings = database, settings
+        self.folder = settings.data / "slides"
+
+    def path(self, slide: Slide) -> Path:
+        """The slide's file, in the data folder; a registered one is a link to where it lies."""
+        return self._settings.data / slide.path
+
+    def take(self, file: Path, ending: str, about: AboutSlide, who: Who, origin: str) -> Slide:
+        """Move a file that came in among the slides; `about` is pseudonymised already.
+
+        Raises:
+            NotASlideError: it is none.
+            DuplicateSlideError: it is here already.
+            OutputError: it cannot be moved.
+        """
+        digest = _content_hash(file)
+        key = self._new_key(digest)
+        home = make_folder(self.folder / key)
+        place = home / f"{key}{ending}"
+        file.replace(place)
+        try:
+            return self._add(key, place, digest, place.stat().st_size, "", about, who, origin)
+        except BaseException:
+            place.unlink(missing_ok=True)
+            shutil.rmtree(home, ignore_errors=True)
+            raise
+
+    def register(self, given: str, about: AboutSlide, who: Who) -> Slide:
+        """Take a slide by its path below an allowed root; it stays where it is.
+
+        Raises:
+            ConfigError: it is not below a root, also not by way of links.
+            NotASlideError: it is no slide.
+            DuplicateSlideError: it is here already.
+        """
+        source, about = self._allowed(given), self.pseudonymised(about)
+        digest = _content_hash(source)
+        key = self._new_key(digest)
+        home = make_folder(self.folder / key)
+        place = home / (key if source.is_dir() else f"{key}{ending_of(source.name)}")
+        place.symlink_to(source, target_is_directory=source.is_dir())
+        beside = source.with_suffix("")
+        if source.suffix.lower() == ".mrxs" and beside.is_dir():
+            (home / key).symlink_to(beside, target_is_directory=True)
+        size = (
+            sum(f.stat().st_size for f in source.rglob("*") if f.is_file())
+            if source.is_dir()
+            else source.stat().st_size
+        )
+        try:
+            return self._add(key, place, digest, size, str(source), about, who, "registered")
+        except BaseException:
+            shutil.rmtree(home, ignore_errors=True)
+            raise
+
+    def listed(self, limit: int = 1000) -> list[str]:
+        """Slides below the allowed roots, as `register` takes them, at most so many."""
+        found: list[str] = []
+        for root in self._settings.roots:
+            for path in find_slides(root):
+                if len(found) == limit:
+                    return found
+                found.append(str(path))
+        return found
+
+    def remove(self, key: str, who: Who) -> bool:
+        """Take a slide off the worklist and its copy off the disk; results and reviews stay on record."""
+        with self._database.write() as session:
+            slide = session.get(Slide, key)
+            if slide is None or slide.removed is not None:
+                return False
+            busy = select(Job.id).where(Job.slide_id == key, Job.state.in_(("waiting", "running")))
+            if session.scalar(busy.limit(1)):
+                raise ConfigError(f"{key}: is waiting to be scored; cancel its jobs first.")
+            slide.removed = moment()
+            slide.sha256 = f"removed {slide.id}"  # it may come in again
+            note(session, who.name, "slide.removed", key)
+        shutil.rmtree(self.folder / key, ignore_errors=True)
+        return True
+
+    def _allowed(self, given: str) -> Path:
+        if not self._settings.roots:
+            raise ConfigError("No folder is open to register slides from; the setting roots names them.")
+        refused = f"{one_line(given)}: lies in none of the folders that slides may be registered from."
+        try:
+            source = Path(given).resolve(strict=True)
+        except (OSError, ValueError, RuntimeError):
+            raise ConfigError(
+                refused
+            ) from None  # the same words, so that nobody can ask what exists elsewhere
+        if not any(source.is_relative_to(root) for root in self._settings.roots):
+            raise ConfigError(refused)
+        return source
+
+    def _new_key(self, digest: str) -> str:
+        with self._database.read() as session:
+            held = session.scalar(select(Slide.id).where(Slide.sha256 == digest))
+            if held is not None:
+                raise DuplicateSlideError(held)
+            while True:
+                letters = "".join(secrets.choice(_ALPHABET) for _ in range(8))
+                key = f"S-{letters[:4]}-{letters[4:]}"
+                if session.get(Slide, key) is None:
+                    return key
+
+    def _add(
+        self,
+        key: str,
+        place: Path,
+        digest: str,
+        size: int,
+        source: str,
+        about: AboutSlide,
+        who: Who,
+        origin: str,
+    ) -> Slide:
+        slide = Slide(
+            id=key,
+            case=about.case,
+            origin=origin,
+            source=source,
+            path=str(place.relative_to(self._settings.data)),
+            sha256=digest,
+            size=size,
+            added_by=who.name,
+            added=moment(),
+            marker=about.marker,
+        )
+        try:
+            with self._database.write() as session:
+                session.add(slide)
+                session.flush()
+                note(session, who.name, "slide.added", key, origin=origin, sha256=digest, case=slide.case)
+        except IntegrityError:  # the same slide came twice at once
+            with self._database.read() as session:
+                held = session.scalar(select(Slide.id).where(Slide.sha256 == digest))
+            if held is None:
+                raise
+            raise DuplicateSlideError(held) from None
+        return slide
+
+    def pseudonymised(self, about: AboutSlide) -> AboutSlide:
+        """The same with the case's pseudonym in place of its words."""
+        if about.case is None or not about.case.strip():
+            return about.model_copy(update={"case": None})
+        return about.model_copy(update={"case": self.case_code(about.case)})
+
+    def case_code(self, case: str) -> str:
+        """The pseudonym of a case: the same for the same words; no way back without this service's key."""
+        told = hmac.new(self._secret(), " ".join(case.split()).casefold().encode(), hashlib.sha256)
+        return "C-" + "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in told.digest()[:10])
+
+    def _secret(self) -> bytes:
+        path = self._settings.data / "pseudonym.key"
+        if not path.exists():
+            write_bytes(path, secrets.token_bytes(32))
+            os.chmod(path, 0o600)
+        return path.read_bytes()
+
+
+def ending_of(name: str) -> str:
+    """The ending that says a file's format; "" where it is none of a slide's."""
+    lower = name.lower()
+    return next((ending for ending in (*SLIDE_ENDINGS, *PICTURE_ENDINGS) if lower.endswith(ending)), "")
+
+
+def complete_alone(ending: str) -> bool:
+    """Whether a file of this ending is a whole slide by itself."""
+    return ending not in _IN_PARTS
+
+
+def _content_hash(path: Path) -> str:
+    """The slide's identity; opening it also shows that it is a slide.
+
+    Raises:
+        SlideError: it is none, or cannot be read.
+    """
+    if not path.is_dir() and path.stat().st_size == 0:
+        raise NotASlideError(path, "is empty; send it again.")
+    with open_slide(path, mpp=1.0) as slide:  # um/px has no part in the hash
+        return slide.content_hash()
+
+
+def slide_or_none(session: Session, key: str) -> Slide | None:
+    """A slide that is on the worklist."""
+    slide = session.get(Slide, key)
+    return slide if slide is not None and slide.removed is None else None

@@ -1,0 +1,284 @@
+"""Takes jobs out of the queue and has them scored; takes over those of workers that were lost."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import secrets
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+import psutil
+from dbos import DBOS, DBOSConfig
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+import lowpower
+from lowpower.errors import OutputError
+from lowpower.files import make_folder, write_json, write_text
+from lowpower.scoring import Asked, Result
+from lowpower.serve.department._database import Database
+from lowpower.serve.department._jobs import QUEUE, WORKFLOW, Claimed, Jobs
+from lowpower.serve.department._scorer import Scorer, ScoringError
+from lowpower.serve.department._settings import Settings
+from lowpower.serve.department._tables import Job, ScoredResult, Worker, moment
+
+__all__ = ["ScoringWorker"]
+
+_POLL_S: Final = 0.25
+_RETRY_S: Final = 1.0
+_ORPHAN_S: Final = 3600.0
+
+_log = logging.getLogger("lowpower.serve")
+T = TypeVar("T")
+
+
+class ScoringWorker:
+    """Of a process there is one; it scores `Settings.workers` slides at once."""
+
+    def __init__(self, database: Database, settings: Settings, jobs: Jobs) -> None:
+        self._database, self._settings, self._jobs = database, settings, jobs
+        host = socket.gethostname()[:60]
+        self.name = f"{host}-{secrets.token_hex(4)}"
+        self._host = host
+        self._scorers: queue.LifoQueue[Scorer] = queue.LifoQueue()
+        self._all: list[Scorer] = []
+        self._stop = threading.Event()
+        self._beat: threading.Thread | None = None
+
+    def start(self) -> Self:
+        """Begin to take jobs."""
+        for _ in range(self._settings.workers):
+            scorer = Scorer(
+                seconds=self._settings.job_minutes * 60, memory=self._settings.job_memory_gb * 1e9
+            )
+            scorer.start()
+            self._all.append(scorer)
+            self._scorers.put(scorer)
+        self._say_alive()
+        self._sweep()
+        config: DBOSConfig = {
+            "name": "lowpower",
+            "system_database_url": self._database.url,
+            "application_version": "1",  # jobs outlive an update of this software
+            "executor_id": self.name,
+            "log_level": "ERROR",
+            "run_migrations": False,
+            "notification_listener_polling_interval_sec": 1.0,
+        }
+        DBOS(config=config)
+        _RUNNING["worker"] = self
+        DBOS.launch()
+        DBOS.register_queue(
+            QUEUE,
+            worker_concurrency=self._settings.workers,
+            polling_interval_sec=_POLL_S,
+            on_conflict="always_update",
+        )
+        self._beat = threading.Thread(target=self._watch, daemon=True, name="lowpower-heartbeat")
+        self._beat.start()
+        return self
+
+    def close(self) -> None:
+        """Take no more jobs; the one in hand goes back into the queue."""
+        self._stop.set()
+        for scorer in self._all:
+            scorer.end()
+        DBOS.destroy()
+        _RUNNING.clear()
+        with contextlib.suppress(DBAPIError), self._database.write() as session:
+            row = session.get(Worker, self.name)
+            if row is not None:
+                session.delete(row)
+
+    def run(self, job_id: str) -> None:
+        """Do a job to its end; whatever happens, it has a result then, or was cancelled."""
+        claimed = self._patiently(lambda: self._jobs.claim(job_id, self.name, self._alive()))
+        if claimed is None:
+            return
+        _log.info(
+            "job.started", extra={"job": job_id, "slide": claimed.slide_key, "attempt": claimed.attempt}
+        )
+        staging = make_folder(self._settings.data / "staging") / f"{job_id}-{secrets.token_hex(4)}"
+        try:
+            if claimed.attempt > self._settings.job_attempts:
+                raise ScoringError(
+                    "lost",
+                    f"its worker was lost {claimed.attempt - 1} times in a row, so it is not tried again.",
+                )
+            folder = self._scored(claimed, staging)
+            record = Result.model_validate_json((folder / "result.json").read_bytes())
+        except ScoringError as error:
+            if error.code == "cancelled" or self._stop.is_set():
+                shutil.rmtree(staging, ignore_errors=True)
+                return
+            folder, record = self._without_answer(claimed, staging, error)
+        except OutputError as error:
+            folder, record = self._without_answer(claimed, staging, ScoringError("output", str(error)))
+        kept = self._patiently(lambda: self._publish(claimed, record, folder))
+        shutil.rmtree(staging, ignore_errors=True)
+        _log.info(
+            "job.ended",
+            extra={"job": job_id, "slide": claimed.slide_key, "kept": kept, "state": record.state},
+        )
+
+    def _scored(self, job: Claimed, staging: Path) -> Path:
+        request: dict[str, Any] = {
+            "model": job.asked.model or self._settings.model,
+            "mpp": job.asked.mpp,
+            "control": job.asked.control,
+            "region_classes": tuple(job.asked.region_classes),
+            "cells": job.asked.cells,
+            "force": job.asked.force,
+            "measure": self._settings.measure if job.asked.measure is None else job.asked.measure,
+            "laboratory": None if self._settings.laboratory is None else str(self._settings.laboratory),
+        }
+        make_folder(staging)
+        if job.regions is not None:
+            regions = staging / "regions" / f"{job.slide_key}.geojson"
+            write_json(regions, job.regions)
+            request["regions"] = str(regions)
+        scorer = self._scorers.get()
+        last = 0.0
+
+        def progress(share: float) -> None:
+            nonlocal last
+            if time.monotonic() > last + 0.5:
+                last = time.monotonic()
+                with contextlib.suppress(DBAPIError):
+                    self._jobs.progressed(job.id, self.name, share)
+
+        def wanted() -> bool:
+            try:
+                return not self._stop.is_set() and self._jobs.is_wanted(job.id, self.name)
+            except DBAPIError:
+                return True  # the database will come back
+
+        try:
+            return scorer.score(job.slide, staging / "out", request, progress=progress, wanted=wanted)
+        finally:
+            self._scorers.put(scorer)
+            if not self._stop.is_set():
+                scorer.start()
+
+    def _without_answer(self, job: Claimed, staging: Path, error: ScoringError) -> tuple[Path, Result]:
+        """The record of a slide that was not scored, as `lowpower score` keeps it of others."""
+        record = Result(
+            file=str(job.slide),
+            state="failed",
+            reason=f"{job.slide_key}: {str(error).removeprefix(f'{job.slide}: ')}",
+            reason_code=error.code,
+            slide_sha256=job.sha256,
+            asked=Asked(
+                mpp=job.asked.mpp,
+                control=job.asked.control,
+                region_classes=job.asked.region_classes,
+                cells=job.asked.cells,
+                force=job.asked.force,
+            ),
+            software_version=lowpower.__version__,
+        )
+        folder = make_folder(staging / "failed")
+        write_text(folder / "result.json", record.model_dump_json(indent=2) + "\n")
+        return folder, record
+
+    def _publish(self, job: Claimed, record: Result, made: Path) -> bool:
+        name = f"{job.id}-{secrets.token_hex(4)}"
+        place = make_folder(self._settings.data / "results") / name
+        text = (made / "result.json").read_bytes()
+        written = (made / "result.json").stat().st_mtime_ns
+        made.rename(place)
+        try:
+            kept = self._jobs.finish(job, self.name, record, name, text, written)
+        except DBAPIError:
+            place.rename(made)  # and once more, when the database is there again
+            raise
+        if not kept:
+            shutil.rmtree(place, ignore_errors=True)
+        return kept
+
+    def _patiently(self, do: Callable[[], T]) -> T:
+        """Do it; where the database is gone, when it is back."""
+        while True:
+            try:
+                return do()
+            except DBAPIError:
+                if self._stop.wait(_RETRY_S):
+                    raise
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._settings.lost_after_s / 6):
+            try:
+                self._say_alive()
+                self._take_over()
+            except DBAPIError:
+                _log.warning("database.gone")
+            except Exception:
+                _log.exception("heartbeat")  # the next beat tries again
+
+    def _say_alive(self) -> None:
+        process = psutil.Process()
+        with self._database.write() as session:
+            row = session.get(Worker, self.name)
+            if row is None:
+                row = Worker(
+                    id=self.name, host=self._host, process=process.pid, began=process.create_time(), seen=""
+                )
+                session.add(row)
+            row.seen = moment()
+
+    def _alive(self) -> set[str]:
+        """Workers that are: heard of lately, and of this host also there."""
+        silent = moment(-self._settings.lost_after_s)
+        with self._database.read() as session:
+            workers = list(session.scalars(select(Worker)))
+        return {worker.id for worker in workers if worker.seen >= silent and self._is_there(worker)}
+
+    def _is_there(self, worker: Worker) -> bool:
+        if worker.host != self._host:
+            return True
+        try:
+            return bool(abs(psutil.Process(worker.process).create_time() - worker.began) < 2.0)
+        except psutil.NoSuchProcess:
+            return False
+        except psutil.Error:
+            return True
+
+    def _take_over(self) -> None:
+        alive = self._alive()
+        with self._database.write() as session:
+            held = list(session.scalars(select(Job).where(Job.state == "running")))
+            lost = [job.id for job in held if job.worker not in alive]
+            for row in session.scalars(select(Worker)):
+                if row.id not in alive and row.seen < moment(-10 * self._settings.lost_after_s):
+                    session.delete(row)
+        for job_id in lost:
+            _log.warning("job.taken-over", extra={"job": job_id})
+            self._jobs.release(job_id)
+
+    def _sweep(self) -> None:
+        """Remove what killed workers left: half-made results, and whole ones that nobody got to book."""
+        with self._database.read() as session:
+            booked = set(session.scalars(select(ScoredResult.folder)))
+        for folder in [
+            *(self._settings.data / "staging").glob("*"),
+            *(place for place in (self._settings.data / "results").glob("*") if place.name not in booked),
+        ]:
+            with contextlib.suppress(OSError):
+                if folder.stat().st_mtime < time.time() - _ORPHAN_S:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+_RUNNING: dict[str, ScoringWorker] = {}
+"""DBOS knows functions by name, so this process's worker is found here."""
+
+
+@DBOS.workflow(name=WORKFLOW)
+def _score(job_id: str) -> None:
+    _RUNNING["worker"].run(job_id)

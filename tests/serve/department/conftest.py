@@ -1,0 +1,179 @@
+"""A service of a department: its application in this process, or the whole of it in one of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+import lowpower as lp
+from lowpower.files import locked
+from lowpower.serve import ServiceClient
+from lowpower.serve.department import Department, department_app, read_settings
+from lowpower.serve.department._accounts import Who
+from lowpower.serve.department._roles import Role
+
+PASSWORD = "a sentence to keep in mind"
+SQLITE = "sqlite"
+
+
+@pytest.fixture(scope="session")
+def slide_file(tmp_path_factory) -> Path:
+    """A small simulated slide; tests link to it or copy it, and never change it."""
+    base = tmp_path_factory.getbasetemp()
+    home = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with locked(home / "lowpower-sample.lock"), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOWPOWER_CACHE", str(base.parent / "lowpower-sample"))
+        return lp.sample()
+
+
+@pytest.fixture(scope="session")
+def empty_data(tmp_path_factory) -> Path:
+    """A data folder as the first start leaves it; making its tables takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("template") / "data"
+    opened = Department.open(read_settings(None, {}, data=folder, workers=0))
+    opened.database.close()
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path, empty_data):
+    shutil.copytree(empty_data, tmp_path / "data")
+    return read_settings(None, {}, data=tmp_path / "data", keep_free_gb=0.0, workers=0)
+
+
+@pytest.fixture
+def department(settings) -> Iterator[Department]:
+    opened = Department.open(settings)
+    yield opened
+    opened.database.close()
+
+
+def browser_of(department: Department, role: Role = Role.ADMIN, name: str = "Dr. A") -> TestClient:
+    """Signed in as a browser is: by cookie, with the word that changes need."""
+    client = TestClient(department_app(department), base_url="http://127.0.0.1:8080")
+    link = department.accounts.link(Who("test", Role.ADMIN), role)
+    told = client.post(f"/v1/links/{link}", json={"name": name, "password": PASSWORD})
+    assert told.status_code == 201, told.text
+    client.headers["X-CSRF-Token"] = told.json()["csrf"]
+    return client
+
+
+def program_of(department: Department, role: Role = Role.SERVICE) -> TestClient:
+    """With a token, as programs come."""
+    _, secret = department.accounts.new_token(Who("test", Role.ADMIN), f"a {role}", role, None)
+    return TestClient(
+        department_app(department),
+        base_url="http://127.0.0.1:8080",
+        headers={"Authorization": f"Bearer {secret}"},
+    )
+
+
+@pytest.fixture
+def admin(department) -> TestClient:
+    return browser_of(department)
+
+
+def upload(client: TestClient, path: Path, **about) -> str:
+    """A slide in pieces; its pseudonym."""
+    data = path.read_bytes()
+    begun = client.post("/v1/uploads", json={"name": path.name, "size": len(data), **about})
+    assert begun.status_code == 201, begun.text
+    told = begun.json()
+    while told["received"] < len(data):
+        at = told["received"]
+        answer = client.patch(
+            f"/v1/uploads/{told['id']}",
+            content=data[at : at + told["piece"]],
+            headers={"Upload-Offset": str(at)},
+        )
+        assert answer.status_code == 200, answer.text
+        told = answer.json()
+    done = client.post(f"/v1/uploads/{told['id']}/complete")
+    assert done.status_code == 201, done.text
+    return done.json()["slide"]
+
+
+@dataclass
+class Running:
+    """`lowpower serve` in a process of its own."""
+
+    data: Path
+    extra: list[str] = field(default_factory=list)
+    process: subprocess.Popen[str] | None = None
+    address: str = ""
+    link: str = ""
+
+    def start(self, *more: str, task: str = "run") -> Running:
+        """Start it, and for the service wait until it answers."""
+        log = (self.data.parent / "serve.log").open("a")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "lowpower", "serve", task, "--data", str(self.data), *self.extra, *more]
+            + (["--port", "0"] if task == "run" else []),
+            stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
+            env={**os.environ, "LOWPOWER_SERVE_KEEP_FREE_GB": "0", "PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+        log.close()
+        if task == "run":
+            assert self.process.stdout is not None
+            self.address = self.process.stdout.readline().strip()
+            assert self.address.startswith("http"), (self.data.parent / "serve.log").read_text()
+        return self
+
+    def first_link(self) -> str:
+        """The secret that the first start printed."""
+        assert self.process is not None
+        assert self.process.stdout is not None
+        found = re.search(r"#link=(\S+)", self.process.stdout.readline())
+        assert found is not None
+        return found[1]
+
+    def client(self, role: Role = Role.OPERATOR) -> ServiceClient:
+        """A program's way in."""
+        department = self.department()
+        _, secret = department.accounts.new_token(Who("test", Role.ADMIN), f"a {role}", role, None)
+        department.database.close()
+        return ServiceClient(self.address, secret)
+
+    def department(self) -> Department:
+        """The same database and data, looked at from here."""
+        options = dict(zip(self.extra[::2], self.extra[1::2], strict=True))
+        return Department.open(
+            read_settings(None, {}, data=self.data, database=options.get("--database"), keep_free_gb=0.0)
+        )
+
+    def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
+        """End it, as a power cut does."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(how)
+            self.process.wait(20)
+            if self.process.stdout is not None:
+                self.process.stdout.close()
+            self.process = None
+
+
+@pytest.fixture
+def running(tmp_path) -> Iterator[Running]:
+    service = Running(tmp_path / "data")
+    yield service
+    service.kill()
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Look again and again until it is so."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.1)
