@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 import lowpower as lp
 from lowpower.files import locked
 from lowpower.serve import Shelf, view_app
+from lowpower.serve._page_files import PAGE
 
 TOKEN = "the-token"
 KEY = "simulated-her2"
@@ -58,3 +59,24 @@ def one_line_page(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr("lowpower.serve._page_files.PAGE", folder)
     monkeypatch.setattr("lowpower.serve._app.PAGE", folder)
     return folder
+
+
+def unavailable(reason: str) -> None:
+    """Skip, or fail where CI has installed what is missing."""
+    if os.environ.get("CI") and not os.environ.get("LOWPOWER_NO_BROWSER"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        unavailable("there is no Chromium on this machine (Debian: apt-get install chromium)")
+    if not (PAGE / "index.html").is_file():
+        pytest.skip("the page is not built: neither Node nor its wheel, or no npm registry (hatch_build.py)")
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield launched
+        launched.close()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from pathlib import Path
 
 import polars as pl
@@ -12,30 +10,8 @@ import pytest
 
 from lowpower.geometry import read_regions
 from lowpower.serve import ViewServer
-from lowpower.serve._page_files import PAGE
 
-from .conftest import KEY
-
-
-def unavailable(reason: str) -> None:
-    """Skip, or fail where CI has installed what is missing."""
-    if os.environ.get("CI") and not os.environ.get("LOWPOWER_NO_BROWSER"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        unavailable("there is no Chromium on this machine (Debian: apt-get install chromium)")
-    if not (PAGE / "index.html").is_file():
-        pytest.skip("the page is not built: neither Node nor its wheel, or no npm registry (hatch_build.py)")
-    with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield launched
-        launched.close()
+from .conftest import KEY, unavailable
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 import "./style.css";
 import * as api from "./api";
+import { comeIn, Department } from "./department";
 import { find, h, kept, say } from "./dom";
 import { cellPanel, panel } from "./panel";
 import { ReviewForm } from "./review";
@@ -7,7 +8,8 @@ import type { Slide } from "./types";
 import { SlideViewer } from "./viewer";
 import { WorklistView } from "./worklist";
 
-const worklist = new WorklistView((key) => void open(key));
+const worklist = new WorklistView((key) => void open(key), api.worklist, (error) => say(error.message, true));
+let department: Department | null = null;
 const viewer = new SlideViewer();
 const form = new ReviewForm(refresh);
 const facts = h("div", { class: "facts", tabindex: 0, role: "region", "aria-label": "Answer" });
@@ -17,12 +19,12 @@ find("panel").append(facts, form.element);
 let slide: Slide | null = null;
 
 async function list(): Promise<void> {
-  const told = await api.worklist();
+  const told = await api.worklist(worklist.asked());
   find("folder").textContent = `${told.folder}${told.blind ? " (blind)" : ""}`;
   find("notice").textContent = told.notice;
   document.title = `${told.folder}: lowpower`;
   document.body.classList.toggle("read-only", !told.reviews);
-  worklist.show(told.rows);
+  worklist.show(told);
 }
 
 async function open(key: string): Promise<void> {
@@ -40,7 +42,7 @@ async function open(key: string): Promise<void> {
 
 function show(opened: Slide): void {
   cellPlace.replaceChildren();
-  facts.replaceChildren(cellPlace, ...panel(opened, (box) => viewer.goTo(box)));
+  facts.replaceChildren(cellPlace, ...panel(opened, (box) => viewer.goTo(box)), ...(department ? [department.actions(opened)] : []));
   facts.scrollTop = 0;
   form.show(opened);
 }
@@ -149,12 +151,39 @@ reader.addEventListener("change", () => {
   void readAnew();
 });
 
+/** Something about jobs changed: the worklist is told anew, and the open slide where its job has ended. */
+let telling = false;
+async function jobsChanged(ended: Set<string>): Promise<void> {
+  if (!telling) {
+    telling = true;
+    await list().catch((error: Error) => say(error.message, true));
+    telling = false;
+  }
+  if (!slide) return void openFirst();
+  if (ended.has(slide.key)) {
+    const opened = await api.openSlide(slide.key);
+    if (opened.key !== slide.key) return;
+    const other = opened.version !== slide.version;
+    slide = opened;
+    show(opened);
+    if (other) viewer.open(opened);
+  } else if (department) facts.lastElementChild?.replaceWith(department.actions(slide));
+}
+
+function openFirst(): void {
+  const first = decodeURIComponent(location.hash.slice(1)) || worklist.neighbour(0);
+  if (first) void open(first);
+}
+
+async function start(): Promise<void> {
+  const session = await comeIn();
+  await list();
+  if (session) {
+    department = new Department(session, (ended) => void jobsChanged(ended).catch((error: Error) => say(error.message, true)));
+    viewer.scoreAgain = (opened, control) => void department!.scoreAgain(opened, true, control);
+  }
+  openFirst();
+}
+
 theme(false);
-list().then(
-  () => {
-    const asked = decodeURIComponent(location.hash.slice(1));
-    const first = asked || worklist.neighbour(0);
-    if (first) void open(first);
-  },
-  (error: Error) => say(error.message, true),
-);
+start().catch((error: Error) => say(error.message, true));

@@ -32,7 +32,8 @@ export function panel(slide: Slide, go: Go): HTMLElement[] {
   const title = h("div", { class: "headline" },
     h("h2", {}, slide.name),
     h("p", {}, h("span", { class: `state ${slide.state}` }, STATE_WORDS[slide.state]), " ",
-      h("strong", {}, slide.headline ?? "Score this slide; the answer is shown afterwards.")),
+      h("strong", {}, slide.headline ?? (slide.state === "hidden" ? "Score this slide; the answer is shown afterwards." : ""))),
+    slide.waiting && h("p", {}, slide.waiting),
   );
   const record = slide.record;
   if (!record) return [title];

@@ -14,12 +14,20 @@ export class Regions {
   private readonly sheet = h("div", { class: "sheet", hidden: true });
   private readonly list = h("ul", {});
   private readonly kind = h("select", { "aria-label": "Class of what is drawn" }, CLASSES.map((name) => h("option", {}, name)));
-  private readonly pen = h("button", { class: "quiet", "aria-pressed": "false", onclick: () => this.draw(this.sheet.hidden === true) }, "Draw");
+  private readonly pen = h("button", { class: "quiet", "aria-pressed": "false", onclick: () => this.draw(this.sheet.hidden === true || this.boxing) }, "Draw");
   private readonly file = h("input", { type: "file", accept: ".geojson,.json", class: "hush", "aria-label": "GeoJSON file", onchange: () => void this.load() });
   private readonly link = h("a", { download: true }, "GeoJSON");
+  private readonly boxPen = h("button", { class: "quiet", "aria-pressed": "false", title: "Drag a box around on-slide control tissue", onclick: () => this.draw(this.sheet.hidden === true || !this.boxing, true) }, "Control box");
+  private readonly boxed = h("div", { class: "line" });
+  private readonly hint = h("p", { class: "dim" });
+  private readonly again = h("button", { hidden: true, onclick: () => this.slide && this.scoreAgain?.(this.slide, this.control) }, "Score again inside");
   private slide: Slide | null = null;
   private features: GeoFeature[] = [];
   private line: number[][] = [];
+  private boxing = false;
+  private box: [number, number, number, number] | null = null; // control tissue, base pixels
+  /** Scores the slide again inside what is drawn, where there is a service that does. */
+  scoreAgain: ((slide: Slide, control: string | null) => void) | null = null;
 
   constructor(
     private readonly viewer: OpenSeadragon.Viewer,
@@ -35,7 +43,8 @@ export class Regions {
       this.list,
       h("div", { class: "line" },
         h("button", { class: "quiet", onclick: () => this.file.click() }, "Load file"), this.file, this.link),
-      h("p", { class: "dim" }, "Kept at every change. Score again inside them: lowpower score SLIDES --regions RESULTS/regions --out NEW"),
+      h("div", { class: "line" }, this.boxPen, this.boxed),
+      this.again, this.hint,
     );
     this.sheet.addEventListener("pointerdown", (event) => this.begin(event));
     this.sheet.addEventListener("pointermove", (event) => this.move(event));
@@ -52,6 +61,7 @@ export class Regions {
   }
 
   async open(slide: Slide): Promise<void> {
+    if (slide.key !== this.slide?.key) this.box = null;
     this.slide = slide;
     this.features = [];
     this.draw(false);
@@ -80,6 +90,11 @@ export class Regions {
       context.fill("evenodd");
       this.stroke(context, `rgb(${red} ${green} ${blue})`, scale);
     }
+    if (this.box) {
+      context.beginPath();
+      context.rect(...this.box);
+      this.stroke(context, "#6a3d9a", scale);
+    }
     if (this.line.length > 1) {
       context.beginPath();
       this.line.forEach(([x, y], index) => (index ? context.lineTo(x!, y!) : context.moveTo(x!, y!)));
@@ -102,9 +117,16 @@ export class Regions {
     if (this.element.hidden) this.draw(false);
   }
 
-  private draw(on: boolean): void {
+  /** The control box as `--control` takes it. */
+  private get control(): string | null {
+    return this.box ? this.box.join(",") : null;
+  }
+
+  private draw(on: boolean, boxing = false): void {
     this.sheet.hidden = !on;
-    this.pen.setAttribute("aria-pressed", String(on));
+    this.boxing = on && boxing;
+    this.pen.setAttribute("aria-pressed", String(on && !boxing));
+    this.boxPen.setAttribute("aria-pressed", String(this.boxing));
     this.line = [];
   }
 
@@ -118,15 +140,30 @@ export class Regions {
   private move(event: PointerEvent): void {
     if (!this.line.length) return;
     const at = this.point(event);
-    if (at) this.line.push(at);
+    if (at && this.boxing) {
+      const [x, y] = this.line[0]!;
+      this.line = [[x!, y!], [at[0], y!], at, [x!, at[1]], [x!, y!]];
+    } else if (at) this.line.push(at);
     this.redraw();
   }
 
   private async end(): Promise<void> {
     const line = this.line;
     this.line = [];
+    if (this.boxing) this.setBox(line);
+    else if (line.length >= LEAST) await this.add(line);
     this.redraw();
-    if (line.length >= LEAST) await this.add(line);
+  }
+
+  private setBox(corners: number[][]): void {
+    const [from, , to] = corners;
+    const image = this.slide?.image;
+    if (!from || !to || !image) return;
+    const [left, right] = [from[0]!, to[0]!].sort((a, b) => a - b).map((x) => Math.round(Math.min(Math.max(x, 0), image.width)));
+    const [top, bottom] = [from[1]!, to[1]!].sort((a, b) => a - b).map((y) => Math.round(Math.min(Math.max(y, 0), image.height)));
+    if (right! > left! && bottom! > top!) this.box = [left!, top!, right! - left!, bottom! - top!];
+    this.draw(false);
+    this.show();
   }
 
   private addSight(): void {
@@ -135,9 +172,12 @@ export class Regions {
   }
 
   private add(outline: number[][]): Promise<void> {
+    const { width, height } = this.slide!.image!;
+    // What lies beside the slide is no part of it, and scoring would refuse the whole.
+    const inside = outline.map(([x, y]) => [Math.min(Math.max(x!, 0), width), Math.min(Math.max(y!, 0), height)]);
     return this.keep([...this.features, {
       type: "Feature",
-      geometry: { type: "Polygon", coordinates: [[...outline, outline[0]!]] },
+      geometry: { type: "Polygon", coordinates: [[...inside, inside[0]!]] },
       properties: { classification: { name: this.kind.value } },
     }]);
   }
@@ -180,6 +220,15 @@ export class Regions {
     this.link.hidden = this.features.length === 0;
     if (this.slide) this.link.setAttribute("href", api.regionsAddress(this.slide));
     this.link.setAttribute("download", `${this.slide?.key ?? "regions"}.geojson`);
+    this.boxed.replaceChildren(...(this.box ? [h("span", {}, this.control!), h("button", { class: "quiet small", "aria-label": "Remove the control box", onclick: () => {
+      this.box = null;
+      this.show();
+    } }, "Remove")] : []));
+    this.again.hidden = this.scoreAgain === null || this.features.length === 0;
+    const control = this.box ? ` --control ${this.control}` : "";
+    this.hint.textContent = this.scoreAgain
+      ? "Regions are kept at every change; the control box goes with the next scoring."
+      : `Kept at every change. Score again inside them: lowpower score SLIDE --regions RESULTS/regions${control} --out NEW`;
     find("stage").dataset.regions = String(this.features.length);
     this.redraw();
   }

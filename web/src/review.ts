@@ -4,6 +4,7 @@ import * as api from "./api";
 import { find, h, say } from "./dom";
 import type { Review, Slide, Verdict } from "./types";
 
+const UNSCORED = ["waiting", "running", "cancelled", "unscored"]; // nothing to review yet
 const SCORE_WORDS: Record<string, string> = { null: "0 null", ultralow: "0 ultralow" };
 
 export class ReviewForm {
@@ -15,6 +16,7 @@ export class ReviewForm {
   show(slide: Slide): void {
     this.slide = slide;
     const hidden = slide.state === "hidden";
+    this.element.hidden = UNSCORED.includes(slide.state);
     const options: HTMLElement[] = [];
     if (!hidden && slide.answered)
       options.push(this.option("agree", slide.answered, `Agree: ${slide.answered}`));
@@ -59,13 +61,13 @@ export class ReviewForm {
     const given = new FormData(this.element);
     const share = String(given.get("percent") ?? "").trim().replace(",", ".");
     const [verdict, score = ""] = String(given.get("verdict") ?? (share ? `other score|${share}` : "")).split("|");
-    if (!find<HTMLInputElement>("reader").value.trim()) {
+    if (!document.body.classList.contains("department") && !find<HTMLInputElement>("reader").value.trim()) {
       find("reader").focus();
       return say("Write your name at the top first: a review says who gave it.", true);
     }
     if (!verdict) return say("Choose a score, or that it cannot be scored.", true);
     try {
-      const made = await api.review(slide.key, { verdict: verdict as Verdict, score, comment: String(given.get("comment") ?? "") });
+      const made = await api.review(slide, { verdict: verdict as Verdict, score, comment: String(given.get("comment") ?? "") });
       await this.saved(slide.key);
       say(`Saved: ${sentence(made)}`);
     } catch (error) {

@@ -1,6 +1,6 @@
 // What the interface answers: mirrors src/lowpower/serve/_desk.py.
 
-export type State = "referred" | "issued" | "measured" | "refused" | "failed" | "hidden";
+export type State = "referred" | "issued" | "measured" | "refused" | "failed" | "hidden" | "waiting" | "running" | "cancelled" | "unscored";
 export type Answered = "yes" | "no" | "undetermined";
 export type Verdict = "agree" | "other score" | "cannot score";
 
@@ -25,6 +25,41 @@ export interface Row {
   cutoffs: { question: string; answer: Answered }[];
   reason: string | null;
   review: Review | null;
+  progress: number | null;
+  case: string | null;
+  reading: string;
+}
+
+/** Who is signed in; `service` is null where nobody has to be. */
+export interface Session {
+  service: string | null;
+  notice: string;
+  name: string | null;
+  role: string | null;
+  csrf: string | null;
+}
+
+export interface Job {
+  id: string;
+  slide: string;
+  state: string;
+  progress: number | null;
+  reason?: string | null;
+}
+
+export interface User {
+  name: string;
+  role: string;
+  disabled: boolean;
+}
+
+/** What of the worklist is asked for, where the server searches. */
+export interface Asked {
+  search: string;
+  show: string;
+  sort: string;
+  cursor: string;
+  limit: number;
 }
 
 export interface Worklist {
@@ -34,6 +69,10 @@ export interface Worklist {
   version: string;
   notice: string;
   rows: Row[];
+  paged: boolean;
+  total: number | null;
+  reviewed: number | null;
+  next: string | null;
 }
 
 export interface Image {
@@ -67,6 +106,7 @@ export interface Flag {
 /** The record, as far as the page reads it. */
 export interface SlideRecord {
   file: string;
+  state: string;
   reason: string | null;
   reasons?: string[];
   software_version: string;
@@ -116,6 +156,8 @@ export interface Slide {
   answered: string;
   choices: string[];
   reviews: Review[];
+  waiting: string | null;
+  progress: number | null;
   notice: string;
 }
 

@@ -43,6 +43,10 @@ export class SlideViewer {
   private readonly keys = h("div", { class: "keys" });
   private readonly thinned = h("p", { class: "thinned" });
   private readonly gone = h("div", { class: "gone" });
+  set scoreAgain(does: (slide: Slide, control: string | null) => void) {
+    this.regions.scoreAgain = does;
+  }
+
   private slide: Slide | null = null;
   private warned = false;
 

@@ -1,10 +1,14 @@
 // The worklist: what is referred comes first.
 
 import { find, h } from "./dom";
-import type { Row, State } from "./types";
+import type { Asked, Row, State, Worklist } from "./types";
 
 const ORDER: State[] = ["hidden", "referred", "issued", "measured", "refused", "failed"];
 const SHOWN = 300;
+const PAGE = 100; // rows that a server which searches gives at once
+const MOST = 500;
+const SERVER_FILTERS = ["Not scored yet", "Needs a second reader", "Readers differ"];
+const SERVER_SORTS = ["Newest first"];
 
 export const STATE_WORDS: Record<State, string> = {
   referred: "Referred",
@@ -13,6 +17,10 @@ export const STATE_WORDS: Record<State, string> = {
   refused: "Refused",
   failed: "Failed",
   hidden: "To score",
+  waiting: "Waiting",
+  running: "Being scored",
+  cancelled: "Cancelled",
+  unscored: "Not scored",
 };
 
 const FILTERS: Record<string, (row: Row) => boolean> = {
@@ -43,12 +51,19 @@ export class WorklistView {
     type: "search",
     placeholder: "Search name or reason",
     "aria-label": "Search name or reason",
-    oninput: () => this.draw(),
+    oninput: () => this.anew(200),
   });
   private readonly filter = this.choice("Show", Object.keys(FILTERS));
   private readonly sort = this.choice("Sort by", Object.keys(SORTS));
 
-  constructor(private readonly choose: (key: string) => void) {
+  private told: Worklist | null = null; // where the server searches
+  private timer = 0;
+
+  constructor(
+    private readonly choose: (key: string) => void,
+    private readonly fetch: (asked: Asked) => Promise<Worklist>,
+    private readonly wrong: (error: Error) => void,
+  ) {
     find("worklist").append(
       h("h2", {}, "Worklist"),
       this.search,
@@ -60,12 +75,32 @@ export class WorklistView {
 
   private choice(label: string, options: string[]): HTMLSelectElement {
     const all = options.map((name) => h("option", { value: name }, name));
-    return h("select", { "aria-label": label, onchange: () => this.draw() }, all);
+    return h("select", { "aria-label": label, onchange: () => this.anew(0) }, all);
   }
 
-  show(rows: Row[]): void {
-    this.rows = rows;
+  /** What is asked for now: the first page, or as much as is shown already. */
+  asked(): Asked {
+    const limit = Math.min(MOST, Math.max(PAGE, this.told ? this.rows.length : 0));
+    return { search: this.search.value, show: this.filter.value, sort: this.sort.value, cursor: "", limit };
+  }
+
+  show(told: Worklist): void {
+    if (told.paged && !this.told) {
+      this.filter.append(...SERVER_FILTERS.map((name) => h("option", { value: name }, name)));
+      this.sort.append(...SERVER_SORTS.map((name) => h("option", { value: name }, name)));
+    }
+    this.told = told.paged ? told : null;
+    this.rows = told.rows;
     this.draw();
+  }
+
+  private anew(wait: number): void {
+    if (!this.told) return this.draw();
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => {
+      const asked = { ...this.asked(), limit: PAGE };
+      this.fetch(asked).then((told) => this.show(told), this.wrong);
+    }, wait);
   }
 
   focusSearch(): void {
@@ -92,25 +127,35 @@ export class WorklistView {
 
   private draw(): void {
     const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const kept = FILTERS[this.filter.value]!;
+    const kept = FILTERS[this.filter.value] ?? (() => true);
     const told = (row: Row) => `${row.name} ${row.reason ?? ""} ${row.marker ?? ""}`.toLowerCase();
-    this.visible = this.rows
+    this.visible = this.told ? this.rows : this.rows
       .filter((row) => kept(row) && words.every((word) => told(row).includes(word)))
       .sort(SORTS[this.sort.value]!);
     const at = this.visible.findIndex((row) => row.key === this.key);
     if (at >= this.limit) this.limit = at + SHOWN;
-    const reviewed = this.rows.filter((row) => row.review).length;
-    this.count.textContent = `${this.visible.length} of ${this.rows.length} slides, ${reviewed} reviewed`;
+    const reviewed = this.told?.reviewed ?? this.rows.filter((row) => row.review).length;
+    const total = this.told?.total ?? this.rows.length;
+    this.count.textContent = `${this.visible.length} of ${total} slides, ${reviewed} reviewed`;
     this.list.replaceChildren(...this.visible.slice(0, this.limit).map((row) => this.row(row)));
-    if (this.visible.length > this.limit) this.list.append(this.more());
+    if (this.visible.length > this.limit || this.told?.next) this.list.append(this.more());
   }
 
   private more(): HTMLElement {
-    const open = () => {
+    const open = async () => {
       this.limit += SHOWN;
+      if (this.told?.next) {
+        try {
+          const more = await this.fetch({ ...this.asked(), limit: PAGE, cursor: this.told.next });
+          this.told = more;
+          this.rows = [...this.rows, ...more.rows];
+        } catch (error) {
+          this.wrong(error as Error);
+        }
+      }
       this.draw();
     };
-    return h("li", {}, h("button", { class: "quiet", onclick: open }, "Show more"));
+    return h("li", {}, h("button", { class: "quiet", onclick: () => void open() }, "Show more"));
   }
 
   private row(row: Row): HTMLElement {
@@ -135,7 +180,10 @@ export class WorklistView {
           score,
           row.probability !== null && h("span", { class: "dim" }, row.probability.toFixed(2)),
           row.measured && h("span", { class: "dim" }, row.measured),
+          row.progress !== null && h("progress", { max: 1, ...(row.progress > 0 ? { value: row.progress } : {}), "aria-label": "Scoring" }),
+          READING[row.reading] && h("span", { class: "mark undetermined" }, READING[row.reading]!),
         ),
+        row.case && h("span", { class: "line dim" }, row.case),
         marks.length > 0 && h("span", { class: "line" }, marks),
         row.reason && h("span", { class: "reason" }, row.reason),
       ),
@@ -143,6 +191,7 @@ export class WorklistView {
   }
 }
 
+const READING: Record<string, string> = { one: "second reader", differ: "readers differ", settled: "settled" };
 const MARK = { yes: "yes", no: "no", undetermined: "?" } as const;
 
 function reviewed(row: Row): string {

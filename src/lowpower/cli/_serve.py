@@ -24,6 +24,9 @@ class Task(StrEnum):
     WORKER = "worker"
     LINK = "link"
     VERIFY = "verify"
+    BACKUP = "backup"
+    RESTORE = "restore"
+    PURGE = "purge"
 
 
 def command(
@@ -31,7 +34,8 @@ def command(
         Task,
         typer.Argument(
             help="run: the service. worker: scoring alone, on this machine or another. link: a new one-time "
-            "link for an admin. verify: whether the audit log is whole.",
+            "link for an admin. verify: whether the audit log is whole. backup, restore: everything "
+            "into or out of FILE. purge: slides older than keep_days go.",
         ),
     ] = Task.RUN,
     data: Annotated[
@@ -58,6 +62,9 @@ def command(
     workers: Annotated[
         int | None, typer.Option(min=0, max=64, help="Slides scored at once by this process; 0: none.")
     ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="The archive that backup writes and restore reads.")
+    ] = None,
     blind: Annotated[
         bool | None,
         typer.Option("--blind", help="Show no answer of a slide before the reader has scored it."),
@@ -79,7 +86,13 @@ def command(
     settings = read_settings(
         config, data=data, database=database, roots=root, host=host, port=port, workers=workers, blind=blind
     )
-    {Task.RUN: _run, Task.WORKER: _worker, Task.LINK: _link, Task.VERIFY: _verify}[task](settings)
+    if task in (Task.BACKUP, Task.RESTORE):
+        if file is None:
+            raise ConfigError(f"Name the archive: lowpower serve {task.value} --file ARCHIVE.tar.")
+        (_back_up if task is Task.BACKUP else _restore)(settings, file)
+        return
+    does = {Task.RUN: _run, Task.WORKER: _worker, Task.LINK: _link, Task.VERIFY: _verify, Task.PURGE: _purge}
+    does[task](settings)
 
 
 def _run(settings: Settings) -> None:
@@ -120,3 +133,24 @@ def _verify(settings: Settings) -> None:
         )
         raise typer.Exit(1)
     typer.echo(f"The audit log is whole: {told.rows} rows, the last one sealed as {told.head}.")
+
+
+def _back_up(settings: Settings, file: Path) -> None:
+    from lowpower.serve.department import back_up
+
+    made = back_up(settings, file)
+    typer.echo(f"{made.path}: {made.rows} rows, {made.files} files.")
+
+
+def _restore(settings: Settings, file: Path) -> None:
+    from lowpower.serve.department import restore
+
+    made = restore(settings, file)
+    typer.echo(f"{settings.data}: {made.rows} rows, {made.files} files; the audit log is whole.")
+
+
+def _purge(settings: Settings) -> None:
+    from lowpower.serve.department import Department, purge
+
+    gone = purge(Department.open(settings))
+    typer.echo(f"{len(gone.slides)} slides are gone, {gone.bytes / 1e9:.2f} GB are free.")

@@ -43,12 +43,18 @@ def view_app(
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.add_exception_handler(LowpowerError, _sentence)
     app.include_router(page_api(FolderHost(shelf, blind=blind, writes=reviews)))
+    app.get("/v1/session")(_nobody)
     if PAGE.is_dir():
         app.mount("/", StaticFiles(directory=PAGE, html=True))
     ancestors = "http://127.0.0.1:* http://localhost:*" if framed else "'none'"
     # A name that somebody else's server points to this machine (DNS rebinding) is no name of ours.
     guarded = TrustedHostMiddleware(_Guard(app, token), allowed_hosts=list(_HOSTS))
     return Headers(guarded, POLICY.format(ancestors))
+
+
+async def _nobody() -> dict[str, None]:
+    """Nobody signs in here: the whole address is the key."""
+    return {"service": None}
 
 
 async def _sentence(_: Request, error: Exception) -> JSONResponse:

@@ -19,13 +19,15 @@ from starlette.testclient import TestClient
 
 import lowpower as lp
 from lowpower.files import locked
+from lowpower.scoring import Result
 from lowpower.serve import ServiceClient
 from lowpower.serve.department import Department, department_app, read_settings
 from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._roles import Role
 
+from .databases import PostgreSql
+
 PASSWORD = "a sentence to keep in mind"
-SQLITE = "sqlite"
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +47,25 @@ def empty_data(tmp_path_factory) -> Path:
     opened = Department.open(read_settings(None, {}, data=folder, workers=0))
     opened.database.close()
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory) -> Iterator[PostgreSql]:
+    """A PostgreSQL of its own for this process's tests."""
+    cluster = PostgreSql(tmp_path_factory.mktemp("postgresql") / "home")
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def on_both(request, tmp_path) -> Iterator[Department]:
+    """A department on either database."""
+    url = request.getfixturevalue("postgresql").new() if request.param == "postgresql" else None
+    opened = Department.open(
+        read_settings(None, {}, data=tmp_path / "data", database=url, keep_free_gb=0.0, workers=0)
+    )
+    yield opened
+    opened.database.close()
 
 
 @pytest.fixture
@@ -83,6 +104,28 @@ def program_of(department: Department, role: Role = Role.SERVICE) -> TestClient:
 @pytest.fixture
 def admin(department) -> TestClient:
     return browser_of(department)
+
+
+def scored_record(folder: Path, **about) -> Path:
+    """A result as scoring writes it, for what is done with results, not for what they say."""
+    told = {
+        "file": "slide.tif", "slide_sha256": "0" * 64, "marker": "HER2", "scheme": "her2_four",
+        "decision": "1+", "state": "ok", "software_version": lp.__version__,
+    }  # fmt: skip
+    record = Result.model_validate(told | about)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "result.json").write_text(record.model_dump_json())
+    return folder
+
+
+def finish(department: Department, job_id: str, worker: str = "w", **about) -> bool:
+    """Claim a job and give it a result, as a worker does."""
+    claimed = department.jobs.claim(job_id, worker, {worker})
+    assert claimed is not None
+    folder = scored_record(department.settings.data / "results" / f"{job_id}-{worker}", **about)
+    text = (folder / "result.json").read_bytes()
+    record = Result.model_validate_json(text)
+    return department.jobs.finish(claimed, worker, record, folder.name, text, time.time_ns())
 
 
 def upload(client: TestClient, path: Path, **about) -> str:

@@ -5,20 +5,27 @@ Needs the packages of `lowpower[serve]`.
 
 from lowpower.serve.department._app import Department, department_app
 from lowpower.serve.department._audit import AuditVerdict, verify_audit
+from lowpower.serve.department._backup import BackedUp, back_up, restore
 from lowpower.serve.department._database import Database
+from lowpower.serve.department._retention import Purged, purge
 from lowpower.serve.department._run import DepartmentServer, admin_link, log_as_json, run_worker
 from lowpower.serve.department._settings import Settings, read_settings
 
 __all__ = [
     "AuditVerdict",
+    "BackedUp",
     "Database",
     "Department",
     "DepartmentServer",
+    "Purged",
     "Settings",
     "admin_link",
+    "back_up",
     "department_app",
     "log_as_json",
+    "purge",
     "read_settings",
+    "restore",
     "run_worker",
     "verify_audit",
 ]

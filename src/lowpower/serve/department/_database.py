@@ -98,6 +98,15 @@ class Database:
         with Session(self._reading, expire_on_commit=False) as session:
             yield session
 
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """A transaction that sees everything as it was at one moment, however long it takes."""
+        engine = self._reading  # SQLite's transactions are so anyway
+        if not self.is_sqlite:
+            engine = self.engine.execution_options(isolation_level="REPEATABLE READ")
+        with Session(engine) as session:
+            yield session
+
     def close(self) -> None:
         """Let all connections go."""
         self.engine.dispose()

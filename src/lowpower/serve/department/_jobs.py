@@ -116,17 +116,21 @@ class Jobs:
             _show(slide, "waiting")
             session.flush()
             note(session, who.name, "job.asked", job.id, slide=slide.id, regions=told["drawn"])
-            self._queue.enqueue_in_transaction(
-                session,
-                {
-                    "workflow_name": WORKFLOW,
-                    "queue_name": QUEUE,
-                    "workflow_id": job.id,
-                    "priority": asked.priority,
-                },
-                job.id,
-            )
+            self.enqueue(session, job)
             return job
+
+    def enqueue(self, session: Session, job: Job) -> None:
+        """Put a job into the queue, in the transaction that books it."""
+        self._queue.enqueue_in_transaction(
+            session,
+            {
+                "workflow_name": WORKFLOW,
+                "queue_name": QUEUE,
+                "workflow_id": job.id,
+                "priority": job.priority,
+            },
+            job.id,
+        )
 
     def again(self, who: Who, job: Job) -> Job:
         """Ask once more for what a job asked."""
@@ -211,7 +215,7 @@ class Jobs:
             if kept is None or kept.state != "running" or kept.worker != worker:
                 return False
             kept.state, kept.ended, kept.progress = "done", moment(), 1.0
-            kept.reason = record.reason if record.state != "ok" else None
+            kept.reason = None if record.state == "ok" else self._plain(record)
             result = ScoredResult(
                 id=job.id,
                 job_id=job.id,
@@ -238,6 +242,11 @@ class Jobs:
     def release(self, job_id: str) -> None:
         """Give a job whose worker was lost to whoever takes it next."""
         self._queue.resume_workflow(job_id, queue_name=QUEUE)
+
+    def _plain(self, record: Result) -> str:
+        """Why there is no answer; where files lie on this machine is nobody's business."""
+        said = (record.reason or "").removeprefix(f"{record.file}: ")
+        return said.replace(f"{self._settings.data}/", "")
 
     @staticmethod
     def _drawn(session: Session, asked: JobAsked) -> str:

@@ -25,7 +25,15 @@ from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._tables import Job, Slide, moment
 from lowpower.slides import PICTURE_ENDINGS, SLIDE_ENDINGS, find_slides, open_slide
 
-__all__ = ["AboutSlide", "DuplicateSlideError", "SlideRoom", "ending_of"]
+__all__ = [
+    "AboutSlide",
+    "DuplicateSlideError",
+    "SlideRoom",
+    "complete_alone",
+    "ending_of",
+    "link_registered",
+    "slide_or_none",
+]
 
 _ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 _IN_PARTS: Final = (".mrxs", ".vms", ".vmu", ".vsi", ".dcm", ".dicom")
@@ -92,12 +100,9 @@ class SlideRoom:
         source, about = self._allowed(given), self.pseudonymised(about)
         digest = _content_hash(source)
         key = self._new_key(digest)
-        home = make_folder(self.folder / key)
+        home = self.folder / key
         place = home / (key if source.is_dir() else f"{key}{ending_of(source.name)}")
-        place.symlink_to(source, target_is_directory=source.is_dir())
-        beside = source.with_suffix("")
-        if source.suffix.lower() == ".mrxs" and beside.is_dir():
-            (home / key).symlink_to(beside, target_is_directory=True)
+        link_registered(place, source)
         size = (
             sum(f.stat().st_size for f in source.rglob("*") if f.is_file())
             if source.is_dir()
@@ -212,6 +217,15 @@ class SlideRoom:
             write_bytes(path, secrets.token_bytes(32))
             os.chmod(path, 0o600)
         return path.read_bytes()
+
+
+def link_registered(place: Path, source: Path) -> None:
+    """Link a registered slide into the data folder, under its pseudonym, with what belongs to it."""
+    make_folder(place.parent)
+    place.symlink_to(source, target_is_directory=source.is_dir())
+    beside = source.with_suffix("")
+    if source.suffix.lower() == ".mrxs" and beside.is_dir():
+        place.with_suffix("").symlink_to(beside, target_is_directory=True)
 
 
 def ending_of(name: str) -> str:

@@ -141,7 +141,7 @@ class ScoringWorker:
         }
         make_folder(staging)
         if job.regions is not None:
-            regions = staging / "regions" / f"{job.slide_key}.geojson"
+            regions = self._settings.data / "regions" / job.id / f"{job.slide_key}.geojson"
             write_json(regions, job.regions)
             request["regions"] = str(regions)
         scorer = self._scorers.get()

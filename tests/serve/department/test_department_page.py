@@ -1,0 +1,109 @@
+"""A department's day in a real browser: link, upload, blind review, regions, score again, report."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from lowpower.serve.department import verify_audit
+
+from .conftest import PASSWORD
+
+SHOTS = os.environ.get("LOWPOWER_SHOTS")
+AXE = Path(__file__).parents[3] / "web/node_modules/axe-core/axe.min.js"
+
+
+def shot(page, name: str) -> None:
+    """A picture for whoever wants to look: LOWPOWER_SHOTS names a folder."""
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"{name}.png")
+
+
+def everyone_can_use(page) -> None:
+    """WCAG 2.1 A and AA, as far as axe can tell."""
+    if not AXE.is_file():
+        return
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})")
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+
+
+def test_a_departments_day(browser, running, slide_file, tmp_path):
+    expect = pytest.importorskip("playwright.sync_api").expect
+    running.start("--blind")
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    complaints: list[str] = []
+    page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "request",
+        lambda request: (
+            request.url.startswith((running.address, "blob:", "data:")) or complaints.append(request.url)
+        ),
+    )
+
+    page.goto(f"{running.address}/#link={running.first_link()}")
+    page.get_by_label(re.compile("^Name")).fill("Dr. A")
+    page.get_by_label("Password").fill(PASSWORD)
+    everyone_can_use(page)
+    shot(page, "link")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.locator("#who")).to_have_text("Dr. A, admin")
+    assert "link" not in page.url
+
+    page.locator("input[type=file]").first.set_input_files(slide_file)
+    expect(page.get_by_role("status").last).to_contain_text("is here as S-")
+    expect(page.locator("nav .state")).to_have_text(re.compile("Waiting|Being scored"))
+    expect(page.locator(".bar-text")).to_have_text(re.compile(r"\d+ (um|mm)"))  # the slide, before any score
+    shot(page, "scoring")
+    expect(page.locator("nav .state")).to_have_text("To score", timeout=180_000)
+    expect(page.locator(".review")).to_be_visible()
+    expect(page.locator(".headline")).to_contain_text("Score this slide")
+    assert page.get_by_text("Treatment cut-offs").count() == 0
+
+    page.get_by_role("radio", name="1+", exact=True).check()
+    page.get_by_role("button", name="Save review").click()
+    expect(page.get_by_text("Treatment cut-offs")).to_be_visible()
+    expect(page.locator(".history")).to_contain_text("Dr. A says 1+, blind")
+    shot(page, "reviewed")
+
+    page.get_by_role("button", name="Regions").click()
+    page.get_by_role("button", name="Add field in sight").click()
+    expect(page.locator(".regions li")).to_have_count(1)
+    page.get_by_role("button", name="Control box").click()
+    sheet = page.locator(".sheet").bounding_box()
+    page.mouse.move(sheet["x"] + 150, sheet["y"] + 150)
+    page.mouse.down()
+    page.mouse.move(sheet["x"] + 190, sheet["y"] + 190, steps=4)
+    page.mouse.up()
+    expect(page.get_by_label("Remove the control box")).to_be_visible()
+    everyone_can_use(page)
+    shot(page, "regions")
+    page.get_by_role("button", name="Score again inside").click()
+    expect(page.locator(".going-on").first).to_be_visible()
+    expect(page.locator(".going-on")).to_have_count(0, timeout=180_000)
+    page.get_by_text("How it was made").click()
+    expect(page.locator(".fact", has_text=".geojson")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="PDF").click()
+    assert Path(download.value.path()).read_bytes().startswith(b"%PDF")
+
+    page.get_by_role("button", name="People").click()
+    page.get_by_role("button", name="Make a link").click()
+    expect(page.locator("output.link")).to_contain_text("#link=")
+    shot(page, "people")
+    page.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("Password")).to_be_visible()
+    page.get_by_label("Password").fill("not the password")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert").last).to_have_text("Name or password is not right.")
+    page.close()
+    assert [text for text in complaints if "401" not in text] == []
+
+    department = running.department()
+    assert verify_audit(department.database).problem is None
+    department.database.close()

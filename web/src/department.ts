@@ -1,0 +1,224 @@
+// What a department has beside the page: signing in, slides that come in, jobs, people.
+
+import * as api from "./api";
+import { find, h, kept, say } from "./dom";
+import type { Job, Session, Slide } from "./types";
+
+const MAY_SEND = ["admin", "operator", "service"];
+const ROLES = ["reader", "operator", "admin"];
+
+/** Whether the page is a department's; for a folder of one person nobody signs in. */
+export async function comeIn(): Promise<Session | null> {
+  const session = await api.session();
+  if (session.service === null) return null;
+  document.body.classList.add("department");
+  const link = new URLSearchParams(location.hash.slice(1)).get("link");
+  if (link) {
+    history.replaceState(null, "", location.pathname); // the secret stays in no history
+    return useLink(link, session);
+  }
+  return session.name ? session : signIn(session);
+}
+
+function gate(title: string, lead: string, fields: HTMLElement[], word: string, send: (form: FormData) => Promise<Session>): Promise<Session> {
+  return new Promise((done) => {
+    const wrong = h("p", { class: "wrong", role: "alert" });
+    const button = h("button", { type: "submit" }, word);
+    const form = h("form", {
+      class: "gate",
+      onsubmit: async (event: Event) => {
+        event.preventDefault();
+        button.disabled = true;
+        try {
+          const session = await send(new FormData(form));
+          box.close();
+          box.remove();
+          done(session);
+        } catch (error) {
+          wrong.textContent = (error as Error).message;
+        }
+        button.disabled = false;
+      },
+    }, h("h2", {}, title), h("p", {}, lead), fields, wrong, button);
+    const box = h("dialog", { "aria-label": title, oncancel: (event: Event) => event.preventDefault() }, form);
+    document.body.append(box);
+    box.showModal();
+  });
+}
+
+const text = (label: string, name: string, more: Record<string, string | number | boolean> = {}) =>
+  h("label", {}, label, h("input", { name, required: true, maxlength: 100, ...more }));
+const password = (label: string, autocomplete: string) =>
+  text(label, "password", { type: "password", autocomplete, maxlength: 500 });
+
+function signIn(session: Session): Promise<Session> {
+  return gate(session.service!, session.notice,
+    [text("Name", "name", { autocomplete: "username", value: kept.get("name") }), password("Password", "current-password")],
+    "Sign in",
+    async (form) => {
+      kept.set("name", String(form.get("name")));
+      return api.signIn(String(form.get("name")), String(form.get("password")));
+    });
+}
+
+async function useLink(secret: string, session: Session): Promise<Session> {
+  try {
+    const told = await api.readLink(secret);
+    const lead = told.user ? `A new password for ${told.user}.` : `Make your account: ${told.role}.`;
+    const name = told.user ? [] : [text("Name, as reviews and the audit log show it", "name", { autocomplete: "username" })];
+    return gate(session.service!, lead, [...name, password("Password, at least 12 characters", "new-password")], "Go on",
+      (form) => api.useLink(secret, String(form.get("name") ?? told.user ?? ""), String(form.get("password"))));
+  } catch (error) {
+    say((error as Error).message, true);
+    return session.name ? session : signIn(session);
+  }
+}
+
+/** The department's part of the page's head, and what keeps it up to date. */
+export class Department {
+  private jobs = new Map<string, Job>();
+  private readonly mayRead: boolean;
+
+  constructor(private readonly session: Session, private readonly changed: (ended: Set<string>) => void) {
+    this.mayRead = session.role === "admin" || session.role === "reader";
+    document.body.classList.toggle("no-reviews", !this.mayRead);
+    const picker = h("input", { type: "file", multiple: true, class: "hush", "aria-label": "Slides to add", tabindex: -1,
+      onchange: () => void this.add([...(picker.files ?? [])]).then(() => (picker.value = "")) });
+    const add = h("button", { id: "add", onclick: () => picker.click() }, "Add slides");
+    const people = h("button", { class: "quiet", onclick: () => this.people() }, "People");
+    const out = h("button", { class: "quiet", onclick: () => void this.signOut() }, "Sign out");
+    if (MAY_SEND.includes(session.role!)) {
+      find("folder").after(add, picker);
+      this.takeDrops();
+    }
+    find("theme").before(h("span", { id: "who" }, `${session.name}, ${session.role}`), ...(session.role === "admin" ? [people] : []), out);
+    this.listen();
+  }
+
+  /** Scores a slide again, whole or inside what is drawn on it. */
+  async scoreAgain(slide: Slide, regions: boolean, control: string | null): Promise<void> {
+    try {
+      await api.ask("jobs", { slide: slide.key, regions, ...(control ? { control } : {}) });
+      say(regions ? "It is being scored again, inside the regions." : "It is being scored again.");
+    } catch (error) {
+      say((error as Error).message, true);
+    }
+  }
+
+  /** Under the answer: reports, and scoring again. */
+  actions(slide: Slide): HTMLElement {
+    const job = [...this.jobs.values()].find((one) => one.slide === slide.key);
+    const links = slide.record && slide.record.state === "ok"
+      ? [["pdf", "PDF"], ["fhir", "FHIR"], ["dicom-sr", "DICOM SR"], ["geojson", "GeoJSON"]].map(([form, name]) =>
+        h("a", { href: api.reportAddress(slide, form!), download: true }, name!))
+      : [];
+    const again = job
+      ? h("button", { class: "quiet", onclick: () => void this.cancel(job) }, "Cancel scoring")
+      : h("button", { class: "quiet", onclick: () => void this.scoreAgain(slide, false, null) }, slide.record ? "Score again" : "Score");
+    return h("section", { "aria-label": "Reports and scoring" },
+      job && progress(job.state, job.progress),
+      h("p", { class: "links" }, links.length > 0 && "Report: ", links, again));
+  }
+
+  private async cancel(job: Job): Promise<void> {
+    try {
+      await api.ask(`jobs/${job.id}/cancel`, {});
+      say("Cancelled.");
+    } catch (error) {
+      say((error as Error).message, true);
+    }
+  }
+
+  private takeDrops(): void {
+    document.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      document.body.classList.add("dropping");
+    });
+    document.addEventListener("dragleave", (event) => {
+      if (!event.relatedTarget) document.body.classList.remove("dropping");
+    });
+    document.addEventListener("drop", (event) => {
+      event.preventDefault();
+      document.body.classList.remove("dropping");
+      void this.add([...(event.dataTransfer?.files ?? [])]);
+    });
+  }
+
+  private async add(files: File[]): Promise<void> {
+    for (const file of files) {
+      const bar = h("progress", { max: 1, value: 0, "aria-label": `Sending ${file.name}` });
+      const line = h("li", {}, h("span", {}, file.name), bar);
+      uploads().append(line);
+      try {
+        const made = await api.upload(file, (share) => (bar.value = share));
+        say(`${file.name} is here as ${made.slide}, and is being scored.`);
+        this.changed(new Set());
+      } catch (error) {
+        say(`${file.name}: ${(error as Error).message}`, true);
+      }
+      line.remove();
+    }
+  }
+
+  private listen(): void {
+    const source = new EventSource("./v1/events");
+    source.addEventListener("jobs", (event) => {
+      const told: Job[] = JSON.parse(event.data);
+      const now = new Map(told.map((job) => [job.id, job]));
+      const ended = [...this.jobs.values()].filter((job) => !now.has(job.id));
+      this.jobs = now;
+      this.changed(new Set(ended.map((job) => job.slide)));
+      for (const job of ended) void this.tellEnd(job);
+    });
+  }
+
+  /** An answer shows by itself; that there is none must be said, for an earlier one may stay. */
+  private async tellEnd(job: Job): Promise<void> {
+    const told = await api.job(job.id).catch(() => null);
+    if (told?.state === "done" && told.reason) say(`${job.slide}: no new answer. ${told.reason}`, true);
+  }
+
+  private async signOut(): Promise<void> {
+    await api.signOut();
+    location.reload();
+  }
+
+  private people(): void {
+    const role = h("select", { "aria-label": "Role" }, ROLES.map((name) => h("option", {}, name)));
+    const made = h("output", { class: "link" });
+    const list = h("ul", { class: "people" });
+    const show = async () => {
+      const users = await api.users();
+      list.replaceChildren(...users.map((user) =>
+        h("li", {}, `${user.name}, ${user.role}${user.disabled ? ", may not come in" : ""}`,
+          user.name !== this.session.name && h("button", { class: "quiet small", onclick: () => void api.changeUser(user.name, { disabled: !user.disabled }).then(show, tell) },
+            user.disabled ? "Let in again" : "Shut out"))));
+    };
+    const tell = (error: Error) => say(error.message, true);
+    const make = async () => {
+      made.textContent = (await api.makeLink(role.value)).address;
+    };
+    const box = h("dialog", { "aria-label": "People", onclose: () => box.remove() },
+      h("h2", {}, "People"), list,
+      h("p", {}, "A link makes one account, once. Hand it to the person yourself."),
+      h("div", { class: "line" }, role, h("button", { class: "quiet", onclick: () => void make().catch(tell) }, "Make a link")),
+      made,
+      h("form", { method: "dialog" }, h("button", {}, "Close")));
+    document.body.append(box);
+    box.showModal();
+    void show().catch(tell);
+  }
+}
+
+function progress(state: string, share: number | null): HTMLElement {
+  const bar = state === "running" && share ? h("progress", { max: 1, value: share, "aria-label": "Scoring" }) : null;
+  return h("p", { class: "going-on" }, state === "running" ? "Being scored" : "Waits to be scored", " ", bar);
+}
+
+function uploads(): HTMLElement {
+  const there = document.getElementById("uploads");
+  if (there) return there;
+  const made = h("ul", { id: "uploads", "aria-label": "Slides on their way" });
+  find("worklist").append(made);
+  return made;
+}
