@@ -126,6 +126,11 @@ function quality(record: SlideRecord, go: Go): HTMLElement | null {
     flags.length ? h("ul", { class: "reasons" }, flags) : h("p", {}, "Nothing was found wrong."));
 }
 
+function regions(told: NonNullable<SlideRecord["regions"]>): string {
+  const counts = Object.entries(told.counted).map(([name, count]) => `${count} ${name}`);
+  return `${counts.join(", ")}; ${told.area_mm2.toFixed(2)} mm²`;
+}
+
 function made(slide: Slide, record: SlideRecord): HTMLElement {
   const facts: [string, string | null | undefined][] = [
     ["Model", record.model && `${record.model.name}, version ${record.model.version}`],
@@ -133,7 +138,7 @@ function made(slide: Slide, record: SlideRecord): HTMLElement {
     ["um/px", record.mpp ? `${record.mpp.toPrecision(4)} (${record.mpp_source})` : null],
     ["Network saw", record.view_mpp ? `${record.view_mpp.toPrecision(3)} um/px` : null],
     ["Control tissue", record.control],
-    ["Regions", record.regions?.file],
+    ["Regions", record.regions && regions(record.regions)],
     ["File", record.file],
     ["SHA-256", record.slide_sha256],
     ["lowpower", record.software_version],

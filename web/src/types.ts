@@ -133,7 +133,7 @@ export interface SlideRecord {
   mpp: number | null;
   mpp_source: string | null;
   view_mpp?: number | null;
-  regions?: { file: string } | null;
+  regions?: { counted: Record<string, number>; area_mm2: number } | null;
   control: string;
   slide_sha256: string | null;
 }

@@ -86,7 +86,7 @@ def test_a_departments_day(browser, running, slide_file, tmp_path):
     expect(page.locator(".going-on").first).to_be_visible()
     expect(page.locator(".going-on")).to_have_count(0, timeout=180_000)
     page.get_by_text("How it was made").click()
-    expect(page.locator(".fact", has_text=".geojson")).to_be_visible()
+    expect(page.locator(".fact", has_text="1 Tumor")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="PDF").click()
     assert Path(download.value.path()).read_bytes().startswith(b"%PDF")
@@ -100,7 +100,7 @@ def test_a_departments_day(browser, running, slide_file, tmp_path):
     expect(page.get_by_label("Password")).to_be_visible()
     page.get_by_label("Password").fill("not the password")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert").last).to_have_text("Name or password is not right.")
+    expect(page.locator(".gate .wrong")).to_have_text("Name or password is not right.")
     page.close()
     assert [text for text in complaints if "401" not in text] == []
 

@@ -74,6 +74,7 @@ def back_up(settings: Settings, archive: Path, *, slides: bool = True) -> Backed
         key = settings.data / "pseudonym.key"
         if key.is_file():
             tar.add(key, "pseudonym.key")
+            files += 1
         for folder in _FOLDERS if slides else ("results", "regions"):
             for path in sorted((settings.data / folder).rglob("*")):
                 if path.is_file() and not path.is_symlink() and not _through_link(path, settings.data):
