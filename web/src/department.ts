@@ -67,7 +67,11 @@ async function useLink(secret: string, session: Session): Promise<Session> {
     const lead = told.user ? `A new password for ${told.user}.` : `Make your account: ${told.role}.`;
     const name = told.user ? [] : [text("Name, as reviews and the audit log show it", "name", { autocomplete: "username" })];
     return gate(session.service!, lead, [...name, password("Password, at least 12 characters", "new-password")], "Go on",
-      (form) => api.useLink(secret, String(form.get("name") ?? told.user ?? ""), String(form.get("password"))));
+      (form) => {
+        const given = String(form.get("name") ?? told.user ?? "");
+        kept.set("name", given.trim());
+        return api.useLink(secret, given, String(form.get("password")));
+      });
   } catch (error) {
     say((error as Error).message, true);
     return session.name ? session : signIn(session);

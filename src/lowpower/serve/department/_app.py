@@ -47,6 +47,18 @@ __all__ = ["Department", "department_app"]
 
 _log = logging.getLogger("lowpower.serve")
 _PROBLEM: Final = "application/problem+json"
+_SAID: Final[dict[str, Any]] = {
+    "schema": {
+        "type": "object",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+        },
+    }
+}
 
 
 @dataclass(frozen=True)
@@ -93,6 +105,7 @@ def department_app(department: Department) -> ASGIApp:
         docs_url=None,
         redoc_url=None,
         dependencies=[Depends(gate)],
+        responses={"default": {"description": "What is wrong, in a sentence.", "content": {_PROBLEM: _SAID}}},
     )
     _speak_of_problems(app)
     app.include_router(page_api(department.host))
@@ -109,7 +122,7 @@ def department_app(department: Department) -> ASGIApp:
     )
     app.include_router(jobs_api(department.database, department.settings, department.jobs))
 
-    @app.get("/v1/openapi.json")
+    @app.get("/v1/openapi.json", include_in_schema=False)
     def openapi() -> dict[str, Any]:
         return get_openapi(title="lowpower", version=lowpower.__version__, summary=NOTICE, routes=app.routes)
 

@@ -7,6 +7,7 @@ import binascii
 import json
 import secrets
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,6 +36,8 @@ from lowpower.serve.department._tables import Job, Regions, ScoredResult, Slide,
 __all__ = ["DepartmentHost"]
 
 _KEPT: Final = 256
+_MANY: Final = 5000
+_COUNTED_S: Final = 10.0
 _SORTS: Final[dict[str, tuple[InstrumentedAttribute[Any], bool]]] = {
     "Referred first": (Slide.rank, False),
     "Least sure first": (Slide.sureness, False),
@@ -63,6 +66,7 @@ class DepartmentHost:
         self._database, self._settings = database, settings
         self.blind = settings.blind
         self._records: OrderedDict[str, Result] = OrderedDict()
+        self._counts: dict[str, tuple[int, float]] = {}
         self._lock = threading.Lock()
 
     def reader(self, request: Request) -> str:
@@ -82,15 +86,8 @@ class DepartmentHost:
             page = page.where(_after(column, falling, asked.cursor))
         with self._database.read() as session:
             slides = list(session.scalars(page))
-            total = session.scalar(select(func.count()).select_from(Slide).where(*wanted)) or 0
-            reviewed = (
-                session.scalar(
-                    select(func.count())
-                    .select_from(Slide)
-                    .where(Slide.removed.is_(None), Slide.reading != "none")
-                )
-                or 0
-            )
+            total = self._count(session, wanted, f"{asked.show}|{asked.search}")
+            reviewed = self._count(session, [Slide.removed.is_(None), Slide.reading != "none"], "reviewed")
             shown = slides[: asked.limit]
             rows = self._rows(session, shown, reader)
         following = None
@@ -217,6 +214,17 @@ class DepartmentHost:
         """A file of the result's folder."""
         return entry.file(name)
 
+    def _count(self, session: Session, wanted: list[ColumnElement[bool]], name: str) -> int:
+        """How many slides; of many not to the moment, for counting takes longer than a page."""
+        held, then = self._counts.get(name, (0, 0.0))
+        if held > _MANY and time.monotonic() < then + _COUNTED_S:
+            return held
+        count = session.scalar(select(func.count()).select_from(Slide).where(*wanted)) or 0
+        if len(self._counts) > _KEPT:
+            self._counts.clear()
+        self._counts[name] = (count, time.monotonic())
+        return count
+
     def _entry(self, session: Session, result_id: str, key: str) -> Entry:
         result = session.get_one(ScoredResult, result_id)
         with self._lock:
@@ -234,11 +242,8 @@ class DepartmentHost:
             column, values = _SHOWN[told]
             wanted.append(column.in_(values))
         for word in asked.search.split():
-            like = f"%{word.replace('%', '').replace('_', '')}%"
-            places = [Slide.id.ilike(like), Slide.case.ilike(like), Slide.marker.ilike(like)]
-            if not self.blind:
-                places.append(Slide.reason.ilike(like))
-            wanted.append(or_(*places))
+            column = Slide.words if self.blind else Slide.answer_words
+            wanted.append(column.contains(word.lower(), autoescape=True))
         return wanted
 
     def _rows(self, session: Session, slides: Sequence[Slide], reader: str) -> tuple[WorklistRow, ...]:

@@ -21,7 +21,7 @@ from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._audit import note
 from lowpower.serve.department._database import Database
 from lowpower.serve.department._settings import Settings
-from lowpower.serve.department._slides import slide_or_none
+from lowpower.serve.department._slides import slide_or_none, words_of
 from lowpower.serve.department._tables import Job, Regions, ScoredResult, Slide, moment
 
 __all__ = ["QUEUE", "WORKFLOW", "Claimed", "JobAsked", "Jobs"]
@@ -277,4 +277,6 @@ def _tell(slide: Slide, result: ScoredResult, entry: Entry) -> None:
     slide.state, slide.rank = row.state, _RANK.get(row.state, 9)
     slide.score, slide.reason = row.score or "", row.reason
     slide.sureness = 2.0 if row.probability is None else row.probability
+    slide.words = words_of(slide)
+    slide.answer_words = f"{slide.words} {(row.reason or '').lower()}"
     slide.row = row.model_dump(mode="json")

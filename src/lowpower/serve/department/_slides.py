@@ -33,6 +33,7 @@ __all__ = [
     "ending_of",
     "link_registered",
     "slide_or_none",
+    "words_of",
 ]
 
 _ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -187,6 +188,7 @@ class SlideRoom:
             added=moment(),
             marker=about.marker,
         )
+        slide.words = slide.answer_words = words_of(slide)
         try:
             with self._database.write() as session:
                 session.add(slide)
@@ -249,6 +251,11 @@ def _content_hash(path: Path) -> str:
         raise NotASlideError(path, "is empty; send it again.")
     with open_slide(path, mpp=1.0) as slide:  # um/px has no part in the hash
         return slide.content_hash()
+
+
+def words_of(slide: Slide) -> str:
+    """What a slide is found by, without its answer."""
+    return " ".join(word.lower() for word in (slide.id, slide.case, slide.marker) if word)
 
 
 def slide_or_none(session: Session, key: str) -> Slide | None:

@@ -142,9 +142,14 @@ class Slide(Base):
     reason: Mapped[str | None] = mapped_column(Text)
     row: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     """The worklist's row of the latest result."""
+    words: Mapped[str] = mapped_column(Text, default="")
+    """Pseudonyms and marker in small letters: what is searched."""
+    answer_words: Mapped[str] = mapped_column(Text, default="")
+    """The same and the reason: what is searched where the answer may be seen."""
     reading: Mapped[str] = mapped_column(String(12), default="none")
     """none, one, agreed, overruled, differ or settled."""
     __table_args__ = (
+        Index("slides_by_added", "removed", "added", "id"),
         Index("slides_by_rank", "removed", "rank", "id"),
         Index("slides_by_sureness", "removed", "sureness", "id"),
         Index("slides_by_score", "removed", "score", "id"),

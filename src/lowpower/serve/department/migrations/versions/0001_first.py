@@ -58,11 +58,14 @@ def upgrade() -> None:
         sa.Column("sureness", sa.Double(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("row", sa.JSON(), nullable=True),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("answer_words", sa.Text(), nullable=False),
         sa.Column("reading", sa.String(length=12), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("sha256"),
     )
     op.create_index(op.f("ix_slides_case_code"), "slides", ["case_code"], unique=False)
+    op.create_index("slides_by_added", "slides", ["removed", "added", "id"], unique=False)
     op.create_index("slides_by_rank", "slides", ["removed", "rank", "id"], unique=False)
     op.create_index("slides_by_reading", "slides", ["removed", "reading", "id"], unique=False)
     op.create_index("slides_by_score", "slides", ["removed", "score", "id"], unique=False)
@@ -232,6 +235,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_reviews_result_id"), "reviews", ["result_id"], unique=False)
     op.create_index(op.f("ix_reviews_slide_id"), "reviews", ["slide_id"], unique=False)
     op.create_index(op.f("ix_reviews_time"), "reviews", ["time"], unique=False)
+
     op.execute(f"INSERT INTO audit_head (id, number, hash) VALUES (1, 0, '{'0' * 64}')")
     sqlite = op.get_bind().dialect.name == "sqlite"
     if not sqlite:
