@@ -27,10 +27,13 @@ from lowpower.serve._app import POLICY, Headers
 from lowpower.serve._page_files import PAGE
 from lowpower.serve.department._accounts import Accounts
 from lowpower.serve.department._database import Database
+from lowpower.serve.department._fhir_post import FhirError
 from lowpower.serve.department._gate import Gate
 from lowpower.serve.department._host import DepartmentHost
 from lowpower.serve.department._jobs import Jobs
+from lowpower.serve.department._pacs import PacsError
 from lowpower.serve.department._routes_accounts import accounts_api
+from lowpower.serve.department._routes_exchange import exchange_api
 from lowpower.serve.department._routes_jobs import jobs_api
 from lowpower.serve.department._routes_slides import slides_api
 from lowpower.serve.department._settings import Settings
@@ -120,6 +123,11 @@ def department_app(department: Department) -> ASGIApp:
             department.host,
         )
     )
+    app.include_router(
+        exchange_api(
+            department.database, department.settings, department.slides, department.jobs, department.host
+        )
+    )
     app.include_router(jobs_api(department.database, department.settings, department.jobs))
 
     @app.get("/v1/openapi.json", include_in_schema=False)
@@ -141,6 +149,8 @@ _STATUS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (SlideError, 422, "slide"),
     (ConfigError, 422, "config"),
     (OutputError, 507, "output"),
+    (PacsError, 502, "pacs"),
+    (FhirError, 502, "fhir"),
     (LowpowerError, 422, "refused"),
     (DBAPIError, 503, "database"),
     (PoolTimeoutError, 503, "database"),

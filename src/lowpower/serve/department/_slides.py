@@ -90,6 +90,27 @@ class SlideRoom:
             shutil.rmtree(home, ignore_errors=True)
             raise
 
+    def take_folder(self, folder: Path, about: AboutSlide, who: Who, source: str) -> Slide:
+        """Move a series that came from an archive among the slides; `about` is pseudonymised already.
+
+        Raises:
+            SlideError: it is no slide.
+            DuplicateSlideError: it is here already.
+        """
+        with self._database.read() as session:  # its headers, and so its bytes, may have changed meanwhile
+            held = session.scalar(select(Slide.id).where(Slide.source == source, Slide.removed.is_(None)))
+        if held is not None:
+            raise DuplicateSlideError(held)
+        digest = _content_hash(folder)
+        key = self._new_key(digest)
+        place = make_folder(self.folder / key) / key
+        folder.rename(place)
+        try:
+            return self._add(key, place, digest, _size_of(place), source, about, who, "dicomweb")
+        except BaseException:
+            shutil.rmtree(self.folder / key, ignore_errors=True)
+            raise
+
     def register(self, given: str, about: AboutSlide, who: Who) -> Slide:
         """Take a slide by its path below an allowed root; it stays where it is.
 
@@ -104,13 +125,8 @@ class SlideRoom:
         home = self.folder / key
         place = home / (key if source.is_dir() else f"{key}{ending_of(source.name)}")
         link_registered(place, source)
-        size = (
-            sum(f.stat().st_size for f in source.rglob("*") if f.is_file())
-            if source.is_dir()
-            else source.stat().st_size
-        )
         try:
-            return self._add(key, place, digest, size, str(source), about, who, "registered")
+            return self._add(key, place, digest, _size_of(source), str(source), about, who, "registered")
         except BaseException:
             shutil.rmtree(home, ignore_errors=True)
             raise
@@ -239,6 +255,11 @@ def ending_of(name: str) -> str:
 def complete_alone(ending: str) -> bool:
     """Whether a file of this ending is a whole slide by itself."""
     return ending not in _IN_PARTS
+
+
+def _size_of(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _content_hash(path: Path) -> str:

@@ -1,0 +1,84 @@
+"""Routes to the picture archive and to the FHIR server."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from pydantic import Field
+
+from lowpower.scoring import Record
+from lowpower.scoring.exchange import export
+from lowpower.serve.department._audit import note
+from lowpower.serve.department._database import Database
+from lowpower.serve.department._fhir_post import post_fhir
+from lowpower.serve.department._host import DepartmentHost
+from lowpower.serve.department._jobs import JobAsked, Jobs
+from lowpower.serve.department._pacs import Pacs, SeriesFound
+from lowpower.serve.department._routes_slides import SlideTold
+from lowpower.serve.department._settings import Settings
+from lowpower.serve.department._slides import AboutSlide, SlideRoom, slide_or_none
+
+__all__ = ["exchange_api"]
+
+Uid = Annotated[str, Field(max_length=64, pattern=r"^[0-9.]+$")]
+Words = Annotated[str, Query(max_length=64, pattern=r"^[^*?\\]*$")]
+
+
+class FetchAsked(AboutSlide):
+    """A series to bring here."""
+
+    study: Uid
+    series: Uid
+
+
+class SendAsked(Record):
+    """Where a report goes."""
+
+    to: Literal["dicomweb", "fhir"]
+
+
+def exchange_api(
+    database: Database, settings: Settings, slides: SlideRoom, jobs: Jobs, host: DepartmentHost
+) -> APIRouter:
+    """The routes."""
+    router = APIRouter(prefix="/v1")
+
+    @router.get("/pacs/series")
+    def search(accession: Words = "", patient: Words = "", study: Words = "") -> list[SeriesFound]:
+        if not (accession or patient or study):
+            raise HTTPException(422, "Name an accession, a patient or a study.")
+        return Pacs(settings, slides).search(accession=accession, patient=patient, study=study)
+
+    @router.post("/pacs/fetch", status_code=201)
+    def fetch(request: Request, given: FetchAsked) -> SlideTold:
+        about = slides.pseudonymised(
+            AboutSlide.model_validate(given.model_dump(include=set(AboutSlide.model_fields)))
+        )
+        slide = Pacs(settings, slides).fetch(given.study, given.series, about, request.state.who)
+        job = jobs.ask(request.state.who, JobAsked(slide=slide.id, mpp=about.mpp))
+        return SlideTold(slide=slide.id, job=job.id)
+
+    @router.post("/slides/{key}/send", status_code=204)
+    def send(request: Request, key: str, given: SendAsked) -> None:
+        entry = host.entry(key)
+        with database.read() as session:
+            slide = slide_or_none(session, key)
+        if entry is None or slide is None:
+            raise HTTPException(404, "There is no result of that name.")
+        with tempfile.TemporaryDirectory(prefix="lowpower-send-") as folder:
+            form = "dicom-sr" if given.to == "dicomweb" else "fhir"
+            made = export(entry.folder, [form], out=Path(folder))
+            if not made.files:
+                raise HTTPException(409, f"{key}: has no answer to report.")
+            number = ""
+            if given.to == "dicomweb":
+                number = Pacs(settings, slides).store_report(slide, made.files[0])
+            else:
+                post_fhir(settings, made.files[0])
+        with database.write() as session:
+            note(session, request.state.who.name, "report.sent", key, to=given.to, number=number)
+
+    return router

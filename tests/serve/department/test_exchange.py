@@ -1,0 +1,229 @@
+"""A picture archive (Orthanc) and a FHIR server: slides come, reports go, names stay where they were."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import importlib.util
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+import lowpower as lp
+from lowpower.serve.department import Department, read_settings
+
+from .conftest import browser_of, finish, upload, wait_until
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def orthanc(tmp_path_factory):
+    """Orthanc with its DICOMweb plug-in, on this machine alone."""
+    plugins = Path("/usr/share/orthanc/plugins")
+    if shutil.which("Orthanc") is None or not list(plugins.glob("libOrthancDicomWeb*")):
+        reason = "there is no Orthanc with DICOMweb here (Debian: apt-get install orthanc orthanc-dicomweb)"
+        if os.environ.get("CI") and not os.environ.get("LOWPOWER_NO_ORTHANC"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    home, port = tmp_path_factory.mktemp("orthanc"), free_port()
+    config = home / "orthanc.json"
+    config.write_text(
+        json.dumps(
+            {
+                "Name": "tests", "StorageDirectory": str(home / "store"),
+                "IndexDirectory": str(home / "store"),
+                "Plugins": [str(plugins)], "HttpPort": port, "DicomPort": free_port(),
+                "RemoteAccessAllowed": False, "AuthenticationEnabled": True,
+                "RegisteredUsers": {"lowpower": "secret"}, "HttpsVerifyPeers": False,
+                "DicomWeb": {"Enable": True, "Root": "/dicom-web/", "Host": "localhost", "Ssl": False},
+            }
+        )
+    )  # fmt: skip
+    log = (home / "log").open("w")
+    process = subprocess.Popen(["Orthanc", str(config)], stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        with contextlib.suppress(OSError), ask(f"{address}/system"):
+            return True
+        assert process.poll() is None, (home / "log").read_text()
+        return False
+
+    wait_until(answers, 60)
+    yield address
+    process.terminate()
+    process.wait(20)
+    log.close()
+
+
+def ask(address: str, data: bytes | None = None):
+    import base64
+
+    word = base64.b64encode(b"lowpower:secret").decode()
+    return urllib.request.urlopen(urllib.request.Request(address, data, {"Authorization": f"Basic {word}"}))
+
+
+@pytest.fixture(scope="module")
+def series(tmp_path_factory, slide_file):
+    """A simulated slide as a DICOM series of two levels and a label, of a patient with a name."""
+    spec = importlib.util.spec_from_file_location(
+        "_dicom_writer", Path(__file__).parents[2] / "slides" / "_dicom_writer.py"
+    )
+    writer = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(writer)
+    folder = tmp_path_factory.mktemp("series")
+    with lp.open_slide(slide_file) as slide:
+        image = slide.read(lp.Box(600, 600, 1024, 1024), float(slide.mpp))
+    uids = writer.new_uids()
+    half = image.reshape(512, 2, 512, 2, 3).mean((1, 3)).astype(np.uint8)
+    writer.write_level(folder / "0.dcm", image, 0.5, uids, number=1)
+    writer.write_level(folder / "1.dcm", half, 1.0, uids, number=2)
+    writer.write_level(folder / "label.dcm", image[:64, :64], 4.0, uids, kind="LABEL", number=9)
+    for path in folder.iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.PatientName, dataset.PatientID, dataset.AccessionNumber = "Doe^Jane", "MRN-1961", "A-77"
+        dataset.PatientBirthDate = "19610101"
+        dataset.save_as(path)
+    return folder
+
+
+@pytest.fixture
+def archive(orthanc, series, tmp_path, empty_data):
+    """A department beside an archive that holds the series."""
+    for path in sorted(series.iterdir()):
+        with ask(f"{orthanc}/instances", path.read_bytes()) as answer:
+            assert answer.status == 200
+    shutil.copytree(empty_data, tmp_path / "data")
+    department = Department.open(
+        read_settings(
+            None, {}, data=tmp_path / "data", keep_free_gb=0, workers=0,
+            dicomweb=f"{orthanc}/dicom-web", dicomweb_user="lowpower", dicomweb_password="secret",
+        )
+    )  # fmt: skip
+    yield department, browser_of(department)
+    department.database.close()
+
+
+def test_a_slide_comes_from_the_archive_and_its_report_goes_back(archive, orthanc):
+    department, client = archive
+    (found,) = client.get("/v1/pacs/series", params={"accession": "A-77"}).json()
+    assert found["instances"] == 3
+    assert "Doe" not in json.dumps(found)
+    made = client.post(
+        "/v1/pacs/fetch", json={"study": found["study"], "series": found["series"], "case": "A-77"}
+    )
+    assert made.status_code == 201, made.text
+    key = made.json()["slide"]
+    kept = list((department.settings.data / "slides" / key / key).iterdir())
+    assert len(kept) == 2  # the label's picture stays where it was
+    assert not any(
+        word in path.read_bytes() for path in kept for word in (b"Doe", b"MRN-1961", b"19610101", b"A-77")
+    )
+    told = client.get(f"/v1/slides/{key}").json()
+    assert (told["image"]["width"], told["image"]["mpp"]) == (1024, pytest.approx(0.5))
+    assert client.get(f"/v1/slides/{key}/tiles/10/0_0.jpg").status_code == 200
+
+    claimed = department.jobs.claim(made.json()["job"], "w", {"w"})
+    batch = lp.score_files(
+        [claimed.slide], out=department.settings.data / "out", measure=False, pictures=False
+    )
+    folder = batch[0].attached().folder
+    (department.settings.data / "results").mkdir()
+    folder.rename(department.settings.data / "results" / "r")
+    text = (department.settings.data / "results" / "r" / "result.json").read_bytes()
+    assert batch[0].state == "ok", batch[0].reason
+    assert department.jobs.finish(claimed, "w", batch[0], "r", text, 1)
+    sent = client.post(f"/v1/slides/{key}/send", json={"to": "dicomweb"})
+    assert sent.status_code == 204, sent.text
+    (row,) = [
+        row
+        for row in client.get("/v1/audit", params={"subject": key}).json()
+        if row["action"] == "report.sent"
+    ]
+    body = json.dumps({"Level": "Instance", "Query": {"SOPInstanceUID": row["detail"]["number"]}}).encode()
+    with ask(f"{orthanc}/tools/find", body) as answer:
+        (number,) = json.loads(answer.read())
+    with ask(f"{orthanc}/instances/{number}/simplified-tags") as answer:
+        report = json.loads(answer.read())
+    assert (report["Modality"], report["PatientName"], report["PatientID"]) == ("SR", "Doe^Jane", "MRN-1961")
+    assert report["StudyInstanceUID"] == found["study"]
+
+    again = client.post("/v1/pacs/fetch", json={"study": found["study"], "series": found["series"]})
+    assert (again.status_code, again.json()["slide"]) == (409, key)
+
+
+def test_what_the_archive_does_not_have_is_said(archive):
+    _, client = archive
+    assert client.get("/v1/pacs/series", params={"accession": "none"}).json() == []
+    assert client.post("/v1/pacs/fetch", json={"study": "1.2.3", "series": "1.2.3.4"}).status_code == 502
+    assert client.get("/v1/pacs/series").status_code == 422
+
+
+def test_an_archive_that_is_not_there_is_said(department, admin, tmp_path):
+    from lowpower.errors import ConfigError
+    from lowpower.serve.department._pacs import Pacs, PacsError
+
+    with pytest.raises(ConfigError, match="setting dicomweb"):
+        Pacs(department.settings, department.slides)
+    settings = department.settings.model_copy(
+        update={"dicomweb": f"http://127.0.0.1:{free_port()}/dicom-web"}
+    )
+    with pytest.raises(PacsError, match="cannot be reached"):
+        Pacs(settings, department.slides).search(study="1.2")
+
+
+def test_a_report_goes_to_the_fhir_server_as_one_transaction(tmp_path, empty_data, slide_file, scored):
+    """Against a server of a few lines: no FHIR server was tried."""
+    came = []
+
+    class Takes(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            came.append((self.headers, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+            self.send_response(200 if len(came) == 1 else 422)
+            self.end_headers()
+
+        def log_message(self, *_) -> None:
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Takes)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    shutil.copytree(empty_data, tmp_path / "data")
+    department = Department.open(
+        read_settings(
+            None, {}, data=tmp_path / "data", keep_free_gb=0, workers=0,
+            fhir=f"http://127.0.0.1:{server.server_port}/fhir", fhir_token="word",
+        )
+    )  # fmt: skip
+    client = browser_of(department)
+    key = upload(client, slide_file)
+    job = client.get("/v1/jobs").json()[0]["id"]
+    finish(department, job, **json.loads((scored / "simulated-her2" / "result.json").read_text()))
+    assert client.post(f"/v1/slides/{key}/send", json={"to": "fhir"}).status_code == 204
+    headers, bundle = came[0]
+    assert headers["Authorization"] == "Bearer word"
+    assert bundle["type"] == "transaction"
+    assert {entry["request"]["url"] for entry in bundle["entry"]} == {
+        "DiagnosticReport",
+        "Observation",
+        "Device",
+    }
+    refused = client.post(f"/v1/slides/{key}/send", json={"to": "fhir"})
+    assert (refused.status_code, refused.json()["detail"]) == (502, "The FHIR server answered 422.")
+    assert client.post(f"/v1/slides/{key}/send", json={"to": "dicomweb"}).status_code == 422
+    server.shutdown()
+    server.server_close()
+    department.database.close()
