@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from lowpower.serve.department import Department, department_app, read_settings
 from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._roles import Role
-from lowpower.serve.department._tables import Slide
+from lowpower.serve.department.records._schema import Slide
 
 _STATES = ("referred", "issued", "measured", "refused", "failed", "waiting")
 _ASKED = {

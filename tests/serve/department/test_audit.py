@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from lowpower.serve.department import verify_audit
-from lowpower.serve.department._audit import note
+from lowpower.serve.department.records._audit_log import note
 
 from .conftest import upload
 

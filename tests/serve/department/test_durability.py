@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from lowpower.serve.department import verify_audit
-from lowpower.serve.department._tables import Job, ScoredResult
+from lowpower.serve.department.records._schema import Job, ScoredResult
 
 from .conftest import Running, wait_until
 

@@ -12,8 +12,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from lowpower.serve.department import verify_audit
-from lowpower.serve.department._audit import note
-from lowpower.serve.department._tables import Base, Job, ScoredResult, Slide
+from lowpower.serve.department.records._audit_log import note
+from lowpower.serve.department.records._schema import Base, Job, ScoredResult, Slide
 
 from .conftest import browser_of, finish, upload
 

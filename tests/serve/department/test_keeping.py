@@ -9,7 +9,7 @@ import pytest
 
 from lowpower.errors import ConfigError
 from lowpower.serve.department import Department, back_up, purge, read_settings, restore, verify_audit
-from lowpower.serve.department._tables import moment
+from lowpower.serve.department.records._schema import moment
 
 from .conftest import browser_of, finish, upload
 
@@ -75,7 +75,7 @@ def test_old_slides_go_and_what_was_said_of_them_stays(department, admin, slide_
     keeping = Department.open(department.settings.model_copy(update={"keep_days": 30}))
     assert purge(keeping).slides == ()
     with department.database.write() as session:
-        from lowpower.serve.department._tables import Slide
+        from lowpower.serve.department.records._schema import Slide
 
         session.get(Slide, key).added = moment(-31 * 86400)
     gone = purge(keeping)
@@ -88,7 +88,7 @@ def test_old_slides_go_and_what_was_said_of_them_stays(department, admin, slide_
 
 
 def test_half_made_results_of_killed_workers_are_swept(department):
-    from lowpower.serve.department._worker import ScoringWorker
+    from lowpower.serve.department.jobs._worker import ScoringWorker
 
     old = time.time() - 7200
     for place in ("staging/a", "results/nobodys", "results/fresh"):

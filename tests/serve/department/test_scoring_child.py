@@ -9,8 +9,8 @@ import time
 import psutil
 import pytest
 
-from lowpower.serve.department import _scorer
-from lowpower.serve.department._scorer import Scorer, ScoringError
+from lowpower.serve.department.jobs import _scorer
+from lowpower.serve.department.jobs._scorer import Scorer, ScoringError
 
 
 def score(scorer: Scorer, slide, tmp_path, wanted=lambda: True):

@@ -3,13 +3,12 @@
 Needs the packages of `lowpower[serve]`.
 """
 
-from lowpower.serve.department._app import Department, department_app
-from lowpower.serve.department._audit import AuditVerdict, verify_audit
 from lowpower.serve.department._backup import BackedUp, back_up, restore
-from lowpower.serve.department._database import Database
+from lowpower.serve.department._department import Department, department_app
 from lowpower.serve.department._retention import Purged, purge
 from lowpower.serve.department._run import DepartmentServer, admin_link, log_as_json, run_worker
 from lowpower.serve.department._settings import Settings, read_settings
+from lowpower.serve.department.records import AuditVerdict, Database, verify_audit
 
 __all__ = [
     "AuditVerdict",

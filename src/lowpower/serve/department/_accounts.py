@@ -14,11 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from lowpower.errors import ConfigError
-from lowpower.serve.department._audit import note
-from lowpower.serve.department._database import Database
 from lowpower.serve.department._roles import Role
 from lowpower.serve.department._settings import Settings
-from lowpower.serve.department._tables import BrowserSession, Link, Token, User, moment
+from lowpower.serve.department.records import BrowserSession, Database, Link, Token, User, moment, note
 
 __all__ = ["Accounts", "LockedOutError", "SignedIn", "Who", "WrongSecretError"]
 

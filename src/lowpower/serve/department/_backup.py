@@ -17,12 +17,10 @@ from sqlalchemy.orm import Session
 import lowpower
 from lowpower.errors import ConfigError
 from lowpower.files import atomic_path, output_errors
-from lowpower.serve.department._audit import note, verify_audit
-from lowpower.serve.department._database import Database
-from lowpower.serve.department._jobs import Jobs
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import link_registered
-from lowpower.serve.department._tables import Audit, Base, Job, Slide
+from lowpower.serve.department.jobs import Jobs
+from lowpower.serve.department.records import Audit, Base, Database, Job, Slide, note, verify_audit
 
 __all__ = ["BackedUp", "back_up", "restore"]
 

@@ -18,7 +18,7 @@ from lowpower.scoring import Record
 from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import AboutSlide, SlideRoom
-from lowpower.serve.department._tables import Slide
+from lowpower.serve.department.records import Slide
 
 __all__ = ["Pacs", "PacsError", "SeriesFound"]
 
@@ -30,10 +30,11 @@ _PERSONAL: Final = (
     "PatientName", "PatientBirthDate", "PatientBirthTime", "PatientSex", "PatientAge", "PatientAddress",
     "OtherPatientIDs", "OtherPatientNames", "OtherPatientIDsSequence", "PatientMotherBirthName",
     "PatientComments", "PatientTelephoneNumbers", "EthnicGroup", "Occupation", "AdditionalPatientHistory",
-    "AccessionNumber", "IssuerOfPatientID", "ReferringPhysicianName", "PerformingPhysicianName", "OperatorsName",
-    "PhysiciansOfRecord", "NameOfPhysiciansReadingStudy", "RequestingPhysician", "InstitutionName",
-    "InstitutionAddress", "StudyID", "StudyDescription", "SeriesDescription", "ImageComments", "LabelText",
-    "BarcodeValue", "ContainerIdentifier", "SpecimenDescriptionSequence", "RequestAttributesSequence",
+    "AccessionNumber", "IssuerOfPatientID", "ReferringPhysicianName", "PerformingPhysicianName",
+    "OperatorsName", "PhysiciansOfRecord", "NameOfPhysiciansReadingStudy", "RequestingPhysician",
+    "InstitutionName", "InstitutionAddress", "StudyID", "StudyDescription", "SeriesDescription",
+    "ImageComments", "LabelText", "BarcodeValue", "ContainerIdentifier", "SpecimenDescriptionSequence",
+    "RequestAttributesSequence",
 )  # fmt: skip
 """What may say whose slide it is. It is left out of the copy here and stays in the archive."""
 _GIVEN_BACK: Final = (

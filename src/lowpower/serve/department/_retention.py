@@ -10,9 +10,9 @@ from sqlalchemy import select
 
 from lowpower.errors import ConfigError
 from lowpower.serve.department._accounts import Who
-from lowpower.serve.department._app import Department
+from lowpower.serve.department._department import Department
 from lowpower.serve.department._roles import Role
-from lowpower.serve.department._tables import Job, ScoredResult, Slide, moment
+from lowpower.serve.department.records import Job, ScoredResult, Slide, moment
 
 __all__ = ["Purged", "purge"]
 

@@ -17,10 +17,10 @@ import uvicorn
 from lowpower.errors import ConfigError
 from lowpower.serve._page_files import require_page
 from lowpower.serve.department._accounts import Who
-from lowpower.serve.department._app import Department, department_app
+from lowpower.serve.department._department import Department, department_app
 from lowpower.serve.department._roles import Role
 from lowpower.serve.department._settings import Settings
-from lowpower.serve.department._worker import ScoringWorker
+from lowpower.serve.department.jobs import ScoringWorker
 
 __all__ = ["DepartmentServer", "admin_link", "log_as_json", "run_worker"]
 

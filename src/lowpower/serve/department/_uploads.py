@@ -17,11 +17,9 @@ from typing import Final
 from lowpower.errors import ConfigError, LowpowerError, NotASlideError, OutputError, SlideError, one_line
 from lowpower.files import make_folder, output_errors, sha256_of
 from lowpower.serve.department._accounts import Who
-from lowpower.serve.department._audit import note
-from lowpower.serve.department._database import Database
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import AboutSlide, SlideRoom, complete_alone, ending_of
-from lowpower.serve.department._tables import Slide, Upload, moment
+from lowpower.serve.department.records import Database, Slide, Upload, moment, note
 
 __all__ = ["ChecksumError", "DiskFullError", "TooLargeError", "Uploads", "WrongOffsetError"]
 

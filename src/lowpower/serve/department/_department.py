@@ -26,16 +26,9 @@ from lowpower.serve._api import page_api
 from lowpower.serve._app import POLICY, Headers
 from lowpower.serve._page_files import PAGE
 from lowpower.serve.department._accounts import Accounts
-from lowpower.serve.department._database import Database
+from lowpower.serve.department._department_host import DepartmentHost
 from lowpower.serve.department._fhir_post import FhirError
-from lowpower.serve.department._gate import Gate
-from lowpower.serve.department._host import DepartmentHost
-from lowpower.serve.department._jobs import Jobs
 from lowpower.serve.department._pacs import PacsError
-from lowpower.serve.department._routes_accounts import accounts_api
-from lowpower.serve.department._routes_exchange import exchange_api
-from lowpower.serve.department._routes_jobs import jobs_api
-from lowpower.serve.department._routes_slides import slides_api
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import DuplicateSlideError, SlideRoom
 from lowpower.serve.department._uploads import (
@@ -45,6 +38,9 @@ from lowpower.serve.department._uploads import (
     Uploads,
     WrongOffsetError,
 )
+from lowpower.serve.department.jobs import Jobs
+from lowpower.serve.department.records import Database
+from lowpower.serve.department.routes import Gate, accounts_api, exchange_api, jobs_api, slides_api
 
 __all__ = ["Department", "department_app"]
 

@@ -15,16 +15,14 @@ from starlette.concurrency import run_in_threadpool
 
 from lowpower.scoring import Record
 from lowpower.scoring.exchange import export
-from lowpower.serve.department._audit import note
-from lowpower.serve.department._database import Database
-from lowpower.serve.department._host import DepartmentHost
-from lowpower.serve.department._jobs import JobAsked, Jobs
+from lowpower.serve.department._department_host import DepartmentHost
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import AboutSlide, SlideRoom
-from lowpower.serve.department._tables import ScoredResult, Slide, Upload
 from lowpower.serve.department._uploads import (
     Uploads,
 )
+from lowpower.serve.department.jobs import JobAsked, Jobs
+from lowpower.serve.department.records import Database, ScoredResult, Slide, Upload, note
 
 __all__ = ["slides_api"]
 

@@ -11,15 +11,14 @@ from pydantic import Field
 
 from lowpower.scoring import Record
 from lowpower.scoring.exchange import export
-from lowpower.serve.department._audit import note
-from lowpower.serve.department._database import Database
+from lowpower.serve.department._department_host import DepartmentHost
 from lowpower.serve.department._fhir_post import post_fhir
-from lowpower.serve.department._host import DepartmentHost
-from lowpower.serve.department._jobs import JobAsked, Jobs
 from lowpower.serve.department._pacs import Pacs, SeriesFound
-from lowpower.serve.department._routes_slides import SlideTold
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import AboutSlide, SlideRoom, slide_or_none
+from lowpower.serve.department.jobs import JobAsked, Jobs
+from lowpower.serve.department.records import Database, note
+from lowpower.serve.department.routes._routes_slides import SlideTold
 
 __all__ = ["exchange_api"]
 

@@ -26,12 +26,10 @@ from lowpower.serve._host import ReviewGiven, Waiting, Worklist, WorklistAsked
 from lowpower.serve._reviews import Review, Verdict, review_of
 from lowpower.serve._shelf import Entry
 from lowpower.serve._tiles import SlidePlace
-from lowpower.serve.department import _tables as tables
-from lowpower.serve.department._audit import note
-from lowpower.serve.department._database import Database
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import slide_or_none
-from lowpower.serve.department._tables import Job, Regions, ScoredResult, Slide, moment
+from lowpower.serve.department.records import Database, Job, Regions, ScoredResult, Slide, moment, note
+from lowpower.serve.department.records import schema as tables
 
 __all__ = ["DepartmentHost"]
 

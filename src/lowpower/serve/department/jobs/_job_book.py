@@ -18,11 +18,9 @@ from lowpower.scoring import Record, Result
 from lowpower.serve._desk import worklist_row
 from lowpower.serve._shelf import Entry
 from lowpower.serve.department._accounts import Who
-from lowpower.serve.department._audit import note
-from lowpower.serve.department._database import Database
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import slide_or_none, words_of
-from lowpower.serve.department._tables import Job, Regions, ScoredResult, Slide, moment
+from lowpower.serve.department.records import Database, Job, Regions, ScoredResult, Slide, moment, note
 
 __all__ = ["QUEUE", "WORKFLOW", "Claimed", "JobAsked", "Jobs"]
 

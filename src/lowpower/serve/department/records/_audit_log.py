@@ -10,8 +10,8 @@ from typing import Any, Final
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from lowpower.serve.department._database import Database
-from lowpower.serve.department._tables import Audit, AuditHead, moment
+from lowpower.serve.department.records._database import Database
+from lowpower.serve.department.records._schema import Audit, AuditHead, moment
 
 __all__ = ["AuditVerdict", "note", "verify_audit"]
 

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from lowpower.serve.department._tables import Base
+from lowpower.serve.department.records._schema import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -15,10 +15,9 @@ from starlette.concurrency import run_in_threadpool
 import lowpower
 from lowpower.models import bundled_models
 from lowpower.scoring import NOTICE, Record
-from lowpower.serve.department._database import Database
-from lowpower.serve.department._jobs import JobAsked, Jobs
 from lowpower.serve.department._settings import Settings
-from lowpower.serve.department._tables import Audit, Job, Review, Slide
+from lowpower.serve.department.jobs import JobAsked, Jobs
+from lowpower.serve.department.records import Audit, Database, Job, Slide, schema
 
 __all__ = ["jobs_api"]
 
@@ -191,7 +190,7 @@ def jobs_api(database: Database, settings: Settings, jobs: Jobs) -> APIRouter:
         with database.read() as session:
             by_state = session.execute(select(Job.state, func.count()).group_by(Job.state)).all()
             slides = session.scalar(select(func.count()).select_from(Slide).where(Slide.removed.is_(None)))
-            reviews = session.scalar(select(func.count()).select_from(Review))
+            reviews = session.scalar(select(func.count()).select_from(schema.Review))
         lines = ["# TYPE lowpower_jobs gauge"]
         lines += [f'lowpower_jobs{{state="{state}"}} {count}' for state, count in by_state]
         lines += ["# TYPE lowpower_slides gauge", f"lowpower_slides {slides}"]

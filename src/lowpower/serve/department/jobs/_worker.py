@@ -23,11 +23,10 @@ import lowpower
 from lowpower.errors import OutputError
 from lowpower.files import make_folder, write_json, write_text
 from lowpower.scoring import Asked, Result
-from lowpower.serve.department._database import Database
-from lowpower.serve.department._jobs import QUEUE, WORKFLOW, Claimed, Jobs
-from lowpower.serve.department._scorer import Scorer, ScoringError
 from lowpower.serve.department._settings import Settings
-from lowpower.serve.department._tables import Job, ScoredResult, Worker, moment
+from lowpower.serve.department.jobs._job_book import QUEUE, WORKFLOW, Claimed, Jobs
+from lowpower.serve.department.jobs._scorer import Scorer, ScoringError
+from lowpower.serve.department.records import Database, Job, ScoredResult, Worker, moment
 
 __all__ = ["ScoringWorker"]
 

@@ -1,0 +1,9 @@
+"""The interface beside the page's own: who gets through, and what is answered."""
+
+from lowpower.serve.department.routes._gate import Gate
+from lowpower.serve.department.routes._routes_accounts import accounts_api
+from lowpower.serve.department.routes._routes_exchange import exchange_api
+from lowpower.serve.department.routes._routes_jobs import jobs_api
+from lowpower.serve.department.routes._routes_slides import slides_api
+
+__all__ = ["Gate", "accounts_api", "exchange_api", "jobs_api", "slides_api"]
