@@ -47,6 +47,7 @@ class Scorer:
         """
         self._seconds, self._memory = seconds, memory
         self._child: subprocess.Popen[str] | None = None
+        self._ready = False
         self._answers: queue.Queue[dict[str, Any] | None] = queue.Queue()
 
     def start(self) -> None:
@@ -54,7 +55,7 @@ class Scorer:
         if self._child is not None and self._child.poll() is None:
             return
         self.end()
-        self._answers = queue.Queue()
+        self._answers, self._ready = queue.Queue(), False
         self._child = subprocess.Popen(
             [sys.executable, "-P", "-m", "lowpower.serve._score_child"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -92,7 +93,7 @@ class Scorer:
         with contextlib.suppress(OSError):  # it died: that shows below
             child.stdin.write(question + "\n")
             child.stdin.flush()
-        deadline = time.monotonic() + _START_S + self._seconds
+        deadline = time.monotonic() + self._seconds + (0.0 if self._ready else _START_S)
         asked_at = 0.0
         while True:
             with contextlib.suppress(queue.Empty):
@@ -104,6 +105,7 @@ class Scorer:
                         "scoring ended without a word, as a crash or the system's want of memory does.",
                     )
                 if "ready" in told:
+                    self._ready = True
                     deadline = time.monotonic() + self._seconds
                 elif "progress" in told:
                     progress(float(told["progress"]))

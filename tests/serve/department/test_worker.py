@@ -1,0 +1,59 @@
+"""A worker and jobs that go wrong: each ends with a result that says why, and the next slide is scored."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from lowpower.models import bundled_models
+from lowpower.serve.department.jobs import ScoringWorker
+from lowpower.serve.department.jobs._scorer import Scorer
+
+from .conftest import upload
+
+
+@pytest.mark.slow
+def test_a_model_that_is_gone_a_slide_that_hangs_and_one_that_is_well(
+    department, admin, slide_file, tmp_path
+):
+    key = upload(admin, slide_file)
+    first = admin.get("/v1/jobs").json()[0]["id"]
+    bundle = tmp_path / "bundle"
+    shutil.copytree(bundled_models()["her2-sim"], bundle)
+    asked = {"slide": key, "measure": False}
+    gone = admin.post("/v1/jobs", json={**asked, "model": str(bundle)}).json()["id"]
+    shutil.rmtree(bundle)  # while the job waits
+    lost = admin.post("/v1/jobs", json=asked).json()["id"]
+    well = admin.post("/v1/jobs", json=asked).json()["id"]
+    worker = ScoringWorker(department.database, department.settings, department.jobs)
+    scorer = Scorer(seconds=120.0, memory=8e9)
+    worker._scorers.put(scorer)
+    try:
+        worker.run(gone)
+        scorer._seconds = 0.001  # as a slide that never ends
+        worker.run(first)
+        scorer._seconds = 120.0
+        worker._say_alive()
+        for _ in range(
+            department.settings.job_attempts
+        ):  # three workers took it and were never heard of again
+            department.jobs.claim(lost, "gone", {"gone"})
+        worker.run(lost)
+        worker.run(well)
+        worker.run(well)  # taken up once more by the queue: it has its result
+    finally:
+        scorer.end()
+    told = {job["id"]: job for job in admin.get("/v1/jobs").json()}
+    assert {job["state"] for job in told.values()} == {"done"}
+    assert "bundle" in told[gone]["reason"]
+    assert "minutes that it may" in told[first]["reason"]
+    assert "lost 3 times" in told[lost]["reason"]
+    assert told[well]["reason"] is None
+    assert not any(str(department.settings.data) in (job["reason"] or "") for job in told.values())
+    outcomes = [line["outcome"] for line in admin.get(f"/v1/slides/{key}/results").json()]
+    assert outcomes[:3] == ["failed"] * 3
+    assert outcomes[3] in ("issued", "refer")
+    (row,) = admin.get("/v1/worklist").json()["rows"]
+    assert row["state"] in ("issued", "referred")
+    assert list((department.settings.data / "staging").iterdir()) == []
