@@ -3,8 +3,8 @@
 python benchmarks/serve_kills.py [--points 100] [--database postgresql://USER@HOST/EMPTY_DATABASE]
 
 Each round starts the service, sends a slide and asks for it to be scored once more, and kills the whole
-service at a random moment; at the end it is left alone until nothing waits. Prints what became of the jobs and
-whether the audit log is whole; ends with 1 if anything is missing or there twice.
+service at a random moment; at the end it is left alone until nothing waits. Prints what became of the jobs
+and whether the audit log is whole; ends with 1 if anything is missing or there twice.
 """
 
 from __future__ import annotations
