@@ -1,6 +1,6 @@
 // The interface, by addresses relative to the page.
 
-import type { Asked, CellNumbers, GeoFeature, Job, Review, Session, Slide, User, Verdict, Worklist } from "./types";
+import type { Agreement, Asked, CellNumbers, Chart, GeoFeature, Job, Review, Session, Slide, User, Verdict, Worklist } from "./types";
 
 export interface Box {
   x: number;
@@ -75,6 +75,9 @@ export const useLink = (secret: string, name: string, password: string): Promise
 export const makeLink = (role: string): Promise<{ address: string }> => send("POST", "links", { role });
 export const users = (): Promise<User[]> => send("GET", "users");
 export const changeUser = (name: string, change: object): Promise<null> => send("PATCH", `users/${encodeURIComponent(name)}`, change);
+export const agreement = (blind: boolean): Promise<Agreement> => send("GET", `agreement?blind_only=${blind}`);
+export const drift = (): Promise<{ charts: Chart[]; base: number }> => send("GET", "drift");
+export const modelCard = async (name: string): Promise<string> => (await fetched(`./v1/models/${encodeURIComponent(name)}/card`)).text();
 export const job = (id: string): Promise<Job> => send("GET", `jobs/${id}`);
 export const ask = (path: string, body: object): Promise<unknown> => send("POST", path, body);
 

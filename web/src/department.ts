@@ -1,6 +1,7 @@
 // What a department has beside the page: signing in, slides that come in, jobs, people.
 
 import * as api from "./api";
+import { showCharts } from "./charts";
 import { find, h, kept, say } from "./dom";
 import type { Job, Session, Slide } from "./types";
 
@@ -89,13 +90,14 @@ export class Department {
     const picker = h("input", { type: "file", multiple: true, class: "hush", "aria-label": "Slides to add", tabindex: -1,
       onchange: () => void this.add([...(picker.files ?? [])]).then(() => (picker.value = "")) });
     const add = h("button", { id: "add", onclick: () => picker.click() }, "Add slides");
+    const charts = h("button", { class: "quiet", onclick: () => void showCharts() }, "Charts");
     const people = h("button", { class: "quiet", onclick: () => this.people() }, "People");
     const out = h("button", { class: "quiet", onclick: () => void this.signOut() }, "Sign out");
     if (MAY_SEND.includes(session.role!)) {
       find("folder").after(add, picker);
       this.takeDrops();
     }
-    find("theme").before(h("span", { id: "who" }, `${session.name}, ${session.role}`), ...(session.role === "admin" ? [people] : []), out);
+    find("theme").before(h("span", { id: "who" }, `${session.name}, ${session.role}`), charts, ...(session.role === "admin" ? [people] : []), out);
     this.listen();
   }
 
@@ -121,7 +123,18 @@ export class Department {
       : h("button", { class: "quiet", onclick: () => void this.scoreAgain(slide, false, null) }, slide.record ? "Score again" : "Score");
     return h("section", { "aria-label": "Reports and scoring" },
       job && progress(job.state, job.progress),
-      h("p", { class: "links" }, links.length > 0 && "Report: ", links, again));
+      h("p", { class: "links" }, links.length > 0 && "Report: ", links, slide.record?.model && this.card(slide.record.model.name), again));
+  }
+
+  private card(name: string): HTMLElement {
+    const show = async () => {
+      const box = h("dialog", { class: "wide", "aria-label": `Model card of ${name}`, onclose: () => box.remove() },
+        h("pre", { class: "card", tabindex: 0 }, await api.modelCard(name)),
+        h("form", { method: "dialog" }, h("button", {}, "Close")));
+      document.body.append(box);
+      box.showModal();
+    };
+    return h("button", { class: "quiet small", onclick: () => void show().catch((error: Error) => say(error.message, true)) }, "Model card");
   }
 
   private async cancel(job: Job): Promise<void> {

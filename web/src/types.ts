@@ -173,3 +173,31 @@ export interface GeoFeature {
   geometry: { type: "Polygon" | "MultiPolygon"; coordinates: number[][][] | number[][][][] };
   properties: { classification?: { name: string; color?: [number, number, number] } };
 }
+
+export interface Share {
+  value: number;
+  low: number;
+  high: number;
+  of: number;
+}
+
+export interface Pair {
+  first: string;
+  second: string;
+  slides: number;
+  kappa: number | null;
+  confusion: number[][];
+  cutoffs: { cutoff: string; positive: Share | null; negative: Share | null }[];
+}
+
+export interface Agreement {
+  scores: string[];
+  readers_model: Pair[];
+  by_month: Pair[];
+  readers: Pair[];
+}
+
+export interface Chart {
+  name: string;
+  points: { month: string; value: number; of: number; low: number; high: number; outside: boolean }[];
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
@@ -15,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 import lowpower
 from lowpower.models import bundled_models
 from lowpower.scoring import NOTICE, Record
+from lowpower.serve.department._charts import AgreementTold, DriftTold, agreement_of, drift_of
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department.jobs import JobAsked, Jobs
 from lowpower.serve.department.records import Audit, Database, Job, Slide, schema
@@ -150,10 +152,27 @@ def jobs_api(database: Database, settings: Settings, jobs: Jobs) -> APIRouter:
             stream(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
         )
 
+    @router.get("/agreement")
+    def agreement(blind_only: bool = False) -> AgreementTold:
+        return agreement_of(database, blind_only=blind_only)
+
+    @router.get("/drift")
+    def drift() -> DriftTold:
+        return drift_of(database)
+
     @router.get("/models")
     def models() -> list[ModelTold]:
         names = sorted({*bundled_models(), settings.model})
         return [ModelTold(name=name, is_default=name == settings.model) for name in names]
+
+    @router.get("/models/{name}/card", response_class=Response)
+    def card(name: str) -> Response:
+        """The model's card, as Markdown."""
+        folder = bundled_models().get(name, Path(name) if name == settings.model else None)
+        page = None if folder is None else folder / "README.md"
+        if page is None or not page.is_file():
+            raise HTTPException(404, "There is no model of that name, or it has no card.")
+        return Response(page.read_bytes(), media_type="text/markdown; charset=utf-8")
 
     @router.get("/audit")
     def audit(

@@ -1,0 +1,218 @@
+"""How readers and model agree, and whether what comes in is still what it was: numbers for the charts."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+import numpy as np
+from pydantic import Field
+from sqlalchemy import select
+
+from lowpower.evaluation import confusion_matrix, kappa_quadratic, wilson
+from lowpower.scoring import Record, Result
+from lowpower.serve._reviews import Review
+from lowpower.serve.department.records import Database, ScoredResult, schema
+
+__all__ = ["AgreementTold", "DriftTold", "agreement_of", "drift_of"]
+
+SCORES: Final = ("0", "1+", "2+", "3+")
+_NEGATIVE: Final = {"null": "0", "ultralow": "0"}
+_LATEST: Final = 5000
+_BASE: Final = 100
+"""Results that the limits of the control charts are made from: the first ones."""
+_SIGMAS: Final = 3.0
+_LEAST: Final = 5
+
+
+class Share(Record):
+    """A share with its 95 % interval (Wilson)."""
+
+    value: float
+    low: float
+    high: float
+    of: int
+
+
+class CutoffAgreement(Record):
+    """On `score >= cutoff`, where the reader is the reference."""
+
+    cutoff: str
+    positive: Share | None = Field(None, description="Positive percent agreement, as a share.")
+    negative: Share | None = Field(None, description="Negative percent agreement, as a share.")
+
+
+class Pair(Record):
+    """Two who scored the same slides."""
+
+    first: str
+    second: str
+    slides: int
+    kappa: float | None = Field(None, description="Quadratic-weighted; none where it is not defined.")
+    confusion: tuple[tuple[int, ...], ...] = Field((), description="Rows: the first one's scores.")
+    cutoffs: tuple[CutoffAgreement, ...] = ()
+
+
+class AgreementTold(Record):
+    """HER2 scores of readers and model."""
+
+    scores: tuple[str, ...] = SCORES
+    readers_model: tuple[Pair, ...]
+    by_month: tuple[Pair, ...]
+    readers: tuple[Pair, ...]
+    blind_only: bool
+
+
+class Point(Record):
+    """One month of a control chart."""
+
+    month: str
+    value: float
+    of: int
+    low: float
+    high: float
+    outside: bool
+
+
+class Chart(Record):
+    """A quantity month by month, with the limits that the first results set."""
+
+    name: str
+    points: tuple[Point, ...]
+
+
+class DriftTold(Record):
+    """Charts of what comes in and of what is answered."""
+
+    charts: tuple[Chart, ...]
+    base: int = Field(description="Results that the limits are made from.")
+
+
+def agreement_of(database: Database, *, blind_only: bool = False) -> AgreementTold:
+    """HER2 agreement of readers with the model and with one another, each reader's latest word a slide.
+
+    Args:
+        database: The service's.
+        blind_only: Only reviews that were given before the answer was seen.
+    """
+    latest: dict[tuple[str, str], Review] = {}
+    with database.read() as session:
+        for told in session.scalars(select(schema.Review.told).order_by(schema.Review.time)):
+            review = Review.model_validate(told)
+            if review.marker == "HER2" and (review.blind or not blind_only):
+                latest[review.reader, review.slide] = review
+    given = [review for review in latest.values() if _index(review.score) is not None]
+    beside = [review for review in given if _index(review.answered) is not None]
+    names = sorted({review.reader for review in given})
+    model = [_with_model(f"{name}", [one for one in beside if one.reader == name]) for name in names]
+    if len(names) > 1:
+        model.insert(0, _with_model("all readers", beside))
+    months = sorted({review.time[:7] for review in beside})
+    by_month = [_with_model(month, [one for one in beside if one.time[:7] == month]) for month in months]
+    between = []
+    for first, second in itertools.combinations(names, 2):
+        both = [
+            (latest[first, slide].score, latest[second, slide].score)
+            for reader, slide in latest
+            if reader == first and (second, slide) in latest
+        ]
+        scored = [(a, b) for a, b in both if _index(a) is not None and _index(b) is not None]
+        if scored:
+            between.append(_pair(first, second, scored))
+    return AgreementTold(
+        readers_model=tuple(pair for pair in model if pair.slides),
+        by_month=tuple(by_month),
+        readers=tuple(between),
+        blind_only=blind_only,
+    )
+
+
+def drift_of(database: Database) -> DriftTold:
+    """Referrals, scores, white point and tissue, month by month, with limits of three sigma."""
+    with database.read() as session:
+        rows = session.execute(
+            select(ScoredResult.created, ScoredResult.record).order_by(ScoredResult.created).limit(_LATEST)
+        ).all()
+    results = [(created[:7], Result.model_validate_json(record)) for created, record in rows]
+    answered = [(month, one) for month, one in results if one.state == "ok"]
+    charts = [
+        _chart("without an answer", results, lambda one: float(one.state != "ok")),
+        _chart("referred", answered, lambda one: float(one.decision == "refer")),
+        *(
+            _chart(f"likeliest {score}", answered, lambda one, score=score: _is(one, score))  # type: ignore[misc]
+            for score in SCORES
+        ),
+        _chart("white point, mean of red, green and blue", answered, _white),
+        _chart("tissue, mm2", answered, lambda one: None if one.qc is None else one.qc.area_mm2),
+    ]
+    return DriftTold(charts=tuple(chart for chart in charts if chart.points), base=min(len(results), _BASE))
+
+
+def _index(score: str) -> int | None:
+    plain = _NEGATIVE.get(score, score)
+    return SCORES.index(plain) if plain in SCORES else None
+
+
+def _with_model(name: str, reviews: Sequence[Review]) -> Pair:
+    return _pair(name, "model", [(review.score, review.answered) for review in reviews])
+
+
+def _pair(first: str, second: str, scores: Iterable[tuple[str, str]]) -> Pair:
+    told = np.array([(_index(a), _index(b)) for a, b in scores], int).reshape(-1, 2)
+    if not len(told):
+        return Pair(first=first, second=second, slides=0)
+    one_hot = np.eye(len(SCORES))[told[:, 1]]
+    return Pair(
+        first=first,
+        second=second,
+        slides=len(told),
+        kappa=kappa_quadratic(told[:, 0], one_hot),
+        confusion=tuple(tuple(int(n) for n in row) for row in confusion_matrix(told[:, 0], one_hot)),
+        cutoffs=tuple(
+            CutoffAgreement(
+                cutoff=score,
+                positive=_share(told[told[:, 0] >= at, 1] >= at),
+                negative=_share(told[told[:, 0] < at, 1] < at),
+            )
+            for at, score in enumerate(SCORES)
+            if at > 0
+        ),
+    )
+
+
+def _share(hits: np.ndarray) -> Share | None:
+    if not len(hits):
+        return None
+    low, high = wilson(int(hits.sum()), len(hits))
+    return Share(value=float(hits.mean()), low=low, high=high, of=len(hits))
+
+
+def _is(one: Result, score: str) -> float | None:
+    return None if one.answer is None else float(one.answer.likeliest == score)
+
+
+def _white(one: Result) -> float | None:
+    return None if one.qc is None else float(np.mean(one.qc.white_point))
+
+
+def _chart(
+    name: str, results: Sequence[tuple[str, Result]], value: Callable[[Result], float | None]
+) -> Chart:
+    """Mean of each month; limits are those of a mean of as many, by the first results' mean and spread."""
+    told = [(month, value(one)) for month, one in results]
+    known = [(month, number) for month, number in told if number is not None]
+    base = [number for _, number in known[:_BASE]]
+    points = []
+    for month, group in itertools.groupby(known, key=lambda pair: pair[0]):
+        numbers = [number for _, number in group]
+        spread = _SIGMAS * float(np.std(base)) / math.sqrt(len(numbers))
+        low, high, mean = (
+            float(np.mean(base)) - spread,
+            float(np.mean(base)) + spread,
+            float(np.mean(numbers)),
+        )
+        outside = len(numbers) >= _LEAST and not low - 1e-9 <= mean <= high + 1e-9
+        points.append(Point(month=month, value=mean, of=len(numbers), low=low, high=high, outside=outside))
+    return Chart(name=name, points=tuple(points))

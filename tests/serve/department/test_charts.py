@@ -1,0 +1,122 @@
+"""Agreement and drift: the numbers of the charts against those of other libraries and of the construction."""
+
+from __future__ import annotations
+
+import pytest
+from sklearn.metrics import cohen_kappa_score
+
+import lowpower as lp
+from lowpower.scoring import Result
+from lowpower.serve.department._charts import agreement_of, drift_of
+from lowpower.serve.department.records import Job, ScoredResult, Slide, schema
+
+SCORES = ["0", "1+", "2+", "3+"]
+FIRST = ["0", "0", "1+", "1+", "2+", "3+", "3+", "null", "ultralow", "2+"]
+SECOND = ["0", "1+", "1+", "2+", "2+", "3+", "2+", "0", "1+", "3+"]
+MODEL = ["0", "0", "1+", "2+", "2+", "3+", "3+", "0", "0", "1+"]
+
+
+def add_slide(session, number: int, month: str, **record) -> None:
+    told = {
+        "file": "slide.tif", "slide_sha256": str(number), "marker": "HER2", "state": "ok",
+        "decision": "1+", "software_version": lp.__version__, **record,
+    }  # fmt: skip
+    key, when = f"S-{number:04}", f"{month}-01T00:00:00.000Z"
+    session.add(
+        Slide(id=key, origin="upload", source="", path="", sha256=key, size=1, added_by="a", added=when)
+    )
+    session.flush()
+    session.add(Job(id=key, slide_id=key, asked={}, state="done", by="a", created=when))
+    session.flush()
+    session.add(
+        ScoredResult(
+            id=key, job_id=key, slide_id=key, folder="", record=Result.model_validate(told).model_dump_json(),
+            sha256="", outcome="issued", created=when, written=1,
+        )
+    )  # fmt: skip
+    session.flush()
+
+
+def add_review(session, number: int, reader: str, score: str, answered: str, *, blind: bool = False) -> None:
+    key, time = f"S-{number:04}", f"2026-0{1 + number % 2}-02T00:00:00.000Z"
+    told = {
+        "time": time, "reader": reader, "slide": key, "verdict": "other score", "score": score,
+        "marker": "HER2", "answered": answered, "blind": blind,
+    }  # fmt: skip
+    session.add(
+        schema.Review(id=f"{key} {reader}", slide_id=key, result_id=key, reader=reader, time=time, told=told)
+    )
+
+
+@pytest.fixture
+def reviewed(department):
+    with department.database.write() as session:
+        for number, (first, second, model) in enumerate(zip(FIRST, SECOND, MODEL, strict=True)):
+            add_slide(session, number, "2026-01")
+            add_review(session, number, "Dr. A", first, model, blind=number < 4)
+            add_review(session, number, "Dr. B", second, model)
+    return department
+
+
+def plain(scores: list[str]) -> list[int]:
+    return [SCORES.index({"null": "0", "ultralow": "0"}.get(score, score)) for score in scores]
+
+
+def test_kappa_is_that_of_scikit_learn(reviewed):
+    told = agreement_of(reviewed.database)
+    everyone, first, second = told.readers_model
+    assert [everyone.first, first.first, second.first] == ["all readers", "Dr. A", "Dr. B"]
+    for pair, mine in ((first, FIRST), (second, SECOND)):
+        expected = cohen_kappa_score(plain(mine), plain(MODEL), weights="quadratic", labels=range(4))
+        assert pair.kappa == pytest.approx(expected)
+        assert pair.slides == 10
+    (between,) = told.readers
+    expected = cohen_kappa_score(plain(FIRST), plain(SECOND), weights="quadratic", labels=range(4))
+    assert between.kappa == pytest.approx(expected)
+    assert [pair.slides for pair in told.by_month] == [10, 10]
+
+
+def test_agreement_at_a_cutoff_is_counted_with_the_reader_as_reference(reviewed):
+    pair = agreement_of(reviewed.database).readers_model[1]
+    strong = pair.cutoffs[2]
+    assert strong.cutoff == "3+"
+    assert (strong.positive.value, strong.positive.of) == (1.0, 2)  # both 3+ of Dr. A
+    assert (strong.negative.value, strong.negative.of) == (1.0, 8)
+    assert strong.negative.low < 0.7
+    assert sum(map(sum, pair.confusion)) == 10
+
+
+def test_blind_reviews_alone(reviewed):
+    told = agreement_of(reviewed.database, blind_only=True)
+    assert [(pair.first, pair.slides) for pair in told.readers_model] == [("Dr. A", 4)]
+    assert told.readers == ()
+
+
+def test_a_month_that_is_unlike_the_first_results_is_outside_its_limits(department):
+    white = {"area_mm2": 1.0, "pieces": 1, "white_point_source": "glass", "stain": "HER2"}
+    with department.database.write() as session:
+        for number in range(120):
+            late = number >= 100
+            level = 235.0 + number % 3 if not late else 200.0
+            add_slide(
+                session, number, f"2026-0{1 + number // 50}",
+                decision="refer" if late or number % 4 == 0 else "1+",
+                qc={**white, "white_point": (level, level, level)},
+            )  # fmt: skip
+    charts = {chart.name: chart for chart in drift_of(department.database).charts}
+    for name in ("referred", "white point, mean of red, green and blue"):
+        assert [point.outside for point in charts[name].points] == [False, False, True], name
+    assert not any(point.outside for point in charts["tissue, mm2"].points)
+
+
+def test_nothing_yet_is_no_error(admin):
+    assert admin.get("/v1/agreement").json()["readers_model"] == []
+    assert admin.get("/v1/drift").json() == {"charts": [], "base": 0}
+
+
+def test_the_model_card_is_shown_and_nothing_else(admin):
+    card = admin.get("/v1/models/her2-sim/card")
+    assert card.headers["content-type"].startswith("text/markdown")
+    assert "imulated" in card.text
+    for name in ("nobody", "..", "%2e%2e%2f", "/etc"):
+        assert admin.get(f"/v1/models/{name}/card").status_code == 404
