@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -50,11 +51,12 @@ def empty_data(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory) -> Iterator[PostgreSql]:
+def postgresql() -> Iterator[PostgreSql]:
     """A PostgreSQL of its own for this process's tests."""
-    cluster = PostgreSql(tmp_path_factory.mktemp("postgresql") / "home")
-    yield cluster
-    cluster.stop()
+    with tempfile.TemporaryDirectory(prefix="lowpower-postgresql-") as folder:
+        cluster = PostgreSql(Path(folder))
+        yield cluster
+        cluster.stop()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

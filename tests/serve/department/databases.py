@@ -30,6 +30,7 @@ class PostgreSql:
     """A cluster in a folder."""
 
     def __init__(self, folder: Path) -> None:
+        """Make it in an empty folder that its user can reach; pytest keeps its own ones private."""
         tools = _tools()
         if tools is None:
             reason = "there is no PostgreSQL on this machine (Debian: apt-get install postgresql)"
@@ -39,12 +40,8 @@ class PostgreSql:
         self._tools, self._folder = tools, folder
         # PostgreSQL refuses to run as root; Debian's package brings a user of its own.
         self._user = "postgres" if os.geteuid() == 0 else None
-        folder.mkdir(parents=True)
         if self._user:
             shutil.chown(folder, self._user)
-            for parent in folder.parents:  # pytest's folders are private
-                if parent.stat().st_uid == 0 and parent != Path("/"):
-                    parent.chmod(parent.stat().st_mode | 0o011)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
