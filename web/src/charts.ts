@@ -35,7 +35,7 @@ export async function showCharts(): Promise<void> {
 const section = (name: string, ...children: Node[]) => h("section", { "aria-label": name }, h("h3", {}, name), ...children);
 
 const share = (one: Share | null) =>
-  one ? `${percent(one.value)} (${percent(one.low)} to ${percent(one.high)}; ${one.of})` : "";
+  one ? `${percent(one.value)} (${percent(one.low)} to ${percent(one.high)}; ${one.of})` : "no slide";
 
 function table(pairs: Pair[], name: (pair: Pair) => string): HTMLElement {
   const cutoffs = pairs[0]?.cutoffs.map((one) => one.cutoff) ?? [];
