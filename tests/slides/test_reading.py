@@ -128,7 +128,7 @@ def test_a_pyramid_agrees_with_its_level_0(
     # A level rounds for itself, and its pixels are cut by fractional cells as if they were even.
     difference = got[:height, :width] - want
     assert np.abs(difference).max() < 8.0
-    assert difference.size < 300 or abs(difference.mean()) < 0.6
+    assert difference.size < 600 or abs(difference.mean()) < 0.6  # of fewer the mean says little
 
 
 def test_levels_serve_from_the_cheapest_that_is_fine_enough(
