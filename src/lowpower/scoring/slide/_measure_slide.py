@@ -92,7 +92,8 @@ def _draw(
         f"{NOTICE} Cells at {record.mpp:.3g} um/px; slide {slide.mpp:.4g} um/px ({slide.mpp_source}); "
         f"lowpower {lowpower.__version__}. Tumour-like is a look, not a diagnosis."
     )
+    boxes = () if reading is None else reading.boxes
+    if reading is not None:
+        footer += f" Outlined: the {len(boxes)} of {reading.fields} fields that were read."
     title = f"{record.marker}, {slide.path.name}: {record.sentence}"
-    return draw_cells(slide, cells, classes, record.marker, title, footer, least_grade(record),
-        () if reading is None else reading.boxes,
-    )  # fmt: skip
+    return draw_cells(slide, cells, classes, record.marker, title, footer, least_grade(record), boxes)
