@@ -18,6 +18,7 @@ VERBS = (
     "score",
     "measure",
     "export",
+    "export-model",
     "study",
     "deploy",
     "subtype",

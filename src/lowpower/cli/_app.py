@@ -24,6 +24,7 @@ from lowpower.cli.verbs import (
     _doctor,
     _evaluate,
     _export,
+    _export_model,
     _init,
     _measure,
     _prepare,
@@ -113,11 +114,13 @@ for verb in (
     _study,
     _deploy,
     _export,
+    _export_model,
     _subtype,
     _view,
     _serve,
 ):
-    app.command(name=verb.__name__.rsplit("_", 1)[-1], cls=_Verb)(interruptible(verb.command))
+    named = verb.__name__.rpartition(".")[2].lstrip("_").replace("_", "-")
+    app.command(name=named, cls=_Verb)(interruptible(verb.command))
 
 
 def _show_version(wanted: bool) -> None:

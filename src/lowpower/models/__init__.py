@@ -1,6 +1,7 @@
 """Models: the slide network, its heads, pretrained weights, prediction and the model bundle."""
 
 from lowpower.models._fusion import FusionName, HistogramFusion, fit_histogram_fusion, fuse_patches
+from lowpower.models._onnx import export_onnx
 from lowpower.models._predict import Prediction, explain, predict, to_tensors
 from lowpower.models._predict_patches import patch_probabilities
 from lowpower.models._pretrained import build_network, is_weight_path
@@ -100,6 +101,7 @@ __all__ = [
     "encoder_names",
     "expected_score",
     "explain",
+    "export_onnx",
     "fit_histogram_fusion",
     "fit_share_regression",
     "fuse_patches",

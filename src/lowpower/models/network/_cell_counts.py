@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lowpower.models.network._pooling import cell_weights, weighted_mean
+from lowpower.models.network._pooling import cell_means, cell_weights, weighted_mean
 
 __all__ = ["CELL_CLASSES", "CellCounts", "count_loss", "exceeding_shares", "presence"]
 
@@ -75,7 +75,7 @@ def count_loss(log_rates: Tensor, counts: Tensor, mask: Tensor) -> Tensor:
 
     Squares without tissue carry none, nor do slides whose counts are no numbers: nobody knows their cells.
     """
-    weights = functional.adaptive_avg_pool2d(mask.float(), (counts.shape[1], counts.shape[2]))[:, 0]
+    weights = cell_means(mask.float(), (counts.shape[1], counts.shape[2]))[:, 0]
     told = (weights > 0) & counts.isfinite().all(-1)
     rates, wanted = log_rates.float()[told], counts[told]
     return (rates.exp() - wanted * rates).sum() / wanted.sum().clamp_min(1.0)

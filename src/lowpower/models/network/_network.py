@@ -14,7 +14,7 @@ from lowpower.errors import ConfigError
 from lowpower.models.network._cell_counts import CELL_CLASSES, CellCounts, exceeding_shares, presence
 from lowpower.models.network._heads import Head, class_probabilities, expected_score
 from lowpower.models.network._network_spec import ModelSpec, check_backbone
-from lowpower.models.network._pooling import cell_weights, weighted_mean, weighted_top_mean
+from lowpower.models.network._pooling import cell_means, cell_weights, weighted_mean, weighted_top_mean
 
 __all__ = ["SlideNetwork"]
 
@@ -129,7 +129,7 @@ class SlideNetwork(nn.Module):
         ]
         cells = self.norm(torch.cat(same, 1).permute(0, 2, 3, 1))
         if self.stain is not None:
-            colour = functional.adaptive_avg_pool2d(self.stain(density), grid)
+            colour = cell_means(self.stain(density), grid)
             cells = torch.cat([cells, colour.permute(0, 2, 3, 1)], -1)
         return functional.gelu(self.neck(cells))
 

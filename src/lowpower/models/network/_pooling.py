@@ -6,7 +6,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["cell_weights", "weighted_mean", "weighted_top_mean"]
+__all__ = ["cell_means", "cell_weights", "weighted_mean", "weighted_top_mean"]
+
+
+def cell_means(values: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Mean over the pixels of each cell: values (B, C, H, W) on a grid (h, w) that covers them exactly."""
+    (height, width), (rows, columns) = ((int(side) for side in shape) for shape in (values.shape[-2:], grid))
+    if height % rows == 0 and width % columns == 0:
+        # The very numbers of adaptive pooling, in a form that ONNX knows for images of any size.
+        return functional.avg_pool2d(values, (height // rows, width // columns))
+    return functional.adaptive_avg_pool2d(values, grid)
 
 
 def cell_weights(mask: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -19,7 +28,7 @@ def cell_weights(mask: Tensor, grid: tuple[int, int]) -> Tensor:
     Returns:
         (B, h*w), 0 to 1; all ones for an image without any tissue, so that pooling stays defined.
     """
-    shares = functional.adaptive_avg_pool2d(mask.float(), grid).flatten(1)
+    shares = cell_means(mask.float(), grid).flatten(1)
     empty = shares.sum(1, keepdim=True) <= 0
     return torch.where(empty, torch.ones_like(shares), shares)
 
