@@ -15,7 +15,9 @@ def bundle(tmp_path):
 
 
 def refusal(lowpower, bundle, tmp_path):
-    finished = lowpower("score", "any.svs", "--model", bundle, "--out", tmp_path / "out")
+    slide = tmp_path / "any.svs"
+    slide.write_bytes(b"never opened")
+    finished = lowpower("score", slide, "--model", bundle, "--out", tmp_path / "out")
     assert finished.code == 1
     assert finished.err.count("\n") == 1
     return finished.err

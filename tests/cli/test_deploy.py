@@ -10,5 +10,5 @@ def test_a_folder_that_is_no_study_is_told_in_a_sentence(lowpower, tmp_path):
 
 def test_a_fold_is_a_number_or_all(lowpower, tmp_path):
     finished = lowpower("deploy", str(tmp_path), "--fold", "best")
-    assert finished.code == 1
+    assert finished.code == 2  # wrong usage
     assert "takes a number from 0 on, or all, not 'best'" in finished.err
