@@ -26,7 +26,9 @@ def print_study(console: Console, results: StudyResults) -> None:
         if predictions.is_empty():
             table.add_row(arm.name, *[""] * 5, arm.state)
             continue
-        metrics = evaluate_predictions(predictions, results.config.scheme, resamples=QUICK_RESAMPLES).metrics
+        metrics = evaluate_predictions(
+            predictions, results.config.label_scheme, resamples=QUICK_RESAMPLES
+        ).metrics
         used = results.costs.filter((pl.col("arm") == arm.name) & (pl.col("stage") != "train"))
         seconds = used["wall_s"].sum() / predictions.height
         table.add_row(arm.name, *(say(metrics[name]) for name in _METRICS), f"{seconds:.2f}", arm.state)

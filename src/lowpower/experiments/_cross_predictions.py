@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from lowpower.cohort import Cohort, scheme_of
+from lowpower.cohort import Cohort
 from lowpower.errors import CohortError
 from lowpower.models import predict
 from lowpower.training import TrainConfig, TrainingRun, train
@@ -42,9 +42,9 @@ def wants_cross(config: TrainConfig, cohort: Cohort, rows: Sequence[int], valida
     asked = config.bundle.calibrate_on == "folds"
     if not asked and validation >= _FEW_TO_CALIBRATE:
         return False
-    known = cohort.labels(config.scheme).filter(pl.col("row").is_in(list(rows)))
+    known = cohort.labels(config.label_scheme).filter(pl.col("row").is_in(list(rows)))
     counts = known.group_by("label").agg(pl.col("patient").n_unique())
-    every = counts.height == len(scheme_of(config.scheme).classes)
+    every = counts.height == len(config.label_scheme.classes)
     fewest = min(counts["patient"].to_list()) if every else 0
     enough = bool(fewest >= _LEAST_PER_CLASS)
     if asked and not enough:
@@ -81,7 +81,7 @@ def cross_predictions(
     from sklearn.model_selection import StratifiedGroupKFold
 
     usable = {record.row: record for record in prepared if record.state == "ok"}
-    known = {row["row"]: row for row in cohort.labels(config.scheme).iter_rows(named=True)}
+    known = {row["row"]: row for row in cohort.labels(config.label_scheme).iter_rows(named=True)}
     rows = np.array(sorted(usable))
     labels = np.array([known[row]["label"] for row in rows])
     whose = np.unique([known[row]["patient"] for row in rows], return_inverse=True)[1]

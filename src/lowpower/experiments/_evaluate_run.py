@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import ValidationError
 
-from lowpower.cohort import Cohort, content_hashes, load_folds, read_cohort, refuse_copies
+from lowpower.cohort import Cohort, LabelScheme, content_hashes, load_folds, read_cohort, refuse_copies
 from lowpower.engine import default_workers
 from lowpower.errors import CohortError, ConfigError
 from lowpower.evaluation import (
@@ -108,8 +108,10 @@ def evaluate_run(
         raise CohortError(f"{known.path}: no test slide gave a view (first: {left_out[0].reason})")
     # The bare network: the calibration's temperature is applied once, by the evaluation.
     views = (open_prepared(known, record.row, config.view, config.view_folder) for record in usable)
-    table = _table(known, config.scheme, usable, predict(bundle.network, views))
-    evaluation = evaluate_predictions(table, config.scheme, calibration=calibration, resamples=resamples)
+    table = _table(known, config.label_scheme, usable, predict(bundle.network, views))
+    evaluation = evaluate_predictions(
+        table, config.label_scheme, calibration=calibration, resamples=resamples
+    )
     test = make_folder(folder / "test")
     before = _looks(test / "looks.json")
     with atomic_path(test / "predictions.csv") as temporary:
@@ -176,7 +178,7 @@ def _records(folder: Path) -> tuple[TrainConfig, Calibration]:
 
 
 def _table(
-    cohort: Cohort, scheme: str, records: Sequence[PreparedView], predictions: Sequence[Prediction]
+    cohort: Cohort, scheme: LabelScheme, records: Sequence[PreparedView], predictions: Sequence[Prediction]
 ) -> pl.DataFrame:
     labels = {row["row"]: row for row in cohort.labels(scheme).iter_rows(named=True)}
     return pl.DataFrame(

@@ -122,7 +122,7 @@ def _folds(config: StudyConfig, cohort: Cohort) -> Folds:
     options = config.folds
     return make_folds(
         cohort,
-        config.scheme,
+        config.label_scheme,
         outer=options.outer,
         seed=options.seed,
         validation_share=options.validation_share,

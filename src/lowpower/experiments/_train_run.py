@@ -18,7 +18,6 @@ from lowpower.cohort import (
     near_copies,
     read_cohort,
     refuse_copies,
-    scheme_of,
 )
 from lowpower.engine import default_workers, of_stage
 from lowpower.errors import CohortError, ConfigError
@@ -62,7 +61,7 @@ def prepare_run(
     """
     config = read_config(config_path)
     cohort = read_cohort(config.cohort, ish_unknown=config.ish_unknown)
-    rows = cohort.labels(config.scheme)["row"].to_list()
+    rows = cohort.labels(config.label_scheme)["row"].to_list()
     return prepare_views(
         cohort, config.view, config.view_folder, rows=rows, workers=workers, progress=progress
     )
@@ -132,11 +131,11 @@ def train_run(
         seen = cross_predictions(config, cohort, training, prepared, progress)
         with atomic_path(training.folder / "predictions_folds.csv") as temporary:
             seen.write_csv(temporary)
-    calibration = fit_calibration(seen, config.scheme, coverage=config.bundle.coverage)
+    calibration = fit_calibration(seen, config.label_scheme, coverage=config.bundle.coverage)
     write_json(training.folder / CALIBRATION, calibration.model_dump(mode="json"))
     decision = _decision(config, cohort, seen, training.folder, calibration, workers, progress)
     bundle = _write_bundle(config, cohort, training, calibration, decision)
-    notes = (*filter(None, [cohort.left_out(config.scheme)]), *notes)
+    notes = (*filter(None, [cohort.left_out(config.label_scheme)]), *notes)
     return FinishedRun(training.folder, bundle.folder, training, calibration, notes)
 
 
@@ -170,11 +169,11 @@ def _decision(
     options = config.bundle
     if options.measured:
         report = of_stage(progress, "measuring")
-        scheme = scheme_of(config.scheme)
+        scheme = config.label_scheme
         table = with_measured(table, cohort, scheme, folder / MEASURED, workers=workers, progress=report)
     return fit_decision(
         table,
-        config.scheme,
+        config.label_scheme,
         temperature=calibration.temperature,
         options=DecisionOptions(options.error, options.cutoff_error, options.confidence, options.coverage),
     )
@@ -197,7 +196,7 @@ def folds_of(config: TrainConfig, cohort: Cohort) -> Folds:
         return folds
     return make_folds(
         cohort,
-        config.scheme,
+        config.label_scheme,
         outer=options.outer,
         seed=options.seed,
         validation_share=options.validation_share,
@@ -227,7 +226,7 @@ def _write_bundle(
     calibration: Calibration,
     decision: Decision,
 ) -> Bundle:
-    scheme, options, rule = scheme_of(config.scheme), config.bundle, calibration.conformal
+    scheme, options, rule = config.label_scheme, config.bundle, calibration.conformal
     trained_on = (
         options.trained_on or f"{config.cohort.name}: {len(cohort)} slides, fold {config.folds.fold}."
     )

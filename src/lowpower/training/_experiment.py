@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from lowpower.cohort import IshUnknown, scheme_of
+from lowpower.cohort import IshUnknown, LabelScheme, scheme_of
 from lowpower.errors import CohortError
 
 __all__ = ["Experiment", "FoldDraw", "Section", "keys_at", "nearest_key"]
@@ -56,6 +56,11 @@ class Experiment(Section):
             return scheme_of(scheme).name
         except CohortError as error:
             raise ValueError(str(error).rstrip(".")) from error
+
+    @property
+    def label_scheme(self) -> LabelScheme:
+        """The scheme itself, as everything past the configuration takes it."""
+        return scheme_of(self.scheme)
 
 
 def nearest_key(word: str, known: Sequence[str]) -> str:

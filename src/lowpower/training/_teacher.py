@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lowpower.cohort import SCHEMES, Cohort
+from lowpower.cohort import Cohort, LabelScheme, scheme_of
 from lowpower.engine import map_items
 from lowpower.errors import ConfigError, LowpowerError
 from lowpower.files import atomic_path, make_folder
@@ -30,7 +30,7 @@ def cells_of(
     teacher: Teacher,
     cohort: Cohort,
     rows: Sequence[int],
-    scheme: str,
+    scheme: str | LabelScheme,
     folder: Path,
     *,
     workers: int = 1,
@@ -54,7 +54,7 @@ def cells_of(
         return {}
     if teacher == "truth":
         return {row: str(true_cells(cohort.table["slide"][row])) for row in rows}
-    marker = SCHEMES[scheme].marker
+    marker = scheme_of(scheme).marker
     if marker not in get_args(Marker):
         raise ConfigError(f"teacher: measured: {marker} cannot be measured; leave the teacher out.")
     make_folder(folder)

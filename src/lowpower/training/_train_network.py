@@ -18,7 +18,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.torch import load_file
 
-from lowpower.cohort import SCHEMES, Cohort
+from lowpower.cohort import Cohort
 from lowpower.engine import of_stage
 from lowpower.errors import CohortError, ConfigError
 from lowpower.files import atomic_path, make_folder, write_json
@@ -119,7 +119,7 @@ def train(
     write_examples(folder / "slides.csv", examples, left_out)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network = build_network(config.model, len(SCHEMES[config.scheme].classes), config.pretrained)
+        network = build_network(config.model, len(config.label_scheme.classes), config.pretrained)
         network = network.to(memory_format=torch.channels_last)
         data = CropData(config, examples[0], examples[1], network.pad_multiple)
         outcome = _finished(folder) or _fit(config, network, data, folder, progress)
@@ -184,7 +184,7 @@ def _examples(
     folder: Path,
 ) -> tuple[list[list[Example]], list[PreparedView]]:
     """Views and labels of the training and validation rows, cells of the former; slides without a view."""
-    labels = {row["row"]: row for row in cohort.labels(config.scheme).iter_rows(named=True)}
+    labels = {row["row"]: row for row in cohort.labels(config.label_scheme).iter_rows(named=True)}
     rows = [int(row) for part in parts for row in part]
     report = of_stage(progress, "views")
     records = prepared
@@ -196,7 +196,7 @@ def _examples(
     left_out = [by_row[row] for row in rows if by_row[row].picture is None]
     usable = [row for row in map(int, parts[0]) if by_row[row].picture is not None]
     cells = cells_of(
-        config.teacher, cohort, usable, config.scheme, folder / "cells", workers=workers,
+        config.teacher, cohort, usable, config.label_scheme, folder / "cells", workers=workers,
         progress=of_stage(progress, "measuring"),
     )  # fmt: skip
     examples = [

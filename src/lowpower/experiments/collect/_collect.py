@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from lowpower.cohort import Cohort, Folds, scheme_of
+from lowpower.cohort import Cohort, Folds
 from lowpower.errors import ConfigError
 from lowpower.evaluation import MIN_PATIENTS
 from lowpower.experiments.artefacts import Artefact, Cost, together
@@ -67,7 +67,7 @@ def collect(
 
 
 def _probabilities(config: StudyConfig) -> list[str]:
-    return [f"p_{index}" for index in range(len(scheme_of(config.scheme).classes))]
+    return [f"p_{index}" for index in range(len(config.label_scheme.classes))]
 
 
 def _predictions(config: StudyConfig, cohort: Cohort, tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -161,7 +161,7 @@ def _notes(
     notes = list(config.notes)
     if is_simulated(cohort):
         notes.append("The slides are simulated: nothing here was measured on patients' tissue.")
-    if told := cohort.left_out(config.scheme):
+    if told := cohort.left_out(config.label_scheme):
         notes.append(f"{told[0].upper()}{told[1:]}")
     tested = {row for fold in wanted for row in folds.folds[fold].test}
     patients = len({slide.patient for slide in folds.slides if slide.row in tested})

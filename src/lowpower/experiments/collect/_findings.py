@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
-from lowpower.cohort import LabelScheme, scheme_of
+from lowpower.cohort import LabelScheme
 from lowpower.errors import PredictionsError
 from lowpower.evaluation import (
     MIN_PATIENTS,
@@ -124,7 +124,7 @@ def find(results: StudyResults, *, resamples: int = RESAMPLES, seed: int = 0) ->
         resamples: Bootstrap resamples of patients.
         seed: Of the resampling.
     """
-    scheme = scheme_of(results.config.scheme)
+    scheme = results.config.label_scheme
     arms = tuple(
         replace(
             _findings(results, family[0], scheme, resamples, seed), seeds=_spread(results, family, scheme)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from lowpower.cohort import LabelScheme, scheme_of
+from lowpower.cohort import LabelScheme
 from lowpower.evaluation import QUICK_RESAMPLES, evaluate_predictions
 from lowpower.experiments.collect._results import StudyResults
 
@@ -49,7 +49,7 @@ def group_table(results: StudyResults, *, resamples: int = QUICK_RESAMPLES, seed
         for small groups); note (why a value is null); empty where the manifest names neither.
     """
     rows = []
-    scheme = scheme_of(results.config.scheme)
+    scheme = results.config.label_scheme
     for by in ("site", "scanner"):
         known = results.predictions.drop_nulls(by).sort(by, "arm", "row")
         if known.is_empty() or known[by].n_unique() < 2:

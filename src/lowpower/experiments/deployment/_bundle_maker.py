@@ -12,7 +12,7 @@ import polars as pl
 from pydantic import ValidationError
 from torch import nn
 
-from lowpower.cohort import Cohort, Folds, scheme_of
+from lowpower.cohort import Cohort, Folds
 from lowpower.errors import ConfigError, LowpowerError
 from lowpower.evaluation import Calibration, DecisionOptions, evaluate_predictions, fit_decision
 from lowpower.experiments.artefacts import join_measured
@@ -99,7 +99,7 @@ class Maker:
 
     def _common(self, folds: Sequence[int]) -> dict[str, Any]:
         """What the bundle and its members say alike."""
-        scheme = scheme_of(self.config.scheme)
+        scheme = self.config.label_scheme
         rows = sorted(
             {row for fold in folds for part in self._parts for row in self.folds.folds[fold].parts()[part]}
         )
@@ -181,7 +181,7 @@ class Maker:
 
     def _decision(self, fold: int | Literal["all"]) -> Any:
         table = self._validation(fold)
-        scheme = scheme_of(self.config.scheme)
+        scheme = self.config.label_scheme
         measures = any(isinstance(arm, MeasuredArm) for arm in self.config.arms)
         if measures and not isinstance(self.arm, MeasuredArm):  # what the study measured answers as well
             table = join_measured(table, self.cohort, scheme, self.config.cache_folder)
@@ -193,7 +193,7 @@ class Maker:
     def _metrics(self) -> dict[str, BundleMetric]:
         """Of the arm, over the test slides of its finished folds, each by the model of its fold."""
         evaluation = evaluate_predictions(
-            pl.concat(self._tables("test", list(self.finished))), self.config.scheme
+            pl.concat(self._tables("test", list(self.finished))), self.config.label_scheme
         )
         return {
             name: BundleMetric(value=metric.value, low=metric.low, high=metric.high, n=metric.n)

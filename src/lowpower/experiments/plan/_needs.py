@@ -7,7 +7,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from lowpower.cohort import scheme_of
 from lowpower.experiments.plan._study_config import Arm, FusionArm, MilArm, PatchArm, SlideArm, StudyConfig
 from lowpower.stain import Marker
 from lowpower.views import LowResRecipe, PatchQC, PatchRecipe
@@ -57,7 +56,7 @@ def needs_of(arm: Arm, config: StudyConfig) -> tuple[Need, ...]:
             return (Need(kind="patches", patches=recipe, qc=qc),)
         return (Need(kind="bag", patches=recipe, qc=qc, encoder=arm.encoder, weights=arm.weights),)
     markers: dict[str, Marker] = {"HER2": "HER2", "ER": "ER", "PR": "PR", "Ki-67": "Ki-67"}
-    return (Need(kind="measure", marker=markers[scheme_of(config.scheme).marker]),)
+    return (Need(kind="measure", marker=markers[config.label_scheme.marker]),)
 
 
 def _patches(arm: MilArm | PatchArm, config: StudyConfig) -> PatchRecipe:

@@ -8,7 +8,6 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from lowpower.cohort import scheme_of
 from lowpower.errors import ConfigError, wrong_value
 from lowpower.experiments.plan._study_config import (
     FusionArm,
@@ -60,7 +59,7 @@ def parse_study(content: dict[str, Any], *, source: str = "study", folder: Path 
         raise ConfigError(f"{source}: {' '.join(problems)}") from error
     _check_names(config, source)
     for arm in config.arms:
-        _check_arm(arm, len(scheme_of(config.scheme).classes), source)
+        _check_arm(arm, len(config.label_scheme.classes), source)
     return config if folder is None else _anchored(config, folder)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from torch import nn
 
-from lowpower.cohort import Cohort, scheme_of
+from lowpower.cohort import Cohort
 from lowpower.errors import CohortError
 from lowpower.evaluation import patient_folds
 from lowpower.experiments.artefacts import Artefact
@@ -111,7 +111,7 @@ class Material:
     @property
     def classes(self) -> int:
         """K."""
-        return len(scheme_of(self.config.scheme).classes)
+        return len(self.config.label_scheme.classes)
 
     def file(self, row: int) -> str:
         """The file made of a slide."""

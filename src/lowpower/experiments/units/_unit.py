@@ -172,7 +172,7 @@ def _run(unit: Unit, folder: Path) -> Done:
     config, arm = unit.config, unit.config.arms[unit.arm]
     cohort = read_cohort(config.cohort, ish_unknown=config.ish_unknown)
     split = load_folds(config.folder / FOLDS, cohort).split(unit.fold)
-    labels = dict(cohort.labels(config.scheme).select("row", "label").iter_rows())
+    labels = dict(cohort.labels(config.label_scheme).select("row", "label").iter_rows())
     train, validation, test = (part.tolist() for part in (split.train, split.validation, split.test))
     if unit.refit:
         train, test = sorted((*train, *test)), []
@@ -208,7 +208,7 @@ def _run(unit: Unit, folder: Path) -> Done:
         )
         left_out = {row: artefacts[row].reason or "" for row in test if artefacts[row].state != "ok"}
         predicting, learnt = testing.cost, len(usable["training"]) + len(usable["validation"])
-    calibration = fit_calibration(tables[0], config.scheme, coverage=config.coverage)
+    calibration = fit_calibration(tables[0], config.label_scheme, coverage=config.coverage)
     write_json(folder / "calibration.json", calibration.model_dump(mode="json"))
     for name, table in (("validation", tables[0]), ("test", tables[1])):
         with atomic_path(folder / f"{name}.parquet") as temporary:
