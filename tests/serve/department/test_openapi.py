@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -26,7 +27,7 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory, slide_file):
+def api(tmp_path_factory, slide_file, scored):
     """The service with one slide, seen by an admin's token."""
     department = Department.open(
         read_settings(None, {}, data=tmp_path_factory.mktemp("api") / "data", keep_free_gb=0.0, workers=0)
@@ -36,7 +37,7 @@ def api(tmp_path_factory, slide_file):
     program = TestClient(department_app(department), headers=headers)
     key = upload(program, slide_file)
     job = program.get("/v1/jobs").json()[0]["id"]
-    finish(department, job)
+    finish(department, job, **json.loads((scored / "simulated-her2" / "result.json").read_text()))
     schema = schemathesis.openapi.from_asgi("/v1/openapi.json", department_app(department), headers=headers)
     schema.config.update(headers=headers)
     yield schema, {"key": key, "job_id": job, "result_id": job}
