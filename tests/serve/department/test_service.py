@@ -54,12 +54,3 @@ def test_from_the_first_link_to_a_report(running, slide_file, tmp_path):
     audit = verify_audit(running.department().database)
     assert audit.problem is None
     assert audit.rows > 5
-
-
-def test_the_first_link_is_printed_until_somebody_used_it(running):
-    running.start()
-    running.kill()
-    running.start()
-    link = running.first_link()
-    assert running.department().accounts.use_link(link, "Dr. A", PASSWORD).who.role == "admin"
-    assert running.department().accounts.first_link() is None

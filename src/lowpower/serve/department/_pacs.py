@@ -74,6 +74,7 @@ class Pacs:
             session.auth = (settings.dicomweb_user, settings.dicomweb_password or "")
         session.request = _with_timeout(session.request)  # type: ignore[method-assign]
         self._client = DICOMwebClient(settings.dicomweb, session=session)
+        self._client.set_http_retry_params(retry=False)  # a person waits for the answer, and may ask again
 
     def search(self, *, accession: str = "", patient: str = "", study: str = "") -> list[SeriesFound]:
         """Whole-slide series of an accession, a patient or a study.
