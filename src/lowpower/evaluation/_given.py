@@ -136,7 +136,10 @@ def one_spelling(tables: Sequence[GivenPredictions]) -> list[GivenPredictions]:
 
 def _read(path: Path) -> pl.DataFrame:
     if not path.is_file():
-        raise PredictionsError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}; name a CSV.")
+        wrong = "is a folder without a run" if path.is_dir() else "no such file or run"
+        raise PredictionsError(
+            f"{path}: {wrong}; name a table of predictions (CSV), or a folder that lowpower train made."
+        )
     try:
         with path.open(encoding="utf-8-sig") as stream:
             header = stream.readline()

@@ -60,7 +60,7 @@ class Settings(BaseModel):
     keep_days: int | None = Field(
         None,
         ge=1,
-        description="Retention: slides and pictures older than this go with `lowpower audit purge`.",
+        description="Retention: slides and pictures older than this go with `lowpower serve purge`.",
     )
     dicomweb: str | None = Field(None, description="Address of a DICOMweb server (QIDO, WADO, STOW).")
     dicomweb_user: str | None = Field(None, description="Its user, where it asks for one.")
