@@ -34,6 +34,7 @@ ENDED = """
 import os, signal, sys
 import lowpower.scoring.batch._run_batch as batch
 number = getattr(signal, sys.argv.pop())
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # though the tests may be run by nohup
 made = batch._made
 def once(slide, place, work):
     if slide.path.name == "b.png":

@@ -45,10 +45,11 @@ class ServiceClient:
         token: A token of role service, operator or more.
         timeout: Seconds that an answer may take.
 
-    Examples:
-        >>> client = ServiceClient("http://127.0.0.1:8080", "lp_...")  # doctest: +SKIP
-        >>> key, job = client.upload("case-17.svs", case="2026-17")  # doctest: +SKIP
-        >>> print(client.wait(job))  # doctest: +SKIP
+    Examples::
+
+        client = ServiceClient("http://127.0.0.1:8080", "lp_...")
+        key, job = client.upload("case-17.svs", case="2026-17")
+        print(client.wait(job))
     """
 
     def __init__(self, address: str, token: str, *, timeout: float = 60.0) -> None:

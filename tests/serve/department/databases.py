@@ -13,10 +13,7 @@ import pytest
 
 __all__ = ["PostgreSql"]
 
-_OPTIONS = (
-    "-c fsync=off -c full_page_writes=off -c synchronous_commit=off "
-    "-c shared_buffers=16MB -c max_connections=60"
-)
+_OPTIONS = "-c fsync=off -c full_page_writes=off -c shared_buffers=16MB -c max_connections=60"
 
 
 def _tools() -> Path | None:
