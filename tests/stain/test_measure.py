@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from lowpower.errors import NoTissueError
 from lowpower.slides import open_slide
 from lowpower.stain import RUIFROK_E, RUIFROK_H, Cutoffs, Her2Cutoffs, to_rgb
-from lowpower.stain._measure import Measurement, measure
+from lowpower.stain._measure import measure
+from lowpower.stain._measurement import Measurement
 from lowpower.stain.cells._measure_stream import cells_of, scale_of, working_factor
 from lowpower.stain.rules._nuclear import nuclear_grades, nuclear_score
 from lowpower.tissue import find_tissue

@@ -1,6 +1,7 @@
 """Stain as measured, without labels: optical density, stain vectors, what a slide is stained with."""
 
-from lowpower.stain._measure import Effort, Measurement, measure
+from lowpower.stain._measure import Effort, measure
+from lowpower.stain._measurement import Measurement
 from lowpower.stain.cells import (
     FADE_OD,
     FEATURES,
