@@ -24,6 +24,8 @@ from lowpower.training import (
     train_bags,
     train_patches,
 )
+from lowpower.training.data import turns
+from lowpower.training.loop._callbacks import DataWait
 
 SPEC = ModelSpec(backbone="test_convnext", strides=(8,), width=16, inputs="od", pooling="mean", dropout=0.0)
 
@@ -67,10 +69,12 @@ def test_bags_are_learnt_and_the_same_again(tmp_path: Path) -> None:
     labels = np.array([example.label for example in test])
     assert (probabilities.argmax(1) == labels).mean() >= 0.8
     assert probabilities.sum(1) == pytest.approx(1)
-    assert run.history[run.best_epoch]["val_loss"] == run.best_loss < 0.8
-    assert len(run.history) == run.epochs <= 16
-    assert set(run.history[0]) == {
-        "epoch", "train_loss", "val_loss", "val_balanced_accuracy", "val_score_error",
+    told = run.summary
+    assert run.history["val_loss"][told.best_epoch] == pytest.approx(told.best_loss)
+    assert told.best_loss < 0.8
+    assert run.history.height == told.epochs <= 16
+    assert set(run.history.columns) == {
+        "epoch", "step", "train_loss", "val_loss", "val_balanced_accuracy", "val_score_error", "data_wait",
     }  # fmt: skip
 
 
@@ -127,6 +131,52 @@ def test_patches_are_learnt_and_the_same_again(tmp_path: Path) -> None:
     assert np.corrcoef(expected, labels)[0, 1] > 0.9
     with pytest.raises(CohortError, match="two classes"):
         train_patches(SPEC, 4, None, train[::4], validation, fitting, still)
+
+
+class Killed(BaseException):
+    """As a signal would end the process."""
+
+
+@pytest.mark.parametrize("kind", ["bags", "patches"])
+def test_a_killed_learner_goes_on_to_the_same_weights(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = bags if kind == "bags" else patches
+    train, validation = made(tmp_path, 24, seed=0), made(tmp_path, 8, seed=1)
+
+    def run(folder: Path | None) -> dict[str, torch.Tensor]:
+        if kind == "bags":
+            course = BagFitting(epochs=4, instances=10)
+            network: torch.nn.Module = train_bags(abmil, train, validation, course, mpp=0.5, folder=folder)[0]
+        else:
+            fitting = PatchFitting(epochs=4, batch=8, per_slide=2)
+            network = train_patches(SPEC, 4, None, train, validation, fitting, Augmentation(), folder=folder)[
+                0
+            ]
+        return network.state_dict()
+
+    def killed(self: DataWait, trainer, module, batch, index) -> None:  # type: ignore[no-untyped-def]
+        if (trainer.current_epoch, index) == (2, 1):
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DataWait, "on_train_batch_start", killed)
+        with pytest.raises(Killed):
+            run(tmp_path / "run")
+    assert (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file()
+    resumed, whole = run(tmp_path / "run"), run(None)
+    assert all(torch.equal(resumed[name], value) for name, value in whole.items())
+    assert sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir()) == ["best.safetensors"]
+
+
+def test_devices_take_turns() -> None:
+    order = np.random.default_rng(0).permutation(11)
+    alone = turns(order, 4)
+    assert [len(step) for step in alone] == [4, 4, 3]
+    pair = [turns(order, 2, rank, 2) for rank in range(2)]
+    for step, (one, two) in zip(alone, zip(*pair, strict=True), strict=True):
+        assert set(step) <= {*one, *two}
+    assert {len(step) for device in pair for step in device} == {2}
 
 
 def test_a_gpu_is_not_pretended() -> None:

@@ -18,7 +18,7 @@ from lowpower.models import predict
 from lowpower.slides import Slide
 from lowpower.training import TrainConfig, TrainingRun, resolve_precision, train
 from lowpower.training import _teacher as teaching
-from lowpower.training import _train_network as training
+from lowpower.training.loop import _learn as loop
 from lowpower.training.loop._callbacks import DataWait
 from lowpower.units import Box, Mpp
 from lowpower.views import View, open_prepared
@@ -192,7 +192,7 @@ def test_a_finished_run_is_not_run_again(
 ) -> None:
     config = toy_config(cohort, tmp_path / "run")
     first = run(config, cohort)
-    monkeypatch.setattr(training, "_fit", None)
+    monkeypatch.setattr(loop, "_fit", None)
     again = run(config, cohort)
     assert same_weights(first, again)
     assert again.summary == first.summary
@@ -247,7 +247,7 @@ def test_divergence_is_told(cohort: Cohort, tmp_path: Path, monkeypatch: pytest.
     def no_number(head: str, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return logits.sum() * float("nan")
 
-    monkeypatch.setattr("lowpower.training.loop._module.head_loss", no_number)
+    monkeypatch.setattr("lowpower.training._train_views.head_loss", no_number)
     with pytest.raises(ConfigError, match="learning_rate"):
         run(toy_config(cohort, tmp_path / "run"), cohort)
 

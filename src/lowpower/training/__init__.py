@@ -1,15 +1,13 @@
 """Training: configuration, stain-space augmentation, balanced crops, Lightning. It never sees a test fold."""
 
-from lowpower.training._experiment import Experiment, FoldDraw, Section, keys_at, nearest_key
+from lowpower.training._experiment import Experiment, FoldDraw, keys_at, nearest_key
 from lowpower.training._fitting import BagFitting, Fitting, PatchFitting
+from lowpower.training._sections import Augmentation, Pretrained, Section, TrainerOptions
 from lowpower.training._template import template
 from lowpower.training._train_bags import BagExample, predict_bags, train_bags
 from lowpower.training._train_config import (
-    Augmentation,
     BundleOptions,
-    Pretrained,
     TrainConfig,
-    TrainerOptions,
     parse_config,
     read_config,
 )

@@ -7,18 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from lowpower.cohort import IshUnknown, LabelScheme, scheme_of
 from lowpower.errors import CohortError
+from lowpower.training._sections import Section
 
-__all__ = ["Experiment", "FoldDraw", "Section", "keys_at", "nearest_key"]
-
-
-class Section(BaseModel):
-    """A part of a configuration: no unknown key, no change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+__all__ = ["Experiment", "FoldDraw", "keys_at", "nearest_key"]
 
 
 class FoldDraw(Section):

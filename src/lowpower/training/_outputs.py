@@ -12,7 +12,7 @@ from lowpower.models import Prediction
 from lowpower.training.data import Example
 from lowpower.views import PreparedView
 
-__all__ = ["history_of", "prediction_table", "write_examples"]
+__all__ = ["prediction_table", "write_examples"]
 
 
 def prediction_table(examples: Sequence[Example], predictions: Sequence[Prediction]) -> pl.DataFrame:
@@ -39,21 +39,3 @@ def write_examples(path: Path, parts: Sequence[Sequence[Example]], left_out: Seq
     )
     with atomic_path(path) as temporary:
         table.write_csv(temporary)
-
-
-def history_of(logs: Path) -> pl.DataFrame:
-    """One row an epoch out of Lightning's CSV logs, which hold one row a log call and one file a start."""
-    tables = [
-        pl.read_csv(path, infer_schema_length=None)
-        for path in sorted(logs.rglob("metrics.csv"), key=lambda path: path.stat().st_mtime_ns)
-        if path.stat().st_size
-    ]
-    if not tables:
-        return pl.DataFrame({"epoch": []})
-    joined = pl.concat(tables, how="diagonal_relaxed")
-    values = [name for name in joined.columns if name not in ("epoch", "step")]
-    return (
-        joined.group_by("epoch", maintain_order=True)
-        .agg(pl.col("step").max(), *(pl.col(name).drop_nulls().last() for name in values))
-        .sort("epoch")
-    )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from lowpower.errors import CohortError
 from lowpower.models import Aggregator, BagNetwork
 from lowpower.training._fitting import BagFitting
-from lowpower.training.data import ahead, balanced_order
-from lowpower.training.loop import Accelerator, LearningRun, learn
+from lowpower.training._sections import CPU, TrainerOptions
+from lowpower.training.data import Ahead, balanced_order, turns
+from lowpower.training.loop import LearningRun, learn
 from lowpower.views import Bag, check_bag, read_bag
 
 __all__ = ["BagExample", "predict_bags", "train_bags"]
@@ -38,7 +40,9 @@ def train_bags(
     *,
     mpp: float,
     seed: int = 0,
-    accelerator: Accelerator = "cpu",
+    folder: Path | None = None,
+    trainer: TrainerOptions = CPU,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[BagNetwork, LearningRun]:
     """Train an aggregator.
 
@@ -49,7 +53,9 @@ def train_bags(
         fitting: The course.
         mpp: um/px that every bag must have, within 5 %.
         seed: Of weights, order, draws and dropout.
-        accelerator: Where it runs.
+        folder: What is kept of the training, to go on from; see `learn`.
+        trainer: Where it runs.
+        progress: Called with (steps done, steps in all).
 
     Returns:
         The network with its best validation weights, on the CPU, and how it went.
@@ -70,7 +76,7 @@ def train_bags(
         torch.manual_seed(seed)
         network = BagNetwork(make(dim), centre, scale, mpp)
         learner = _BagLearner(network, train, validation, store, fitting, seed)
-        run = learn(learner, fitting, seed=seed, accelerator=accelerator)
+        run = learn(learner, fitting, seed=seed, trainer=trainer, folder=folder, progress=progress)
     return network, run
 
 
@@ -132,46 +138,48 @@ class _BagLearner:
         seed: int,
     ) -> None:
         self.network = network
-        self.backbone, self.backbone_rate = None, 1.0
+        self.backbone, self.backbone_rate, self.average, self.convolves = None, 1.0, 0.0, False
         self.labels = [example.label for example in validation]
         self.validation, self.store = validation, store
         self._train, self._fitting, self._seed = train, fitting, seed
 
-    def batches(self, epoch: int) -> _BagBatches:
-        return _BagBatches(self._train, self.store, self._fitting, (self._seed, epoch))
+    def batches(self, epoch: int, rank: int, world: int) -> _BagBatches:
+        return _BagBatches(self._train, self.store, self._fitting, (self._seed, epoch), rank, world)
 
-    def loss(self, batch: _Batch, device: torch.device) -> Tensor:
+    def loss(self, batch: _Batch, device: torch.device) -> tuple[Tensor, dict[str, Tensor]]:
         bags, mask, coords, labels = (
             tensor.to(device) for tensor in (batch.bags, batch.mask, batch.coords, batch.labels)
         )
         standard = self.network.standardised(bags)
-        return self.network.aggregator.training_loss(standard, mask, labels, coords)[0]
+        return self.network.aggregator.training_loss(standard, mask, labels, coords)[0], {}
 
-    def validate(self, device: torch.device) -> NDArray[np.float64]:
-        return _predict(self.network, self.validation, self.store, device)
+    def validate(self, network: nn.Module, device: torch.device) -> NDArray[np.float64]:
+        assert isinstance(network, BagNetwork)
+        return _predict(network, self.validation, self.store, device)
 
 
-class _BagBatches:
-    """An epoch of padded batches, every bag drawn from (seed, epoch, position)."""
+class _BagBatches(Ahead[_Batch]):
+    """An epoch of padded batches, every bag drawn from (seed, epoch, step)."""
 
     def __init__(
-        self, examples: Sequence[BagExample], store: _BagStore, fitting: BagFitting, key: tuple[int, int]
+        self,
+        examples: Sequence[BagExample],
+        store: _BagStore,
+        fitting: BagFitting,
+        key: tuple[int, int],
+        rank: int,
+        world: int,
     ) -> None:
-        order = balanced_order(
-            [example.label for example in examples], len(examples), np.random.default_rng(key)
-        )
-        size = fitting.batch
+        labels = [example.label for example in examples]
+        order = balanced_order(labels, len(examples), np.random.default_rng(key))
         self._examples, self._store, self._fitting, self._key = examples, store, fitting, key
-        self._steps = [order[start : start + size].tolist() for start in range(0, len(order), size)]
+        self._rank, self._world = rank, world
+        self._steps = turns(order, fitting.batch, rank, world)
+        super().__init__(self._make, len(self._steps))
 
-    def __len__(self) -> int:
-        return len(self._steps)
-
-    def __iter__(self) -> Iterator[_Batch]:
-        yield from ahead(self._make(number, step) for number, step in enumerate(self._steps))
-
-    def _make(self, number: int, step: list[int]) -> _Batch:
-        rng = np.random.default_rng((*self._key, 1, number))
+    def _make(self, number: int) -> _Batch:
+        step = self._steps[number].tolist()
+        rng = np.random.default_rng((*self._key, 1, number * self._world + self._rank))
         drawn = [self._draw(self._store[self._examples[index]], rng) for index in step]
         longest = max(len(features) for features, _ in drawn)
         dim = drawn[0][0].shape[1]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import (
-    BeforeValidator,
     Field,
     ValidationError,
     model_validator,
@@ -16,24 +15,19 @@ from pydantic_core import ErrorDetails
 from lowpower.errors import ConfigError, wrong_value
 from lowpower.files import read_yaml
 from lowpower.models import ModelSpec, is_weight_path
-from lowpower.training._experiment import Experiment, FoldDraw, Section, keys_at, nearest_key
+from lowpower.training._experiment import Experiment, FoldDraw, keys_at, nearest_key
 from lowpower.training._fitting import Fitting
+from lowpower.training._sections import Augmentation, Pretrained, Section, TrainerOptions
 from lowpower.training._teacher import Teacher
 from lowpower.views import LowResRecipe
 
 __all__ = [
-    "Augmentation",
     "BundleOptions",
     "FoldOptions",
-    "Pretrained",
     "TrainConfig",
-    "TrainerOptions",
     "parse_config",
     "read_config",
 ]
-
-Pretrained = Annotated[str | None, BeforeValidator(lambda given: None if given == "none" else given)]
-"""Where weights come from; YAML's null and the word `none` both mean nowhere."""
 
 
 class FoldOptions(FoldDraw):
@@ -41,46 +35,6 @@ class FoldOptions(FoldDraw):
 
     file: Path | None = Field(None, description="Saved folds to use instead of making them.")
     fold: int = Field(0, ge=0, description="Which fold is held out for the test, counted from 0.")
-
-
-class Augmentation(Section):
-    """How much a training crop is varied; every amount is the largest change drawn, 0 switches it off."""
-
-    scale: float = Field(0.1, ge=0, lt=0.5, description="um/px, as a share.")
-    rotate: bool = Field(
-        True, description="Free rotation in half of the crops; quarter turns and flips in all."
-    )
-    hematoxylin: float = Field(0.6, ge=0, description="Amount of haematoxylin: factor 1/(1+x) to 1+x.")
-    dab: float = Field(
-        0.25, ge=0, description="Amount of DAB, apart from haematoxylin: factor 1/(1+x) to 1+x."
-    )
-    residual: float = Field(0.5, ge=0, description="What neither stain explains: factor 1/(1+x) to 1+x.")
-    vectors: float = Field(0.06, ge=0, description="Standard deviation of the stain vectors' components.")
-    tint: float = Field(
-        0.02, ge=0, description="Optical density added to a channel over tissue (wrong white point)."
-    )
-    haze: float = Field(0.04, ge=0, description="DAB optical density added evenly over tissue (background).")
-    edge: float = Field(0.6, ge=0, description="DAB optical density added along part of the tissue's edge.")
-    edge_chance: float = Field(0.25, ge=0, le=1, description="Share of crops with edge staining.")
-    blur: float = Field(1.0, ge=0, description="Gaussian blur, standard deviation in pixels.")
-    noise: float = Field(0.02, ge=0, description="Gaussian noise, share of the white point.")
-    jpeg: int = Field(40, ge=5, le=100, description="Lowest JPEG quality; 100 switches it off.")
-
-
-class TrainerOptions(Section):
-    """Passed to Lightning's Trainer as they are, and where data is kept."""
-
-    accelerator: str = Field("auto", description="cpu, gpu, mps, auto.")
-    devices: int | list[int] | str = Field("auto", description="Number of devices, their indices, or auto.")
-    num_nodes: int = Field(1, ge=1, description="Machines.")
-    strategy: str = Field("auto", description="ddp for several devices, or auto.")
-    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(
-        "auto", description="auto: bf16-mixed on a GPU with bf16 or a CPU with AMX, else 32-true."
-    )
-    threads: int = Field(1, ge=1, description="Threads that make crops while the network computes.")
-    ram_megabytes: int = Field(
-        4000, ge=1, description="Decoded views kept in memory; the rest is read again."
-    )
 
 
 class BundleOptions(Section):

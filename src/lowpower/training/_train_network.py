@@ -3,60 +3,26 @@
 from __future__ import annotations
 
 import json
-import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-import lightning as L
 import polars as pl
-import torch
-from lightning.pytorch.callbacks import EarlyStopping
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors.torch import load_file
 
 from lowpower.cohort import Cohort
 from lowpower.engine import of_stage
 from lowpower.errors import CohortError, ConfigError
 from lowpower.files import atomic_path, make_folder, write_json
-from lowpower.models import SlideNetwork, build_network, predict
-from lowpower.training._outputs import history_of, prediction_table, write_examples
+from lowpower.models import SlideNetwork, predict
+from lowpower.training._outputs import prediction_table, write_examples
 from lowpower.training._teacher import cells_of
 from lowpower.training._train_config import TrainConfig
+from lowpower.training._train_views import train_views
 from lowpower.training.data import Example
-from lowpower.training.loop import (
-    BEST,
-    LAST,
-    CropData,
-    DataWait,
-    Progress,
-    RunCheckpoint,
-    SlideModule,
-    quiet_lightning,
-    resolve_precision,
-)
-from lowpower.views import PreparedView, prepare_views
+from lowpower.training.loop import LearningSummary
+from lowpower.views import PreparedView, load_view, prepare_views
 
-__all__ = ["TrainingRun", "TrainingSummary", "train"]
-
-
-_SUMMARY = "training.json"
-
-
-class TrainingSummary(BaseModel):
-    """training.json, written when a training has come to its end."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    schema_version: Literal[1] = 1
-    epochs: int = Field(description="Epochs run.")
-    best_epoch: int = Field(description="Epoch of the weights kept, counted from 0.")
-    best_loss: float = Field(description="Its class-balanced validation log loss.")
-    data_wait: float | None = Field(description="Mean share of step time spent waiting for crops.")
-    seconds: float = Field(description="Time in the training loop since it was last started.")
+__all__ = ["TrainingRun", "train"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +42,7 @@ class TrainingRun:
     network: SlideNetwork
     validation: pl.DataFrame
     left_out: tuple[PreparedView, ...]
-    summary: TrainingSummary
+    summary: LearningSummary
 
 
 def train(
@@ -117,31 +83,24 @@ def train(
         config, cohort, [train_rows, validation_rows], workers, prepared, progress, folder
     )
     write_examples(folder / "slides.csv", examples, left_out)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        network = build_network(config.model, len(config.label_scheme.classes), config.pretrained)
-        network = network.to(memory_format=torch.channels_last)
-        data = CropData(config, examples[0], examples[1], network.pad_multiple)
-        outcome = _finished(folder) or _fit(config, network, data, folder, progress)
-    network.load_state_dict(load_file(folder / "checkpoints" / BEST))
-    network.cpu().eval()
-    views = (data.store[example] for example in examples[1])
+    network, outcome = train_views(
+        config.model,
+        len(config.label_scheme.classes),
+        config.pretrained,
+        examples[0],
+        examples[1],
+        config.fitting,
+        config.augmentation,
+        seed=config.seed,
+        folder=folder,
+        trainer=config.trainer,
+        progress=of_stage(progress, "training"),
+    )
+    views = (load_view(example.picture)[0] for example in examples[1])
     table = prediction_table(examples[1], predict(network, views))
     with atomic_path(folder / "predictions_validation.csv") as temporary:
         table.write_csv(temporary)
-    with atomic_path(folder / "history.csv") as temporary:
-        history_of(folder / "logs").write_csv(temporary)
-    write_json(folder / _SUMMARY, outcome.model_dump(mode="json"))
-    return TrainingRun(folder, network, table, tuple(left_out), outcome)
-
-
-def _finished(folder: Path) -> TrainingSummary | None:
-    """The summary of a run that came to its end in `folder`: then there is nothing to go on with."""
-    try:
-        summary = TrainingSummary.model_validate_json((folder / _SUMMARY).read_bytes())
-    except (OSError, ValidationError):
-        return None
-    return summary if (folder / "checkpoints" / BEST).is_file() else None
+    return TrainingRun(folder, network, table, tuple(left_out), outcome.summary)
 
 
 def _same_run(
@@ -223,60 +182,3 @@ def _examples(
             f"{cohort.path}: the training slides are all of one class; there is nothing to learn."
         )
     return examples, left_out
-
-
-def _fit(
-    config: TrainConfig,
-    network: SlideNetwork,
-    data: CropData,
-    folder: Path,
-    progress: Callable[[str, int, int], None] | None,
-) -> TrainingSummary:
-    """Run Lightning's loop, from the latest checkpoint where there is one."""
-    module = SlideModule(network, config, data)
-    checkpoint, wait = RunCheckpoint(folder / "checkpoints"), DataWait(data)
-    stopping = EarlyStopping("val_loss", patience=config.fitting.patience, mode="min", check_finite=True)
-    callbacks = [stopping, wait, checkpoint]
-    if progress is not None:
-        callbacks.append(Progress(lambda done, total: progress("training", done, total)))
-    with quiet_lightning():
-        options = config.trainer
-        trainer = L.Trainer(
-            accelerator=options.accelerator,
-            devices=options.devices,
-            num_nodes=options.num_nodes,
-            strategy=options.strategy,
-            precision=resolve_precision(options.precision, options.accelerator),
-            max_epochs=config.fitting.epochs,
-            gradient_clip_val=config.fitting.clip,
-            callbacks=callbacks,
-            logger=[
-                CSVLogger(folder, "logs", flush_logs_every_n_steps=1),
-                TensorBoardLogger(folder, "tensorboard"),
-            ],
-            reload_dataloaders_every_n_epochs=1,
-            log_every_n_steps=1,
-            num_sanity_val_steps=0,
-            enable_checkpointing=True,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-            default_root_dir=folder,
-        )
-        last = folder / "checkpoints" / LAST
-        # weights_only: a checkpoint holds tensors and plain values; nothing in it is executed.
-        started = time.perf_counter()
-        trainer.fit(
-            module, datamodule=data, ckpt_path=str(last) if last.is_file() else None, weights_only=True
-        )
-    if not math.isfinite(checkpoint.best_loss):
-        raise ConfigError(
-            f"{folder}: training diverged (the loss is no number); lower fitting.learning_rate."
-        )
-    return TrainingSummary(
-        epochs=trainer.current_epoch,
-        best_epoch=checkpoint.best_epoch,
-        best_loss=checkpoint.best_loss,
-        data_wait=sum(wait.shares) / len(wait.shares) if wait.shares else None,
-        seconds=time.perf_counter() - started,
-    )

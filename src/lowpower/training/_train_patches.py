@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from lowpower.errors import CohortError
 from lowpower.models import ModelSpec, SlideNetwork, build_network, head_loss, patch_probabilities
 from lowpower.training._fitting import PatchFitting
-from lowpower.training._train_config import Augmentation
-from lowpower.training.data import Batch, ahead, balanced_order, collate, make_crop
-from lowpower.training.loop import Accelerator, LearningRun, learn
+from lowpower.training._sections import CPU, Augmentation, TrainerOptions
+from lowpower.training.data import Ahead, Batch, balanced_order, collate, make_crop, turns
+from lowpower.training.loop import LearningRun, learn
 from lowpower.units import Box, Mpp
 from lowpower.views import View
 
@@ -53,7 +54,9 @@ def train_patches(
     augmentation: Augmentation,
     *,
     seed: int = 0,
-    accelerator: Accelerator = "cpu",
+    folder: Path | None = None,
+    trainer: TrainerOptions = CPU,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[SlideNetwork, LearningRun]:
     """Fine-tune a network on patches.
 
@@ -68,7 +71,9 @@ def train_patches(
         fitting: The course.
         augmentation: How patches are varied.
         seed: Of weights, draws and augmentation.
-        accelerator: Where it runs.
+        folder: What is kept of the training, to go on from; see `learn`.
+        trainer: Where it runs.
+        progress: Called with (steps done, steps in all).
 
     Returns:
         The network with its best validation weights, on the CPU, and how it went.
@@ -84,7 +89,7 @@ def train_patches(
         torch.manual_seed(seed)
         network = build_network(spec, classes, pretrained).to(memory_format=torch.channels_last)
         learner = _PatchLearner(network, train, validation, fitting, augmentation, seed)
-        run = learn(learner, fitting, seed=seed, accelerator=accelerator)
+        run = learn(learner, fitting, seed=seed, trainer=trainer, folder=folder, progress=progress)
     return network, run
 
 
@@ -107,27 +112,27 @@ class _PatchLearner:
     ) -> None:
         self.network = network
         self.backbone, self.backbone_rate = network.body, fitting.backbone_rate
+        self.average, self.convolves = 0.0, True
         self.labels = [example.label for example in validation]
         self._train, self._validation = train, validation
         self._fitting, self._augmentation, self._seed = fitting, augmentation, seed
 
-    def batches(self, epoch: int) -> _PatchBatches:
+    def batches(self, epoch: int, rank: int, world: int) -> _PatchBatches:
         multiple = self.network.pad_multiple
         key = (self._seed, epoch)
-        return _PatchBatches(self._train, self._fitting, self._augmentation, multiple, key)
+        return _PatchBatches(self._train, self._fitting, self._augmentation, multiple, key, rank, world)
 
-    def loss(self, batch: Batch, device: torch.device) -> Tensor:
+    def loss(self, batch: Batch, device: torch.device) -> tuple[Tensor, dict[str, Tensor]]:
         moved = batch.to(device)
         logits = self.network(moved.images, moved.masks)
-        return head_loss(self.network.spec.head, logits.float(), moved.labels)
+        return head_loss(self.network.spec.head, logits.float(), moved.labels), {}
 
-    def validate(self, device: torch.device) -> NDArray[np.float64]:
-        return np.stack(
-            [predict_patches(self.network, example, device).mean(0) for example in self._validation]
-        )
+    def validate(self, network: nn.Module, device: torch.device) -> NDArray[np.float64]:
+        assert isinstance(network, SlideNetwork)
+        return np.stack([predict_patches(network, example, device).mean(0) for example in self._validation])
 
 
-class _PatchBatches:
+class _PatchBatches(Ahead[Batch]):
     """An epoch: slides class-balanced, some patches of each, mixed; drawn from (seed, epoch) alone."""
 
     def __init__(
@@ -137,31 +142,28 @@ class _PatchBatches:
         augmentation: Augmentation,
         multiple: int,
         key: tuple[int, int],
+        rank: int,
+        world: int,
     ) -> None:
         rng = np.random.default_rng(key)
         slides = balanced_order([example.label for example in examples], len(examples), rng)
-        drawn = [
+        self._drawn = [
             (int(slide), int(patch))
             for slide in slides
             for patch in rng.permutation(len(examples[slide].patches()))[: fitting.per_slide]
         ]
-        order = rng.permutation(len(drawn))
+        order = rng.permutation(len(self._drawn))
         # A last batch of a few would make a step of much noise; it is left out.
-        steps = max(1, len(drawn) // fitting.batch)
-        self._steps = [
-            [drawn[place] for place in order[step * fitting.batch : (step + 1) * fitting.batch]]
-            for step in range(steps)
-        ]
+        whole = fitting.batch * world
+        steps = max(1, len(order) // whole)
+        self._steps = turns(order[: steps * whole], fitting.batch, rank, world)
         self._examples, self._augmentation = examples, augmentation
-        self._multiple, self._key = multiple, key
+        self._multiple, self._key, self._place = multiple, key, (rank, world)
+        super().__init__(self._make, len(self._steps))
 
-    def __len__(self) -> int:
-        return len(self._steps)
-
-    def __iter__(self) -> Iterator[Batch]:
-        yield from ahead(self._make(number, step) for number, step in enumerate(self._steps))
-
-    def _make(self, number: int, step: list[tuple[int, int]]) -> Batch:
+    def _make(self, number: int) -> Batch:
+        step = [self._drawn[index] for index in self._steps[number]]
+        rank, world = self._place
         crops = []
         for place, (slide, patch) in enumerate(step):
             example = self._examples[slide]
@@ -170,7 +172,7 @@ class _PatchBatches:
             box = Box(0, 0, image.shape[1], image.shape[0])
             white = np.asarray(example.white_point, np.float32)
             view = View(image, np.ones(image.shape[:2], bool), box, Mpp(example.mpp), white)
-            rng = np.random.default_rng((*self._key, 1, number, place))
+            rng = np.random.default_rng((*self._key, 1, number, place * world + rank))
             crops.append(make_crop(view, side, self._augmentation, rng))
         labels = [self._examples[slide].label for slide, _ in step]
         return collate(crops, labels, self._multiple)

@@ -136,7 +136,7 @@ def _slide(arm: SlideArm, material: Material) -> Learnt:
             model=arm.model,
             augmentation=arm.augmentation,
             fitting=arm.fitting,
-            trainer=TrainerOptions(accelerator="gpu" if device.type == "cuda" else "cpu", devices=1),
+            trainer=_trainer(config),
         ),
         material.cohort,
         train_rows=material.train,
@@ -148,6 +148,12 @@ def _slide(arm: SlideArm, material: Material) -> Learnt:
         return predict(run.network, [load_view(material.file(row))[0]], str(device))[0].probabilities
 
     return Learnt(predictor, run.network)
+
+
+def _trainer(config: StudyConfig) -> TrainerOptions:
+    """One device an arm."""
+    cuda = device_of(config.accelerator).type == "cuda"
+    return TrainerOptions(accelerator="gpu" if cuda else "cpu", devices=1)
 
 
 def _prepared(material: Material, row: int) -> PreparedView:
@@ -167,7 +173,8 @@ def _mil(arm: MilArm, material: Material) -> Learnt:
         arm.fitting,
         mpp=arm.mpp,
         seed=config.seed_of(arm),
-        accelerator=config.accelerator,
+        folder=material.folder / "training",
+        trainer=_trainer(config),
     )
     device = device_of(config.accelerator)
     made_by = read_bag(material.file(material.train[0]), np.array([0])).encoder
@@ -189,7 +196,8 @@ def _patch(arm: PatchArm, material: Material) -> Learnt:
         arm.fitting,
         arm.augmentation,
         seed=config.seed_of(arm),
-        accelerator=config.accelerator,
+        folder=material.folder / "training",
+        trainer=_trainer(config),
     )
     device = device_of(config.accelerator)
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.stain import RUIFROK_DAB, RUIFROK_H
-from lowpower.training._train_config import Augmentation
+from lowpower.training._sections import Augmentation
 from lowpower.views import View
 
 __all__ = ["Crop", "make_crop"]

@@ -1,11 +1,8 @@
-"""Batches for training: class-balanced, made by threads while the network computes."""
+"""Batches for training: class-balanced crops, padded to one size."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lowpower.models import CELL_CLASSES
-from lowpower.training._train_config import Augmentation
+from lowpower.training._sections import Augmentation
+from lowpower.training.data._ahead import Ahead, turns
 from lowpower.training.data._augment import Crop, make_crop
 from lowpower.training.data._view_memory import Example, ViewStore
 
@@ -97,13 +95,10 @@ def _counted(crops: Sequence[Crop], rows: int, columns: int, square: int) -> NDA
     return counts
 
 
-class CropBatches:
-    """An epoch of batches, iterable once or often, the same each time.
+class CropBatches(Ahead[Batch]):
+    """An epoch of crops.
 
     Every crop is drawn from (seed, epoch, position): threads, devices or a resumed run do not change it.
-
-    Attributes:
-        wait_seconds: Time the consumer waited for a batch in the latest iteration.
     """
 
     def __init__(
@@ -124,53 +119,18 @@ class CropBatches:
         square: int | None = None,
     ) -> None:
         self._examples, self._store, self._augmentation = examples, store, augmentation
-        self._batch, self._crop, self._multiple = batch, crop, multiple
-        self._key, self._threads, self._square = (seed, epoch), threads, square
-        order = balanced_order(
-            [example.label for example in examples], count, np.random.default_rng(self._key)
-        )
-        steps = max(1, len(order) // (batch * world))
-        positions = np.arange(steps * batch * world) % len(order)
-        # Devices take turns, so that their union is the same set of crops whatever their number.
-        self._steps = [
-            [
-                (int(p), int(order[p]))
-                for p in positions[step * batch * world + rank : (step + 1) * batch * world : world]
-            ]
-            for step in range(steps)
-        ]
-        self.wait_seconds = 0.0
+        self._crop, self._multiple, self._square = crop, multiple, square
+        self._key = (seed, epoch)
+        labels = [example.label for example in examples]
+        self._order = balanced_order(labels, count, np.random.default_rng(self._key))
+        steps = max(1, count // (batch * world))
+        self._steps = turns(np.arange(steps * batch * world) % count, batch, rank, world)
+        super().__init__(self._make, len(self._steps), threads)
 
-    def __len__(self) -> int:
-        return len(self._steps)
-
-    def __iter__(self) -> Iterator[Batch]:
-        self.wait_seconds = 0.0
-        ahead = self._threads + 1
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="crops") as pool:
-            waiting: deque[Future[Batch]] = deque()
-            upcoming = iter(self._steps)
-            try:
-                for step in upcoming:
-                    waiting.append(pool.submit(self._make, step))
-                    if len(waiting) > ahead:
-                        yield self._next(waiting)
-                while waiting:
-                    yield self._next(waiting)
-            finally:
-                for future in waiting:
-                    future.cancel()
-
-    def _next(self, waiting: deque[Future[Batch]]) -> Batch:
-        started = time.perf_counter()
-        batch = waiting.popleft().result()
-        self.wait_seconds += time.perf_counter() - started
-        return batch
-
-    def _make(self, step: list[tuple[int, int]]) -> Batch:
+    def _make(self, step: int) -> Batch:
         crops, labels = [], []
-        for position, index in step:
-            example = self._examples[index]
+        for position in self._steps[step].tolist():
+            example = self._examples[self._order[position]]
             rng = np.random.default_rng((*self._key, 1, position))
             view, cells = self._store[example], self._store.cells(example)
             crops.append(make_crop(view, self._crop, self._augmentation, rng, cells))

@@ -1,24 +1,16 @@
 """Lightning's side: how to step, stop, resume, and on which device."""
 
-from lowpower.training.loop._callbacks import BEST, LAST, DataWait, Progress, RunCheckpoint
-from lowpower.training.loop._learner import Accelerator, LearningRun, device_of, learn
-from lowpower.training.loop._module import CropData, SlideModule
-from lowpower.training.loop._precision import check_accelerator, resolve_precision
-from lowpower.training.loop._quiet import quiet_lightning
+from lowpower.training.loop._learn import learn
+from lowpower.training.loop._learner import Learner, LearningRun, LearningSummary
+from lowpower.training.loop._precision import Accelerator, check_accelerator, device_of, resolve_precision
 
 __all__ = [
-    "BEST",
-    "LAST",
     "Accelerator",
-    "CropData",
-    "DataWait",
+    "Learner",
     "LearningRun",
-    "Progress",
-    "RunCheckpoint",
-    "SlideModule",
+    "LearningSummary",
     "check_accelerator",
     "device_of",
     "learn",
-    "quiet_lightning",
     "resolve_precision",
 ]

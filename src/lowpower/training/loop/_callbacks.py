@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 from safetensors.torch import save
 
 from lowpower.files import atomic_path, write_bytes
-from lowpower.training.loop._module import CropData, SlideModule
+from lowpower.training.loop._module import LearnerData, LearnerModule
 
 __all__ = ["BEST", "LAST", "DataWait", "Progress", "RunCheckpoint"]
 
@@ -38,7 +38,7 @@ class RunCheckpoint(Checkpoint):
         loss = float(trainer.callback_metrics["val_loss"])
         if loss < self.best_loss:
             self.best_loss, self.best_epoch = loss, trainer.current_epoch
-            assert isinstance(pl_module, SlideModule)
+            assert isinstance(pl_module, LearnerModule)
             state = {
                 name: value.detach().cpu().contiguous()
                 for name, value in pl_module.judged.state_dict().items()
@@ -65,9 +65,9 @@ class RunCheckpoint(Checkpoint):
 
 
 class DataWait(Callback):
-    """Log the share of an epoch's step time that the loop waited for crops (`data_wait`)."""
+    """Log the share of an epoch's step time that the loop waited for batches (`data_wait`)."""
 
-    def __init__(self, data: CropData) -> None:
+    def __init__(self, data: LearnerData) -> None:
         self.data = data
         self.shares: list[float] = []
         self._started = 0.0

@@ -1,27 +1,21 @@
-"""The loop that high-resolution learners share: Lightning, stopped by validation, best weights kept."""
+"""What the loop asks of a method of learning, and what it gives back."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-import lightning as L
 import numpy as np
+import polars as pl
 import torch
-from lightning.pytorch.callbacks import EarlyStopping
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from lowpower.errors import ConfigError
-from lowpower.training.loop._module import validation_metrics
-from lowpower.training.loop._optimiser import Course, one_cycle
-from lowpower.training.loop._quiet import quiet_lightning
+from lowpower.training.loop._optimiser import Course
 
-__all__ = ["Accelerator", "Epochs", "Learner", "LearningRun", "device_of", "learn"]
-
-Accelerator = Literal["auto", "cpu", "gpu"]
+__all__ = ["Batches", "Epochs", "Learner", "LearningRun", "LearningSummary"]
 
 
 class Epochs(Course, Protocol):
@@ -43,13 +37,17 @@ class Epochs(Course, Protocol):
 class Batches(Protocol):
     """One epoch's batches."""
 
+    @property
+    def wait_seconds(self) -> float:
+        """Time the latest iteration waited for a batch."""
+
     def __len__(self) -> int: ...
 
     def __iter__(self) -> Iterator[Any]: ...
 
 
 class Learner(Protocol):
-    """What the loop asks of a method."""
+    """A method of learning, without the loop."""
 
     @property
     def network(self) -> nn.Module:
@@ -64,17 +62,38 @@ class Learner(Protocol):
         """How much more slowly, 0 to 1."""
 
     @property
+    def average(self) -> float:
+        """Weights judged and kept are a moving average that keeps this share a step; 0 for none."""
+
+    @property
+    def convolves(self) -> bool:
+        """Whether computing in bf16 is worth it where the hardware has it."""
+
+    @property
     def labels(self) -> Sequence[int]:
         """Class of each validation slide."""
 
-    def batches(self, epoch: int) -> Batches:
-        """Training batches of an epoch; the same for the same epoch."""
+    def batches(self, epoch: int, rank: int, world: int) -> Batches:
+        """Training batches of an epoch for one of `world` devices; the same for the same epoch."""
 
-    def loss(self, batch: Any, device: torch.device) -> Tensor:
-        """Loss of one batch."""
+    def loss(self, batch: Any, device: torch.device) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of one batch, and parts of it to log."""
 
-    def validate(self, device: torch.device) -> NDArray[np.float64]:
-        """(validation slides, K) probabilities."""
+    def validate(self, network: nn.Module, device: torch.device) -> NDArray[np.float64]:
+        """(validation slides, K) probabilities by the learner's network, or by its average."""
+
+
+class LearningSummary(BaseModel):
+    """training.json, written when a training has come to its end."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: int = Field(1, ge=1, le=1)
+    epochs: int = Field(description="Epochs run.")
+    best_epoch: int = Field(description="Epoch of the weights kept, counted from 0.")
+    best_loss: float = Field(description="Its class-balanced validation log loss.")
+    data_wait: float | None = Field(description="Mean share of step time spent waiting for batches.")
+    seconds: float = Field(description="Time in the training loop since it was last started.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,115 +101,10 @@ class LearningRun:
     """How a training went.
 
     Attributes:
-        epochs: Epochs run.
-        best_epoch: Epoch of the weights kept, counted from 0.
-        best_loss: Its class-balanced validation log loss.
-        history: One dictionary an epoch: epoch, train_loss, val_loss, val_balanced_accuracy,
-            val_score_error.
+        summary: In numbers.
+        history: One row an epoch: epoch, step, train_loss, val_loss, val_balanced_accuracy, val_score_error,
+            data_wait, and what the learner logs besides.
     """
 
-    epochs: int
-    best_epoch: int
-    best_loss: float
-    history: tuple[dict[str, float], ...]
-
-
-def device_of(accelerator: Accelerator) -> torch.device:
-    """Where networks run.
-
-    Raises:
-        ConfigError: a GPU is asked for where there is none.
-    """
-    present = torch.cuda.is_available()
-    if accelerator == "gpu" and not present:
-        raise ConfigError("accelerator gpu: this machine shows no CUDA device; use cpu or auto.")
-    return torch.device("cuda" if present and accelerator != "cpu" else "cpu")
-
-
-def learn(learner: Learner, course: Epochs, *, seed: int, accelerator: Accelerator = "cpu") -> LearningRun:
-    """Train a learner's network and leave it with its best validation weights, on the CPU, evaluating.
-
-    Raises:
-        ConfigError: the loss is no number, or there is no such accelerator.
-    """
-    module = _Module(learner, course, seed)
-    device = device_of(accelerator)
-    with quiet_lightning():
-        trainer = L.Trainer(
-            accelerator="gpu" if device.type == "cuda" else "cpu",
-            devices=1,
-            max_epochs=course.epochs,
-            gradient_clip_val=course.clip,
-            callbacks=[EarlyStopping("val_loss", patience=course.patience, mode="min", check_finite=True)],
-            logger=False,
-            reload_dataloaders_every_n_epochs=1,
-            num_sanity_val_steps=0,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-        )
-        trainer.fit(module, datamodule=_Data(learner))
-    if module.best_state is None:
-        raise ConfigError("training diverged (the loss is no number); lower fitting.learning_rate.")
-    learner.network.load_state_dict(module.best_state)
-    learner.network.cpu().eval()
-    return LearningRun(trainer.current_epoch, module.best_epoch, module.best_loss, tuple(module.history))
-
-
-class _Data(L.LightningDataModule):
-    def __init__(self, learner: Learner) -> None:
-        super().__init__()
-        self.learner = learner
-
-    def train_dataloader(self) -> Batches:
-        assert self.trainer is not None
-        return self.learner.batches(self.trainer.current_epoch)
-
-    def val_dataloader(self) -> list[int]:
-        """One step: the learner validates all slides at once."""
-        return [0]
-
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Learners move what they need."""
-        return batch
-
-
-class _Module(L.LightningModule):
-    def __init__(self, learner: Learner, course: Epochs, seed: int) -> None:
-        super().__init__()
-        self.network = learner.network
-        self.learner, self.course, self.seed = learner, course, seed
-        self.best_loss, self.best_epoch = math.inf, -1
-        self.best_state: dict[str, Tensor] | None = None
-        self.history: list[dict[str, float]] = []
-
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Dropout from the step's own seed."""
-        torch.manual_seed(self.seed * 1_000_003 + self.global_step)
-
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        loss = self.learner.loss(batch, self.device)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=1)
-        return loss
-
-    def on_train_epoch_end(self) -> None:
-        loss = float(self.trainer.callback_metrics["train_loss"])
-        self.history[-1]["train_loss"] = loss
-        if not math.isfinite(loss):
-            self.trainer.should_stop = True
-
-    def validation_step(self, batch: int, batch_idx: int) -> None:
-        metrics = validation_metrics(self.learner.labels, self.learner.validate(self.device))
-        for name, value in metrics.items():
-            self.log(name, value, batch_size=1)
-        self.history.append({"epoch": float(self.current_epoch)} | metrics)
-        if metrics["val_loss"] < self.best_loss:
-            self.best_loss, self.best_epoch = metrics["val_loss"], self.current_epoch
-            self.best_state = {
-                name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()
-            }
-
-    def configure_optimizers(self) -> Any:
-        steps = int(self.trainer.estimated_stepping_batches)
-        return one_cycle(self.network, self.course, steps, self.learner.backbone, self.learner.backbone_rate)
+    summary: LearningSummary
+    history: pl.DataFrame

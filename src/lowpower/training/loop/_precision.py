@@ -8,12 +8,16 @@ import torch
 
 from lowpower.errors import ConfigError
 
-__all__ = ["Precision", "check_accelerator", "resolve_precision"]
+__all__ = ["Accelerator", "Precision", "check_accelerator", "device_of", "resolve_precision"]
+
+Accelerator = Literal["auto", "cpu", "gpu"]
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
-def resolve_precision(wanted: Literal["auto"] | Precision, accelerator: str) -> Precision:
+def resolve_precision(
+    wanted: Literal["auto"] | Precision, accelerator: str, *, convolves: bool = True
+) -> Precision:
     """Turn "auto" into bf16 where the hardware computes it, else float32.
 
     A CPU without AMX emulates bf16: a convolutional step then takes about fifteen times as long.
@@ -21,15 +25,30 @@ def resolve_precision(wanted: Literal["auto"] | Precision, accelerator: str) -> 
     Args:
         wanted: What the configuration says.
         accelerator: Lightning's name: cpu, gpu, cuda, mps, auto, ...
+        convolves: False for an aggregator of features: too little work for bf16 to be worth its digits.
     """
     if wanted != "auto":
         return wanted
+    if not convolves:
+        return "32-true"
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
     if accelerator == "mps" or (accelerator == "auto" and torch.backends.mps.is_available()):
         return "32-true"
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return "bf16-mixed" if capabilities.get("amx_bf16") else "32-true"
+
+
+def device_of(accelerator: str) -> torch.device:
+    """Where a trained network predicts.
+
+    Raises:
+        ConfigError: a GPU is asked for where there is none.
+    """
+    present = torch.cuda.is_available()
+    if accelerator in ("gpu", "cuda") and not present:
+        raise ConfigError("accelerator gpu: this machine shows no CUDA device; use cpu or auto.")
+    return torch.device("cuda" if present and accelerator != "cpu" else "cpu")
 
 
 def check_accelerator(accelerator: str, devices: int | str | list[int]) -> None:
