@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import argon2
 import pytest
 from starlette.testclient import TestClient
 
@@ -22,7 +23,7 @@ import lowpower as lp
 from lowpower.files import locked
 from lowpower.scoring import Result
 from lowpower.serve import ServiceClient
-from lowpower.serve.department import Department, department_app, read_settings
+from lowpower.serve.department import Database, Department, Settings, department_app, read_settings
 from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._roles import Role
 
@@ -50,37 +51,71 @@ def empty_data(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Argon2 at its cheapest: hundreds of accounts are made here, and one test looks at the true costs."""
+    quick = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lowpower.serve.department._accounts._HASHER", quick)
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSql]:
     """A PostgreSQL of its own for this process's tests."""
-    with tempfile.TemporaryDirectory(prefix="lowpower-postgresql-") as folder:
+    memory = Path("/dev/shm")  # four times as fast as a disk, and nothing in it is to last
+    home = memory if memory.is_dir() and shutil.disk_usage(memory).free > 2e9 else None
+    with tempfile.TemporaryDirectory(prefix="lowpower-postgresql-", dir=home) as folder:
         cluster = PostgreSql(Path(folder))
         yield cluster
         cluster.stop()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def on_both(request, tmp_path) -> Iterator[Department]:
-    """A department on either database."""
-    url = request.getfixturevalue("postgresql").new() if request.param == "postgresql" else None
-    opened = Department.open(
-        read_settings(None, {}, data=tmp_path / "data", database=url, keep_free_gb=0.0, workers=0)
-    )
-    yield opened
+@pytest.fixture(scope="session")
+def empty_postgresql(postgresql, tmp_path_factory) -> str:
+    """The name of a database as the first start leaves it."""
+    url = postgresql.new()
+    folder = tmp_path_factory.mktemp("postgresql") / "data"
+    opened = Department.open(read_settings(None, {}, data=folder, database=url, workers=0))
     opened.database.close()
+    return url.rsplit("/", 1)[1]
+
+
+def open_made(settings: Settings) -> Department:
+    """Open a department whose tables are a copy of what the first start made, without a look at them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Database, "migrate", lambda _: None)
+        return Department.open(settings)
 
 
 @pytest.fixture
-def settings(tmp_path, empty_data):
-    shutil.copytree(empty_data, tmp_path / "data")
-    return read_settings(None, {}, data=tmp_path / "data", keep_free_gb=0.0, workers=0)
+def database_kind() -> str:
+    """SQLite; modules whose tests are about what is in the database say both, by a fixture of this name."""
+    return "sqlite"
 
 
 @pytest.fixture
-def department(settings) -> Iterator[Department]:
-    opened = Department.open(settings)
-    yield opened
-    opened.database.close()
+def open_with(request, tmp_path, empty_data, database_kind) -> Iterator[Callable[..., Department]]:
+    """Opens a department with settings of one's own, its tables made already."""
+    opened = []
+
+    def start(**about) -> Department:
+        shutil.copytree(empty_data, tmp_path / "data")
+        url = None
+        if database_kind == "postgresql":
+            url = request.getfixturevalue("postgresql").new(request.getfixturevalue("empty_postgresql"))
+        told = {"data": tmp_path / "data", "database": url, "keep_free_gb": 0.0, "workers": 0, **about}
+        opened.append(open_made(read_settings(None, {}, **told)))
+        return opened[-1]
+
+    yield start
+    for department in opened:
+        department.database.close()
+
+
+@pytest.fixture
+def department(open_with) -> Department:
+    return open_with()
 
 
 def browser_of(department: Department, role: Role = Role.ADMIN, name: str = "Dr. A") -> TestClient:

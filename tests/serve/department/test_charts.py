@@ -16,6 +16,11 @@ SECOND = ["0", "1+", "1+", "2+", "2+", "3+", "2+", "0", "1+", "3+"]
 MODEL = ["0", "0", "1+", "2+", "2+", "3+", "3+", "0", "0", "1+"]
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_kind(request) -> str:
+    return request.param
+
+
 def add_slide(session, number: int, month: str, **record) -> None:
     told = {
         "file": "slide.tif", "slide_sha256": str(number), "marker": "HER2", "state": "ok",

@@ -31,8 +31,12 @@ def everyone_can_use(page) -> None:
     assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
 
 
-def test_a_departments_day(browser, running, slide_file, tmp_path):
+@pytest.mark.slow
+def test_a_departments_day(browser, running, slide_file, monkeypatch):
     expect = pytest.importorskip("playwright.sync_api").expect
+    monkeypatch.setenv(
+        "LOWPOWER_SERVE_MEASURE", "false"
+    )  # what is measured has pages of its own in test_page
     running.start("--blind")
     page = browser.new_page(viewport={"width": 1366, "height": 768})
     complaints: list[str] = []

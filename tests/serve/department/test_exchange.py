@@ -19,7 +19,6 @@ import pydicom
 import pytest
 
 import lowpower as lp
-from lowpower.serve.department import Department, read_settings
 
 from .conftest import browser_of, finish, upload, wait_until
 
@@ -102,20 +101,15 @@ def series(tmp_path_factory, slide_file):
 
 
 @pytest.fixture
-def archive(orthanc, series, tmp_path, empty_data):
+def archive(orthanc, series, open_with):
     """A department beside an archive that holds the series."""
     for path in sorted(series.iterdir()):
         with ask(f"{orthanc}/instances", path.read_bytes()) as answer:
             assert answer.status == 200
-    shutil.copytree(empty_data, tmp_path / "data")
-    department = Department.open(
-        read_settings(
-            None, {}, data=tmp_path / "data", keep_free_gb=0, workers=0,
-            dicomweb=f"{orthanc}/dicom-web", dicomweb_user="lowpower", dicomweb_password="secret",
-        )
-    )  # fmt: skip
-    yield department, browser_of(department)
-    department.database.close()
+    department = open_with(
+        dicomweb=f"{orthanc}/dicom-web", dicomweb_user="lowpower", dicomweb_password="secret"
+    )
+    return department, browser_of(department)
 
 
 def test_a_slide_comes_from_the_archive_and_its_report_goes_back(archive, orthanc):
@@ -186,7 +180,7 @@ def test_an_archive_that_is_not_there_is_said(department, admin, tmp_path):
         Pacs(settings, department.slides).search(study="1.2")
 
 
-def test_a_report_goes_to_the_fhir_server_as_one_transaction(tmp_path, empty_data, slide_file, scored):
+def test_a_report_goes_to_the_fhir_server_as_one_transaction(open_with, slide_file, scored):
     """Against a server of a few lines: no FHIR server was tried."""
     came = []
 
@@ -201,13 +195,7 @@ def test_a_report_goes_to_the_fhir_server_as_one_transaction(tmp_path, empty_dat
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Takes)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    shutil.copytree(empty_data, tmp_path / "data")
-    department = Department.open(
-        read_settings(
-            None, {}, data=tmp_path / "data", keep_free_gb=0, workers=0,
-            fhir=f"http://127.0.0.1:{server.server_port}/fhir", fhir_token="word",
-        )
-    )  # fmt: skip
+    department = open_with(fhir=f"http://127.0.0.1:{server.server_port}/fhir", fhir_token="word")
     client = browser_of(department)
     key = upload(client, slide_file)
     job = client.get("/v1/jobs").json()[0]["id"]
@@ -226,4 +214,3 @@ def test_a_report_goes_to_the_fhir_server_as_one_transaction(tmp_path, empty_dat
     assert client.post(f"/v1/slides/{key}/send", json={"to": "dicomweb"}).status_code == 422
     server.shutdown()
     server.server_close()
-    department.database.close()

@@ -14,6 +14,11 @@ from lowpower.serve.department.records._schema import moment
 from .conftest import browser_of, finish, upload
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_kind(request) -> str:
+    return request.param
+
+
 def test_a_restored_service_is_the_same_and_its_jobs_wait_again(
     department, admin, slide_file, tmp_path, postgresql
 ):
@@ -27,10 +32,9 @@ def test_a_restored_service_is_the_same_and_its_jobs_wait_again(
     made = back_up(department.settings, tmp_path / "all.tar")
     sealed = verify_audit(department.database)
 
-    # Into the other database, too.
-    settings = read_settings(
-        None, {}, data=tmp_path / "again", database=postgresql.new(), keep_free_gb=0, workers=0
-    )
+    # Into the other database.
+    other = postgresql.new() if department.database.is_sqlite else None
+    settings = read_settings(None, {}, data=tmp_path / "again", database=other, keep_free_gb=0, workers=0)
     assert restore(settings, tmp_path / "all.tar").files == made.files
     again = Department.open(settings)
     client = browser_of(again, name="Dr. N")

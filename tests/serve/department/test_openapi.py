@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import pytest
 import schemathesis
@@ -16,22 +17,22 @@ from schemathesis.specs.openapi.checks import (
 )
 from starlette.testclient import TestClient
 
-from lowpower.serve.department import Department, department_app, read_settings
+from lowpower.serve.department import department_app, read_settings
 from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._roles import RIGHTS, Role
 
-from .conftest import finish, upload
+from .conftest import finish, open_made, upload
 
 EXAMPLES = int(os.environ.get("LOWPOWER_SCHEMATHESIS_EXAMPLES", "4"))
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory, slide_file, scored):
+def api(tmp_path_factory, slide_file, scored, empty_data):
     """The service with one slide, seen by an admin's token."""
-    department = Department.open(
-        read_settings(None, {}, data=tmp_path_factory.mktemp("api") / "data", keep_free_gb=0.0, workers=0)
-    )
+    folder = tmp_path_factory.mktemp("api") / "data"
+    shutil.copytree(empty_data, folder)
+    department = open_made(read_settings(None, {}, data=folder, keep_free_gb=0.0, workers=0))
     _, secret = department.accounts.new_token(Who("test", Role.ADMIN), "tests", Role.ADMIN, None)
     headers = {"Authorization": f"Bearer {secret}"}
     program = TestClient(department_app(department), headers=headers)

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from lowpower.serve.department import Department, read_settings
 from lowpower.serve.department._roles import Role
 
 from .conftest import browser_of, finish, upload
 
 
-@pytest.fixture
-def open_with(tmp_path, empty_data):
-    import shutil
-
-    opened = []
-
-    def start(**about) -> Department:
-        shutil.copytree(empty_data, tmp_path / "data")
-        opened.append(
-            Department.open(
-                read_settings(None, {}, data=tmp_path / "data", keep_free_gb=0, workers=0, **about)
-            )
-        )
-        return opened[-1]
-
-    yield start
-    for department in opened:
-        department.database.close()
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_kind(request) -> str:
+    return request.param
 
 
 def scored(department, client, slide_file, **about) -> str:

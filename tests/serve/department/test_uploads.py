@@ -14,7 +14,7 @@ from collections import namedtuple
 
 import pytest
 
-from lowpower.serve.department import Department, department_app, read_settings
+from lowpower.serve.department import department_app
 
 from .conftest import browser_of, upload
 
@@ -159,16 +159,12 @@ def test_a_name_leads_nowhere_and_is_kept_nowhere(department, admin, slide_file,
     assert kept == [department.settings.data / "slides" / key / f"{key}.tif"]
 
 
-def test_too_large_is_said_before_anything_is_sent(tmp_path):
-    small = Department.open(
-        read_settings(None, {}, data=tmp_path / "data", upload_gb=0.000001, keep_free_gb=0, workers=0)
-    )
-    client = browser_of(small)
+def test_too_large_is_said_before_anything_is_sent(open_with):
+    client = browser_of(open_with(upload_gb=0.000001))
     assert begin(client, size=2000).status_code == 413
     told = begin(client, size=500).json()
     more = client.patch(f"/v1/uploads/{told['id']}", content=bytes(600), headers={"Upload-Offset": "0"})
     assert more.status_code == 413
-    small.database.close()
 
 
 def test_a_piece_larger_than_pieces_are_is_not_read_to_its_end(department, admin):
@@ -201,15 +197,12 @@ def test_ones_own_uploads_alone(department, admin):
 
 
 @pytest.fixture
-def rooted(tmp_path, slide_file):
+def rooted(tmp_path, slide_file, open_with):
     root = tmp_path / "scanner"
     root.mkdir()
     os.link(slide_file, root / "Jane Doe.tif")
-    opened = Department.open(
-        read_settings(None, {}, data=tmp_path / "data", roots=[root], keep_free_gb=0, workers=0)
-    )
-    yield opened, browser_of(opened), root
-    opened.database.close()
+    opened = open_with(roots=[root])
+    return opened, browser_of(opened), root
 
 
 def test_a_slide_is_registered_where_it_lies(rooted):

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from lowpower.models import bundled_models
-from lowpower.serve.department.jobs import ScoringWorker
+from lowpower.serve.department.jobs import ScoringWorker, _scorer
 from lowpower.serve.department.jobs._scorer import Scorer
 
 from .conftest import upload
@@ -15,7 +15,7 @@ from .conftest import upload
 
 @pytest.mark.slow
 def test_a_model_that_is_gone_a_slide_that_hangs_and_one_that_is_well(
-    department, admin, slide_file, tmp_path
+    department, admin, slide_file, tmp_path, monkeypatch
 ):
     key = upload(admin, slide_file)
     first = admin.get("/v1/jobs").json()[0]["id"]
@@ -30,10 +30,12 @@ def test_a_model_that_is_gone_a_slide_that_hangs_and_one_that_is_well(
     scorer = Scorer(seconds=120.0, memory=8e9)
     worker._scorers.put(scorer)
     try:
-        worker.run(gone)
-        scorer._seconds = 0.001  # as a slide that never ends
-        worker.run(first)
+        with monkeypatch.context() as hanging:  # as a slide that never ends
+            hanging.setattr(_scorer, "_START_S", 0.0)
+            scorer._seconds = 0.001
+            worker.run(first)
         scorer._seconds = 120.0
+        worker.run(gone)
         worker._say_alive()
         for _ in range(
             department.settings.job_attempts

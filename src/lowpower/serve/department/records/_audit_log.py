@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
@@ -69,9 +70,10 @@ def note(session: Session, actor: str, action: str, subject: str = "", **detail:
 def verify_audit(database: Database) -> AuditVerdict:
     """Walk the chain from its first row."""
     before, rows = START, 0
-    with database.read() as session:
+    walk = select(Audit).order_by(Audit.number).execution_options(yield_per=1000)
+    with database.snapshot() as session, contextlib.closing(session.scalars(walk)) as chain:
         head = session.get_one(AuditHead, 1)
-        for row in session.scalars(select(Audit).order_by(Audit.number).execution_options(yield_per=1000)):
+        for row in chain:
             if row.number != rows + 1:
                 return AuditVerdict(rows, f"row {rows + 1} is missing", before)
             if row.before != before:
