@@ -59,6 +59,7 @@ __all__ = [
     "UnexpectedStainError",
     "WeightsError",
     "as_text",
+    "install_with",
     "one_line",
     "spoken_as_options",
     "wrong_value",
@@ -112,6 +113,12 @@ def as_text(name: object) -> str:
     except UnicodeEncodeError:
         plain = str(name).encode(errors="backslashreplace")
     return plain.decode(errors="backslashreplace")
+
+
+def install_with(extra: str | None = None) -> str:
+    """The command that installs lowpower (again), or an extra of it: from a clone, for no index has it."""
+    what = "." if extra is None else f"'.[{extra}]'"
+    return f"in the folder of its clone run: pip install {what}"
 
 
 def wrong_value(name: str, problem: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from lowpower.models import bundled_models
+from lowpower.bundles import bundled_models
 
 
 @pytest.fixture

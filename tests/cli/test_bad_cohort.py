@@ -56,7 +56,8 @@ def test_a_manifest_that_is_missing_is_named(lowpower, tmp_path):
     assert "absent.csv" in finished.err + finished.out
 
 
-def test_an_unknown_key_in_a_configuration_suggests_the_nearest(lowpower, config):
+def test_an_unknown_key_in_a_configuration_suggests_the_nearest(lowpower, config, tmp_path):
+    (tmp_path / "a.csv").touch()
     finished = lowpower("train", config("cohort: a.csv\nfiting: {epochs: 3}\n"))
     assert finished.code == 1
     assert "did you mean fitting" in finished.err
@@ -100,7 +101,7 @@ def test_a_patient_in_two_parts_of_a_fold_is_named(lowpower, manifest, config, t
 
 def test_evaluating_what_is_no_run_is_one_sentence(lowpower, tmp_path):
     finished = lowpower("evaluate", tmp_path)
-    assert finished.code == 1
+    assert finished.code == 2
     assert "lowpower train" in finished.err
 
 
@@ -111,3 +112,25 @@ def test_a_wrong_simulation_spec_is_one_sentence(lowpower, tmp_path):
     assert finished.code == 1
     assert "patient" in finished.err
     assert finished.err.count("\n") == 1
+
+
+def test_other_headers_are_shown(lowpower, tmp_path):
+    (tmp_path / "a.csv").write_text("Slide name;Result\na.svs;2+\n")
+    finished = lowpower("check", tmp_path / "a.csv")
+    assert finished.code == 1
+    assert "its header holds 'Slide name', 'Result'" in finished.out
+    assert "did you mean 'slide'?\n" in finished.out
+    assert "no slide was looked at" in finished.err
+    assert "0 slides" not in finished.err
+
+
+def test_empty_rows_are_told_in_one_sentence(lowpower, manifest, tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((300, 300, 3), 240, np.uint8))
+    rows = ("a.png,p1,HER2,1+,x", *[f",,,,{number}" for number in range(6)], "a.png,,HER2,,y")
+    finished = lowpower("check", manifest(*rows, header="slide,patient,marker,score,number"))
+    assert finished.code == 1
+    told = [line for line in finished.out.splitlines() if line.startswith("empty_cell")]
+    assert told == [
+        "empty_cell: row 3: slide, patient, marker and score are empty, as in rows 4 to 8.",
+        "empty_cell: row 9, a.png: patient and score are empty.",
+    ]

@@ -29,3 +29,23 @@ def test_every_template_is_a_configuration(marker):
     import yaml
 
     assert parse_config(yaml.safe_load(template(marker))).folds.outer == 5
+
+
+def test_init_mentions_a_table_that_is_filled_already(lowpower, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "slides").mkdir()
+    for name in ("7_HER2.png", "8_HER2.png"):
+        Image.fromarray(np.full((8, 8, 3), 240, np.uint8)).save(tmp_path / "slides" / name)
+    filled = tmp_path / "slides" / "labels.csv"
+    filled.write_text("Slide;Patient;Marker;Score\n7_HER2.png;7;HER2;2+\n8_HER2.png;8;HER2;\n")
+    # A table of other slides is not this folder's.
+    (tmp_path / "others.csv").write_text("slide,score\nelsewhere/1.png,2+\n")
+    finished = lowpower("init", "slides", "--out", "new")
+    assert finished.code == 0
+    assert "slides/labels.csv is there already and names 2 slides, 1 with a score" in finished.out
+    assert "others.csv" not in finished.out
+    assert filled.read_text().endswith("8_HER2.png;8;HER2;\n")
+    (tmp_path / "cohort.csv").write_text("slide,patient,marker,score\nslides/7_HER2.png,7,HER2,2+\n")
+    again = lowpower("init", "slides")
+    assert again.code == 1
+    assert "it names 1 slide, 1 with a score; `lowpower check cohort.csv`" in again.err

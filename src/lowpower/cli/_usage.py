@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import typer
 
 from lowpower.errors import wrong_value
 
-__all__ = ["usage_sentence"]
+__all__ = ["BEGINNINGS", "usage_sentence"]
+
+BEGINNINGS: Final = {
+    "train": "`lowpower init SLIDES` writes one to begin with.",
+    "study": "docs/study.md has one to begin with, and `lowpower init SLIDES` writes its cohort.csv.",
+}
+"""Where the configuration of a verb comes from that a user does not have yet."""
 
 
 def usage_sentence(error: typer.BadParameter | Any) -> str:
@@ -26,7 +32,15 @@ def usage_sentence(error: typer.BadParameter | Any) -> str:
         told = f"{_name(parameter)}: {_plain(error.message)}"
     else:
         told = _plain(error.format_message())
-    return f"{told.rstrip('.')} (see {command} --help)."
+    return f"{told.rstrip('.')} (see {command} --help).{_beginning(error, context, parameter)}"
+
+
+def _beginning(error: typer.BadParameter | Any, context: Any, parameter: Any) -> str:
+    """Where a configuration that was not named comes from."""
+    metavar = getattr(parameter, "metavar", None)
+    if type(error).__name__ != "MissingParameter" or metavar != "CONFIG.yaml":
+        return ""
+    return f" {BEGINNINGS.get(context.info_name, BEGINNINGS['train'])}"
 
 
 def _name(parameter: Any) -> str:

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 import lowpower
 from lowpower.engine import _ray_task
 from lowpower.engine._lost import ATTEMPTS, DIED
-from lowpower.errors import EngineError
+from lowpower.errors import EngineError, install_with
 from lowpower.files import shared_marks
 
 __all__ = ["Cluster", "joined"]
@@ -49,7 +49,7 @@ def joined(processors: int) -> Iterator[Cluster]:
     try:
         ray: Any = importlib.import_module("ray")
     except ImportError as error:
-        raise EngineError("--on ray needs Ray: pip install 'lowpower[ray]'.") from error
+        raise EngineError(f"--on ray needs Ray; {install_with('ray')}") from error
     if ray.is_initialized():
         yield Cluster(ray)
         return

@@ -57,7 +57,7 @@ from lowpower.models.network import (
     head_loss,
     temper,
 )
-from lowpower.models.weights import LITE0_SHA256, bundled_models, lite0_features, load_lite0, read_state
+from lowpower.models.weights import LITE0_SHA256, lite0_features, load_lite0, read_state
 
 __all__ = [
     "CELL_CLASSES",
@@ -91,7 +91,6 @@ __all__ = [
     "Voice",
     "aggregator_names",
     "build_network",
-    "bundled_models",
     "check_backbone",
     "class_probabilities",
     "count_loss",

@@ -12,7 +12,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from lowpower.errors import BundleError, ConfigError
+from lowpower.errors import BundleError, ConfigError, install_with
 from lowpower.files import write_bytes
 from lowpower.models.bundle import Bundle
 from lowpower.models.mil import BagNetwork
@@ -44,7 +44,7 @@ def export_onnx(bundle: Bundle, path: str | Path) -> Path:
     try:
         onnx: Any = importlib.import_module("onnx")
     except ImportError as error:
-        raise ConfigError("export-model needs the package onnx: pip install 'lowpower[onnx]'.") from error
+        raise ConfigError(f"export-model needs the package onnx; {install_with('onnx')}") from error
     inputs: tuple[Tensor, ...]
     if isinstance(bundle.module, SlideNetwork):
         network: nn.Module = _SlideAnswer(bundle.module, bundle.temperature)

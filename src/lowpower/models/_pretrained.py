@@ -7,10 +7,11 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from lowpower.bundles import HUB, bundled_models, hub_file, parse_hub
 from lowpower.errors import WeightsError
 from lowpower.models.bundle import load_bundle
 from lowpower.models.network import ModelSpec, SlideNetwork, make_body
-from lowpower.models.weights import HUB, bundled_models, hub_file, load_lite0, parse_hub, read_state
+from lowpower.models.weights import load_lite0, read_state
 
 __all__ = ["build_network", "is_weight_path"]
 

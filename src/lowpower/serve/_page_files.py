@@ -21,6 +21,7 @@ def require_page() -> Path:
     if not (PAGE / "index.html").is_file():
         raise ConfigError(
             "The page was not built when lowpower was installed, since Node or the npm registry could not be "
-            "reached then; with a connection install again: pip install --force-reinstall --no-deps ."
+            "reached then; with a connection, in the folder of its clone run: "
+            "pip install --force-reinstall --no-deps ."
         )
     return PAGE

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from lowpower.models import bundled_models
+from lowpower.bundles import bundled_models
 from lowpower.serve.department.jobs import ScoringWorker, _scorer
 from lowpower.serve.department.jobs._scorer import Scorer
 

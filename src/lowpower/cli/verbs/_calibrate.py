@@ -29,8 +29,12 @@ def command(
     from rich.console import Console
     from rich.table import Table
 
+    from lowpower.cli._given_paths import there
     from lowpower.cli._progress import progress_bar, stderr
     from lowpower.engine import default_workers
+
+    there(cohort, "name a manifest (CSV or XLSX); `lowpower init SLIDES` writes one to fill in.")
+
     from lowpower.scoring import calibrate
 
     with progress_bar() as bar:

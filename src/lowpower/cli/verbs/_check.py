@@ -90,7 +90,9 @@ def command(
         return
     for problem in report.problems:  # a line each: paths are never cut
         console.print(f"{problem.kind}: {problem}", soft_wrap=True, markup=False)
-    told = f"{count_of(len(report.problems), 'problem')} in {count_of(report.slides, 'slide')}"
+    told = count_of(len(report.problems), "problem")
+    # Where the table itself cannot serve, there are no slides to speak of.
+    told += f" in {count_of(report.slides, 'slide')}" if report.slides else ", and no slide was looked at"
     typer.echo(f"lowpower: {named}: {told}.", err=True)
     raise typer.Exit(1)
 

@@ -49,15 +49,21 @@ def command(
     """
     from rich.console import Console
 
+    from lowpower.cli._given_paths import there
     from lowpower.cli._progress import stderr
     from lowpower.cli._tables import comparison_table
-    from lowpower.reports import compare_tables
 
     check_scheme(scheme)
+    columns = columns_of(column)
+    for table in tables:
+        there(table, "name tables of predictions (CSV), or runs.")
+
+    from lowpower.reports import compare_tables
+
     outcome = compare_tables(
         tables,
         scheme,
-        columns=columns_of(column),
+        columns=columns,
         arms=arm or (),
         shared=shared,
         out=out,

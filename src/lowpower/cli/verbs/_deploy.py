@@ -33,12 +33,18 @@ def command(
     The winner is chosen on validation slides, never on test slides. The model is the one that the study
     trained on a fold, with its temperature and rules, unless --refit is given.
     """
+    from lowpower.cli._given_paths import study_there, there
     from lowpower.cli._progress import progress_bar
     from lowpower.errors import OptionError
-    from lowpower.experiments import deploy
 
     if fold != "all" and not fold.isdecimal():
         raise OptionError(f"--fold takes a number from 0 on, or all, not {fold!r}.")
+    study_there(study)
+    if cohort is not None:
+        there(cohort, "name the manifest.")
+
+    from lowpower.experiments import deploy
+
     with progress_bar(quiet=quiet) as bar:
         task = bar.add_task("deploying", total=None)
 

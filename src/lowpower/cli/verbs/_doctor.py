@@ -145,9 +145,10 @@ def _installation_facts() -> list[tuple[str, str]]:
     import torch
 
     import lowpower
+    from lowpower.bundles import bundled_models
     from lowpower.engine import default_workers
-    from lowpower.errors import LowpowerError
-    from lowpower.models import bundled_models, load_bundle
+    from lowpower.errors import LowpowerError, install_with
+    from lowpower.models import load_bundle
 
     rows = [
         ("lowpower", f"{lowpower.__version__}, research use only"),
@@ -173,7 +174,7 @@ def _installation_facts() -> list[tuple[str, str]]:
         try:
             rows.append((package, metadata.version(package)))
         except metadata.PackageNotFoundError:
-            rows.append((package, "MISSING: reinstall with pip install lowpower"))
+            rows.append((package, f"MISSING: {install_with()}"))
     for name in bundled_models():
         try:
             bundle = load_bundle(name)

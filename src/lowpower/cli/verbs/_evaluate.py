@@ -57,17 +57,22 @@ def command(
     """
     from rich.console import Console
 
+    from lowpower.cli._given_paths import run_there, there
     from lowpower.cli._progress import stderr
     from lowpower.cli._tables import answer_lines, metrics_table
 
     check_scheme(scheme)
     columns = columns_of(column)
+    there(target, "name a table of predictions (CSV), or a folder that `lowpower train` made.")
+    if cohort is not None:
+        there(cohort, "name the manifest.")
     if target.is_dir():
         moved = prevalence or assumed_prevalence
         if scheme is not None or column or arm is not None or out is not None or moved:
             raise typer.BadParameter(
                 "--scheme, --column, --arm, --out and --prevalence are for tables; a run knows its own."
             )
+        run_there(target)
         evaluation, report, answers, looks = _run(target, cohort)
     else:
         if cohort is not None:

@@ -46,8 +46,11 @@ def command(
 
     Exit code 1 if a record holds no result; the others are exported all the same.
     """
+    from lowpower.cli._given_paths import some_there
     from lowpower.cli._progress import stderr
 
+    named = results[1:] if results[0] == "reviews" and len(results) > 1 else results
+    some_there(named, "give what `lowpower score` or `lowpower measure` wrote.")
     if results[0] == "reviews" and len(results) > 1:
         _reviews(results[1:], out, patients)
         return

@@ -20,6 +20,10 @@ def command(
     out: Annotated[Path, typer.Argument(metavar="FILE.onnx", help="The file to write.")],
 ) -> None:
     """Write a slide network or MIL aggregator as ONNX, for other runtimes: see docs/exchange.md."""
+    from lowpower.cli._given_paths import model_there
+
+    model_there(model)
+
     from lowpower.models import export_onnx, load_bundle
 
     typer.echo(str(export_onnx(load_bundle(model), out)))

@@ -32,16 +32,23 @@ def command(
 
     Patient and marker are guessed from names by a rule that is shown. Nothing that is there is written over.
     """
-    from lowpower.cohort import draft_manifest, write_manifest
+    from lowpower.cli._given_paths import there
+    from lowpower.cohort import draft_manifest, filled_manifests, write_manifest
     from lowpower.errors import ConfigError
     from lowpower.files import make_folder, write_text
-    from lowpower.training import template
 
+    there(folder, "give the folder that holds the slides.")
     manifest, configuration = out / "cohort.csv", out / "training.yaml"
+    filled = filled_manifests(folder) if folder.is_dir() else []
     for file in (manifest, configuration):
         if file.exists():
-            raise ConfigError(f"{file}: is there already; move it away, or give another --out.")
+            held = [_held(*of) for path, *of in filled if path.absolute() == file.absolute()]
+            what = f": it names {held[0]}; `lowpower check {file}` looks at it." if held else "."
+            raise ConfigError(f"{file}: is there already{what} For a new one, give another --out.")
     draft = draft_manifest(folder, manifest, pattern=pattern, marker=marker, patient=patient)
+
+    from lowpower.training import template
+
     markers = {row["marker"] for row in draft.rows} - {""}
     make_folder(out)
     write_manifest(manifest, draft.rows)
@@ -51,8 +58,14 @@ def command(
     typer.echo(f"Guessed, so look at it: {draft.rule}")
     for note in draft.notes:
         typer.echo(note)
+    for path, slides, scored in filled:
+        typer.echo(f"{path} is there already and names {_held(slides, scored)}: perhaps it is what you want.")
     typer.echo(f"{configuration}: what `lowpower train` takes, each line explained.")
     typer.echo(f"Next: fill in the column score, then `lowpower check {manifest}`.")
+
+
+def _held(slides: int, scored: int) -> str:
+    return f"{_counted(slides, 'slide')}, {scored} with a score"
 
 
 def _counted(count: int, what: str) -> str:

@@ -70,8 +70,15 @@ def command(
     """
     from lowpower.cli._batch import finish
     from lowpower.cli._progress import SlideProgress, warn
-    from lowpower.cohort import slide_inputs
+    from lowpower.cohort import check_asked, check_budget, slide_inputs
     from lowpower.engine import run_on
+
+    check_asked(
+        mpp=mpp, scene=scene, plane=plane, control=control, regions=regions, mask=mask, laboratory=laboratory
+    )
+    check_budget(seconds, effort.value)
+    slides = slide_inputs(files, pattern)
+
     from lowpower.scoring import ScoreRequest, measure_files
 
     request = ScoreRequest(
@@ -89,7 +96,6 @@ def command(
         seconds=seconds,
         seed=seed,
     )
-    slides = slide_inputs(files, pattern)
     with run_on(on.value), SlideProgress("measuring", len(slides), quiet=quiet) as shown:
         batch = measure_files(
             slides,

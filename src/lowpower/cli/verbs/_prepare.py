@@ -25,8 +25,13 @@ def command(
     from rich.console import Console
     from rich.table import Table
 
+    from lowpower.cli._given_paths import configuration_there
     from lowpower.cli._progress import progress_bar, stderr
+    from lowpower.cli._usage import BEGINNINGS
     from lowpower.engine import default_workers, run_on
+
+    configuration_there(config, BEGINNINGS["train"])
+
     from lowpower.experiments import doubtful_in, prepare_run
 
     with run_on(on.value), progress_bar(quiet=quiet) as bar:

@@ -78,9 +78,18 @@ def command(
     code 1 if any slide was refused or failed; the others are scored all the same.
     """
     from lowpower.cli._batch import finish
+    from lowpower.cli._given_paths import model_there
     from lowpower.cli._progress import SlideProgress, warn
-    from lowpower.cohort import slide_inputs
+    from lowpower.cohort import check_asked, check_budget, slide_inputs
     from lowpower.engine import run_on
+
+    check_asked(
+        mpp=mpp, scene=scene, plane=plane, control=control, regions=regions, mask=mask, laboratory=laboratory
+    )
+    check_budget(seconds, effort.value)
+    model_there(model)
+    slides = slide_inputs(files, pattern)
+
     from lowpower.scoring import ScoreRequest, score_files
 
     request = ScoreRequest(
@@ -100,7 +109,6 @@ def command(
         force=force,
         measure=measure,
     )
-    slides = slide_inputs(files, pattern)
     with run_on(on.value), SlideProgress("scoring", len(slides), quiet=quiet) as shown:
         batch = score_files(
             slides,

@@ -75,11 +75,16 @@ def command(
     The first start prints a one-time link, by which the first admin makes an account. Ctrl-C ends it; jobs
     that were not done go on at the next start.
     """
-    from lowpower.errors import ConfigError
+    from lowpower.cli._given_paths import there
+    from lowpower.errors import ConfigError, install_with
 
     missing = [package for module, package in _NEEDED.items() if find_spec(module) is None]
     if missing:
-        raise ConfigError(f"lowpower serve needs {', '.join(missing)}: pip install 'lowpower[serve]'.")
+        raise ConfigError(f"lowpower serve needs {', '.join(missing)}; {install_with('serve')}")
+    if config is not None:
+        there(config, "docs/serve.md lists what may stand in it.")
+    if task is Task.RESTORE and file is not None:
+        there(file, "name the archive that `lowpower serve backup` wrote.")
 
     from lowpower.serve.department import read_settings
 

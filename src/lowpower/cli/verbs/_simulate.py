@@ -24,8 +24,15 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Simulate IHC slides with known truth. They are not real and say so."""
+    from lowpower.cli._given_paths import there
     from lowpower.cli._progress import progress_bar
     from lowpower.engine import default_workers, run_on
+    from lowpower.files import read_yaml
+
+    if spec is not None:
+        there(spec, "docs/simulator.md says what may stand in it; without one HER2 slides are made.")
+        read_yaml(spec)
+
     from lowpower.simulate import CohortSpec, simulate_cohort
 
     wanted = CohortSpec.from_yaml(spec) if spec is not None else CohortSpec()

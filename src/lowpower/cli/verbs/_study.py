@@ -29,9 +29,14 @@ def command(
     from rich.console import Console
     from rich.progress import TaskID
 
+    from lowpower.cli._given_paths import configuration_there
     from lowpower.cli._progress import progress_bar
-    from lowpower.cli._study_table import print_study
+    from lowpower.cli._usage import BEGINNINGS
     from lowpower.engine import run_on
+
+    configuration_there(config, BEGINNINGS["study"])
+
+    from lowpower.cli._study_table import print_study
     from lowpower.experiments import run_study
     from lowpower.reports import write_study_report
 

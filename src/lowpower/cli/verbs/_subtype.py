@@ -28,7 +28,13 @@ def command(
     from rich.console import Console
     from rich.table import Table
 
+    from lowpower.cli._given_paths import there
     from lowpower.cli._progress import stderr
+
+    for given in (her2, er, pr, ki67, patients):
+        if given is not None:
+            there(given, "name a CSV.")
+
     from lowpower.scoring import subtypes_of, write_subtypes
 
     found = subtypes_of(her2, er, pr, ki67, patients=patients)

@@ -24,7 +24,12 @@ def command(
 
     The test fold is opened to look for copies alone. A killed run goes on with the same command.
     """
+    from lowpower.cli._given_paths import configuration_there
     from lowpower.cli._progress import progress_bar
+    from lowpower.cli._usage import BEGINNINGS
+
+    configuration_there(config, BEGINNINGS["train"])
+
     from lowpower.experiments import train_run
 
     with progress_bar(quiet=quiet) as bar:

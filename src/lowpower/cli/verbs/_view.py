@@ -32,6 +32,12 @@ def command(
     """
     import webbrowser
 
+    from lowpower.cli._given_paths import there
+
+    there(folder, "name the folder that `lowpower score` wrote.")
+    if slides is not None:
+        there(slides, "name the folder that holds the slides.")
+
     from lowpower.serve import Shelf, ViewServer
 
     with contextlib.closing(ViewServer(Shelf(folder, slides), port=port, blind=blind)) as server:

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lowpower.cohort._spelling import MARKER_SPELLINGS, canonical_marker
-from lowpower.errors import ConfigError, MissingMppError, OptionError, SlideError
-from lowpower.slides import find_slides, open_slide, slide_name
+import polars as pl
 
-__all__ = ["Draft", "draft_manifest"]
+from lowpower.cohort._spelling import MARKER_SPELLINGS, canonical_marker
+from lowpower.cohort.manifest._inputs import MANIFEST_ENDINGS
+from lowpower.cohort.manifest._manifest import parse_manifest
+from lowpower.errors import MissingMppError, OptionError, SlideError
+from lowpower.slides import find_slides, open_slide, slide_name, without_slides
+
+__all__ = ["Draft", "draft_manifest", "filled_manifests"]
 
 _SEPARATORS: Final = r"[\s_.,;()\[\]-]"
 _BLOCK: Final = re.compile(
@@ -66,8 +70,7 @@ def draft_manifest(
             patient; otherwise the name without the marker's word.
 
     Raises:
-        OptionError: no folder, an expression that cannot be read, an unknown marker.
-        ConfigError: no slide in the folder.
+        OptionError: no folder, no slide in it, an expression that cannot be read, an unknown marker.
     """
     folder, beside = Path(folder), Path(manifest).absolute().parent
     asked = _expression(patient)
@@ -79,7 +82,8 @@ def draft_manifest(
         raise OptionError(f"{folder}: is no folder; give the one that holds the slides.")
     slides = find_slides(folder, pattern)
     if not slides:
-        raise ConfigError(f"{folder}: holds no slide{f' named like {pattern}' if pattern else ''}.")
+        none = f"holds nothing named like {pattern}; check --pattern." if pattern else without_slides(folder)
+        raise OptionError(f"{folder}: {none}")
     rows, unmatched, unreadable, unsized = [], [], [], []
     for slide in slides:
         name, below = slide_name(slide.name), slide.relative_to(folder).as_posix()
@@ -123,6 +127,28 @@ def draft_manifest(
     how = f"what {patient!r} finds in the path" if patient else _RULE
     which = told or "the marker's word in the file's or folder's name"
     return Draft(tuple(rows), f"patient: {how}; marker: {which}.", tuple(notes))
+
+
+def filled_manifests(folder: str | Path) -> list[tuple[Path, int, int]]:
+    """Manifests that people filled already, in a folder of slides or beside it.
+
+    Returns:
+        Of each its path, how many slides of the folder it names, and how many of them with a score; none
+        without any score.
+    """
+    folder, found = Path(folder), []
+    for place in (folder, folder.absolute().parent):
+        for path in sorted(place.iterdir()) if os.access(place, os.R_OK | os.X_OK) else ():
+            if path.suffix.lower() not in MANIFEST_ENDINGS or not path.is_file():
+                continue
+            cohort, _ = parse_manifest(path, ("slide", "score"), keep=("slide",))
+            if cohort is None:
+                continue
+            here = cohort.table.filter(pl.col("slide").str.starts_with(f"{folder.absolute()}{os.sep}"))
+            scored = here["score"].count()
+            if scored:
+                found.append((Path(os.path.relpath(path)), here.height, scored))
+    return found
 
 
 def _expression(text: str | None) -> re.Pattern[str] | None:

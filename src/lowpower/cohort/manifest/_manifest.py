@@ -12,12 +12,15 @@ from lowpower.cohort._patients import unify_patients
 from lowpower.cohort._schemes import IshUnknown
 from lowpower.cohort._spelling import nearest
 from lowpower.cohort._table import COLUMNS, REQUIRED, Cohort, Problem, sentences
-from lowpower.cohort.manifest._rows import fractions, parse_row, repeated
+from lowpower.cohort.manifest._rows import fractions, joined_empty, parse_row, repeated
 from lowpower.cohort.manifest._text_table import read_text_table
 from lowpower.errors import CohortError
 from lowpower.files import write_text
 
 __all__ = ["parse_manifest", "read_cohort", "write_manifest"]
+
+
+_SHOWN = 8
 
 
 def read_cohort(
@@ -73,6 +76,7 @@ def parse_manifest(
         row, wrong = parse_row(cells, path.parent, required)
         problems += [Problem(number, cells["slide"] or None, kind, message) for kind, message in wrong]
         rows.append(row | {"manifest_row": number})
+    problems = joined_empty(problems)
     notes = _ignored(raw.columns, columns)
     unified, asked = unify_patients(rows)
     problems += asked + repeated(rows) + fractions(rows)
@@ -127,8 +131,13 @@ def _column_problems(
     for name in extra:
         hint = nearest(name, missing)
         if hint:
-            problems.append(Problem(None, None, "unknown_column", f"unknown column {name!r}{hint}."))
+            problems.append(Problem(None, None, "unknown_column", f"unknown column {name!r}{hint}"))
     names = ", ".join(repr(name) for name in missing)
     plural = "s" if len(missing) > 1 else ""
-    message = f"missing column{plural} {names}; a manifest needs {', '.join(required)}."
+    found = ", ".join(repr(name) for name in spelled[:_SHOWN])
+    more = f" and {len(spelled) - _SHOWN} more" if len(spelled) > _SHOWN else ""
+    message = (
+        f"missing column{plural} {names}; a manifest needs {', '.join(required)}, and its header holds "
+        f"{found}{more}: rename the columns."
+    )
     return [*problems, Problem(None, None, "missing_column", message)]

@@ -6,6 +6,7 @@ import math
 import os
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lowpower.cohort._patients import says_distinct
@@ -14,7 +15,9 @@ from lowpower.cohort._table import COLUMNS, REQUIRED, Problem
 from lowpower.cohort.manifest._text_table import is_missing
 from lowpower.tissue import is_control_word
 
-__all__ = ["fractions", "parse_row", "repeated"]
+__all__ = ["fractions", "joined_empty", "parse_row", "repeated"]
+
+_SHOWN = 12
 
 
 def parse_row(
@@ -22,8 +25,13 @@ def parse_row(
 ) -> tuple[dict[str, object], list[tuple[str, str]]]:
     """One row in canonical form, and (kind, message) of what is wrong; a wrong cell becomes null."""
     wrong: list[tuple[str, str]] = []
+    empty = [name for name in required if not cells[name]]
+    if empty:
+        wrong.append(("empty_cell", f"{_listed(empty)} {'is' if len(empty) == 1 else 'are'} empty."))
     wrong += [
-        ("empty_cell", f"{name} is {_absence(cells[name])}.") for name in required if is_missing(cells[name])
+        ("empty_cell", f"{name} is missing ({cells[name]}).")
+        for name in required
+        if cells[name] and is_missing(cells[name])
     ]
     # A missing value is no value, whatever its spelling: never score 0, never a patient called NULL.
     cells = {name: "" if is_missing(value) and name != "control" else value for name, value in cells.items()}
@@ -67,8 +75,40 @@ def _place(folder: Path, written: str) -> str:
     return str(literal.absolute())
 
 
-def _absence(text: str) -> str:
-    return f"missing ({text})" if text else "empty"
+def joined_empty(problems: Sequence[Problem]) -> list[Problem]:
+    """The same problems; rows in which the same cells are empty are told at the first, in one sentence."""
+    rows: dict[str, list[int]] = defaultdict(list)
+    for problem in problems:
+        if problem.kind == "empty_cell" and problem.row is not None:
+            rows[problem.message].append(problem.row)
+    told = []
+    for problem in problems:
+        same = rows.get(problem.message, []) if problem.kind == "empty_cell" else []
+        if len(same) > 1:
+            if problem.row != same[0]:
+                continue
+            others = f"row{'s' if len(same) > 2 else ''} {_runs(same[1:])}"
+            problem = replace(problem, message=f"{problem.message.rstrip('.')}, as in {others}.")
+        told.append(problem)
+    return told
+
+
+def _runs(numbers: Sequence[int]) -> str:
+    """Rising numbers as people list them: 3 to 7, 9 and 12."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1] = [runs[-1][0], number]
+        else:
+            runs.append([number])
+    shown = [f"{run[0]} to {run[-1]}" if run[-1] > run[0] else str(run[0]) for run in runs[:_SHOWN]]
+    more = len(runs) - _SHOWN
+    return _listed([*shown, f"{more} more places"] if more > 0 else shown)
+
+
+def _listed(words: Sequence[str]) -> str:
+    """slide, patient and score."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _parse_mpp(text: str) -> tuple[float | None, str | None]:

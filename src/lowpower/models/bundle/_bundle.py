@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
+from lowpower.bundles import CARD_FILE, MEMBERS, SPEC_FILE, find_bundle
 from lowpower.cohort import SCHEMES, LabelScheme
 from lowpower.errors import BundleError, ConfigError, wrong_value
 from lowpower.files import make_folder, sha256_of, write_bytes, write_text
@@ -27,7 +28,6 @@ from lowpower.models.bundle._decision import ConformalLimits, Decision
 from lowpower.models.encoders import Encoder, encoder_of
 from lowpower.models.mil import BagNetwork, create_aggregator
 from lowpower.models.network import SlideNetwork
-from lowpower.models.weights import CARD_FILE, MEMBERS, SPEC_FILE, find_bundle
 from lowpower.views import LowResRecipe
 
 __all__ = ["Bundle", "load_bundle", "module_of", "save_bundle", "weights_of"]

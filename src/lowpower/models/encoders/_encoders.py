@@ -15,12 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lowpower.bundles import hub_file
 from lowpower.errors import ConfigError, WeightsError
 from lowpower.files import sha256_of
 from lowpower.models.encoders._encoder_cards import CARDS, EncoderCard, Entry
 from lowpower.models.encoders._encoder_remaps import plain_state
 from lowpower.models.encoders._encoder_stain import stain_features
-from lowpower.models.weights import hub_file, lite0_weights, load_lite0, read_state
+from lowpower.models.weights import lite0_weights, load_lite0, read_state
 
 __all__ = ["Encoder", "create_encoder", "encoder_card", "encoder_names"]
 

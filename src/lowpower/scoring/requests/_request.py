@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias, TypedDict, Unpack, get_args
 
-from lowpower.cohort import SlideInput
+from lowpower.cohort import SlideInput, check_asked, check_budget
 from lowpower.engine import default_workers
 from lowpower.errors import ConfigError, OptionError
 from lowpower.models import Bundle, load_bundle
 from lowpower.scoring.records import Asked
 from lowpower.scoring.requests._folders import control_for, file_for
-from lowpower.slides import Choice, check_mpp
 from lowpower.stain import (
     DEFAULT_CUTOFFS,
     Cutoffs,
@@ -23,7 +21,7 @@ from lowpower.stain import (
     cell_network_identity,
     read_laboratory,
 )
-from lowpower.tissue import Control, control_name, is_control_word, wrong_control
+from lowpower.tissue import Control, control_name, is_control_word
 
 __all__ = ["ScoreOptions", "ScoreRequest", "asked"]
 
@@ -59,7 +57,7 @@ class ScoreRequest:
         seed: Of guided draws.
 
     Raises:
-        ConfigError: if `seconds` is not above 0, or given without `effort="guided"`.
+        OptionError: if `seconds` is not above 0, or given without `effort="guided"`.
     """
 
     model: Model = "her2-sim"
@@ -82,10 +80,7 @@ class ScoreRequest:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.seconds is not None and not self.seconds > 0:
-            raise ConfigError(f"--seconds {self.seconds:g}: a budget of seconds must be above 0.")
-        if self.seconds is not None and self.effort != "guided":
-            raise ConfigError("--seconds is the budget of guided reading: it needs --effort 'guided'.")
+        check_budget(self.seconds, self.effort)
 
     @property
     def threads(self) -> int:
@@ -108,12 +103,15 @@ class ScoreRequest:
             OptionError: um/px, scene, plane, control, marker, cells or workers that cannot be, or a file that
                 is not there.
         """
-        check_mpp(self.mpp)
-        Choice(self.scene, self.plane).check()
-        if isinstance(self.control, str | Path):
-            wrong = wrong_control(str(self.control))
-            if wrong is not None:
-                raise OptionError(f"--control '{self.control}' {wrong}")
+        check_asked(
+            mpp=self.mpp,
+            scene=self.scene,
+            plane=self.plane,
+            control=self.control,
+            regions=self.regions,
+            mask=self.mask,
+            laboratory=None if isinstance(self.laboratory, Laboratory) else self.laboratory,
+        )
         for name, value, known in (
             ("marker", self.marker, get_args(Marker)),
             ("cells", self.cells, ("tumour", "all")),
@@ -122,13 +120,6 @@ class ScoreRequest:
                 raise OptionError(f"--{name} is one of {', '.join(known)}, not '{value}'.")
         if self.workers is not None and self.workers < 1:
             raise OptionError(f"--workers must be 1 or more, not {self.workers}.")
-        for name, file, what in (
-            ("regions", self.regions, "GeoJSON, or a folder with one for each slide"),
-            ("mask", self.mask, "an image, GeoJSON, or a folder with one for each slide"),
-            ("laboratory", self.laboratory, "the file that `lowpower calibrate` wrote"),
-        ):
-            if isinstance(file, str | Path) and not os.path.exists(file):
-                raise OptionError(f"--{name} '{file}' does not exist; give {what}.")
 
     def for_slide(self, slide: str | Path | SlideInput) -> ScoreRequest:
         """The same for one slide: what a manifest says of it, and in place of a folder its own file there."""

@@ -14,7 +14,7 @@ from sqlalchemy import func, select, text
 from starlette.concurrency import run_in_threadpool
 
 import lowpower
-from lowpower.models import bundled_models
+from lowpower.bundles import bundled_models
 from lowpower.scoring import NOTICE, Record
 from lowpower.serve.department._charts import AgreementTold, DriftTold, agreement_of, drift_of
 from lowpower.serve.department._settings import Settings

@@ -6,8 +6,8 @@ import difflib
 from importlib import resources
 from pathlib import Path
 
+from lowpower.bundles._hub import HUB, hub_file, parse_hub
 from lowpower.errors import BundleError, WeightsError
-from lowpower.models.weights._hub import HUB, hub_file, parse_hub
 
 __all__ = ["CARD_FILE", "MEMBERS", "SPEC_FILE", "bundled_models", "find_bundle"]
 

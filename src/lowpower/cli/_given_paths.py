@@ -1,0 +1,87 @@
+"""What a user named, looked at before the libraries load that the work needs: a typing error ends at once."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from lowpower.errors import OptionError, one_line
+
+__all__ = ["configuration_there", "model_there", "run_there", "some_there", "study_there", "there"]
+
+_RUN, _STUDY = "config.json", "study.json"
+
+
+def there(path: Path, cure: str) -> None:
+    """Refuse a file or folder that is not there.
+
+    Raises:
+        OptionError: it is not; the sentence ends with the name that was perhaps meant, or the cure.
+    """
+    if os.path.lexists(path):
+        return
+    raise OptionError(f"{one_line(path)}: does not exist; {_meant(path) or cure}")
+
+
+def some_there(given: Sequence[str], cure: str) -> None:
+    """Refuse names and patterns of which none leads to anything."""
+    if not any(os.path.lexists(one) or glob.has_magic(one) for one in given):
+        there(Path(given[0]), cure)
+
+
+def configuration_there(path: Path, cure: str) -> None:
+    """Refuse a configuration that is no YAML file, or names a cohort that is not there.
+
+    Raises:
+        OptionError: the file or its cohort is not there.
+        ConfigError: it is no YAML.
+    """
+    from lowpower.files import read_yaml
+
+    there(path, cure)
+    named = read_yaml(path).get("cohort")
+    cohort = path.parent / named if isinstance(named, str) and named else None
+    if cohort is not None and not cohort.exists():
+        cure = "paths start at the configuration's folder, and `lowpower init SLIDES` writes a cohort.csv."
+        told = f"{one_line(path)}: its cohort {one_line(cohort)} does not exist"
+        raise OptionError(f"{told}; {_meant(cohort) or cure}")
+
+
+def run_there(folder: Path) -> None:
+    """Refuse a folder that holds no run of `train`."""
+    if not (folder / _RUN).is_file():
+        told = f"{one_line(folder)}: is not a finished run ({_RUN} is missing)"
+        raise OptionError(f"{told}; name the folder that `lowpower train` made.")
+
+
+def study_there(folder: Path) -> None:
+    """Refuse what is no study's folder."""
+    cure = "name the folder that `lowpower study` wrote."
+    there(folder, cure)
+    if not (folder / _STUDY).is_file():
+        raise OptionError(f"{one_line(folder)}: is no study's folder ({_STUDY} is missing); {cure}")
+
+
+def model_there(name: str) -> None:
+    """Refuse a model's name or folder that is none; what lies at the hub is fetched when it is used.
+
+    Raises:
+        BundleError: there is no such model.
+    """
+    from lowpower.bundles import HUB, find_bundle
+
+    if not name.startswith(HUB):
+        find_bundle(name)
+
+
+def _meant(path: Path) -> str:
+    """A question after the nearest name in the same folder; empty where none is near."""
+    try:
+        beside = os.listdir(path.parent)
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.8)
+    return f"did you mean {one_line(path.parent / near[0])}?" if near else ""

@@ -1,0 +1,95 @@
+"""A typing error ends a verb before the libraries load that the work needs, and says what to do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "timm", "lightning", "torchvision", "fastapi", "matplotlib")
+RUN = """
+import contextlib, io, json, sys
+from lowpower.cli import main
+heavy, lines = json.loads(sys.argv[1])
+ended = []
+for line in lines:
+    sys.argv, said, code = ["lowpower", *line.split()], io.StringIO(), 0
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code
+    ended.append((code, said.getvalue(), [name for name in heavy if name in sys.modules]))
+print(json.dumps(ended))
+"""
+TYPED = (
+    ("init nosuch", 2, "nosuch: does not exist"),
+    ("init emtpy", 2, "did you mean empty?"),
+    ("init empty", 2, "is empty: in this folder and below"),
+    ("train nosuch.yaml", 2, "lowpower init SLIDES"),
+    ("train mien.yaml", 2, "did you mean mine.yaml?"),
+    ("train mine.yaml", 2, "its cohort nosuch.csv does not exist"),
+    ("train broken.yaml", 1, "is not YAML"),
+    ("train", 2, "lowpower init SLIDES"),
+    ("prepare nosuch.yaml", 2, "lowpower init SLIDES"),
+    ("study nosuch.yaml", 2, "docs/study.md"),
+    ("study mine.yaml", 2, "its cohort nosuch.csv does not exist"),
+    ("study", 2, "lowpower init SLIDES"),
+    ("deploy nosuch", 2, "lowpower study"),
+    ("deploy empty", 2, "no study's folder"),
+    ("deploy empty --fold x", 2, "--fold takes"),
+    ("evaluate nosuch", 2, "lowpower train"),
+    ("evaluate empty", 2, "not a finished run"),
+    ("evaluate empty --cohort nosuch.csv", 2, "nosuch.csv: does not exist"),
+    ("compare nosuch.csv other.csv", 2, "nosuch.csv: does not exist"),
+    ("score nosuch.svs", 2, "nosuch.svs: does not exist"),
+    ("score empty", 2, "is empty"),
+    ("score field.png --model nosuch", 1, "no model 'nosuch'"),
+    ("score field.png --model empty", 1, "is missing"),
+    ("score field.png --control middle", 2, "--control 'middle'"),
+    ("score field.png --mpp 99", 2, "--mpp takes"),
+    ("score field.png --seconds 3", 2, "--seconds"),
+    ("score field.png --effort guided --seconds 0", 2, "above 0"),
+    ("score field.png --regions nosuch.geojson", 2, "--regions 'nosuch.geojson'"),
+    ("measure nosuch.svs", 2, "nosuch.svs: does not exist"),
+    ("measure field.png --laboratory nosuch.yaml", 2, "--laboratory 'nosuch.yaml'"),
+    ("check nosuch.csv", 2, "no such manifest"),
+    ("doctor nosuch.svs", 2, "nosuch.svs: does not exist"),
+    ("calibrate nosuch.csv", 2, "lowpower init SLIDES"),
+    ("export nosuch", 2, "lowpower score"),
+    ("export reviews nosuch", 2, "lowpower score"),
+    ("export-model nosuch model.onnx", 1, "no model 'nosuch'"),
+    ("subtype nosuch.csv other.csv third.csv", 2, "nosuch.csv: does not exist"),
+    ("view nosuch", 2, "lowpower score"),
+    ("simulate nosuch.yaml", 2, "docs/simulator.md"),
+    ("serve --config nosuch.yaml", 2, "docs/serve.md"),
+    ("serve restore --file nosuch.tar", 2, "lowpower serve backup"),
+)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with a picture, an empty folder, and configurations, one of a cohort that is not there."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "field.png").write_bytes(b"no picture")
+    (tmp_path / "mine.yaml").write_text("cohort: nosuch.csv\n")
+    (tmp_path / "broken.yaml").write_text("cohort: [\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_typing_error_ends_every_verb_before_anything_heavy_loads(place):
+    before = sorted(place.rglob("*"))
+    lines = [line for line, *_ in TYPED]
+    run = subprocess.run(
+        [sys.executable, "-c", RUN, json.dumps([HEAVY, lines])], capture_output=True, text=True, check=True
+    )
+    for (line, code, words), (ended, said, loaded) in zip(TYPED, json.loads(run.stdout), strict=True):
+        assert ended == code, (line, said)
+        assert said.startswith("lowpower: "), line
+        assert said.count("\n") == 1, (line, said)
+        assert words in said, (line, said)
+        assert loaded == [], line
+    assert sorted(place.rglob("*")) == before
