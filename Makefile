@@ -65,6 +65,7 @@ model: .venv/.installed-dev
 
 cells: .venv/.installed-dev
 	$(BIN)/python recipes/build_cell_network.py
+	$(BIN)/python recipes/compile_cell_network.py
 
 clean:
 	rm -rf .venv demo runs

@@ -29,7 +29,7 @@ from torch import Tensor
 from torch.nn import functional, init
 
 from lowpower.files import atomic_path
-from lowpower.stain import CellNetwork
+from lowpower.stain.cells._cell_network import CellNetwork
 
 TARGET = Path(__file__).resolve().parents[1] / "src" / "lowpower" / "stain" / "cell_network.safetensors"
 BATCH = 16

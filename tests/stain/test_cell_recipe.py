@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
+import subprocess
 import sys
 from importlib import resources
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import onnxruntime
 import pytest
+import torch
 from safetensors import safe_open
+
+from lowpower.stain.cells._cell_network import trained_network
+from lowpower.stain.cells._cell_runtime import drawn_maps
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 
@@ -34,6 +41,23 @@ def test_the_weights_name_the_recipe_that_made_them(recipe: ModuleType) -> None:
     assert notes["made_by"] == "recipes/build_cell_network.py"
     assert notes["data"] == "simulated"
     assert json.loads(notes["cohorts"]) == json.loads(json.dumps(recipe.COHORTS))
+
+
+def test_slides_are_measured_with_the_weights_that_were_trained() -> None:
+    folder = Path(str(resources.files("lowpower.stain")))
+    session = onnxruntime.InferenceSession(folder / "cell_network.onnx", providers=["CPUExecutionProvider"])
+    notes = session.get_modelmeta().custom_metadata_map
+    weights = hashlib.sha256((folder / "cell_network.safetensors").read_bytes()).hexdigest()
+    assert notes["weights_sha256"] == weights
+    stains = np.random.default_rng(2).uniform(-1, 4, (3, 96, 160)).astype(np.float32)
+    trained = torch.sigmoid(trained_network()(torch.from_numpy(stains)[None]))[0].numpy()
+    assert np.abs(drawn_maps(stains) - trained).max() < 1e-5
+
+
+def test_measuring_imports_nothing_that_trains() -> None:
+    code = "import sys, lowpower as lp; lp.measure; print(sorted({'torch', 'timm'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("cohort", [0, 3])

@@ -2,7 +2,6 @@
 
 from lowpower.stain.cells._cell_identity import cell_network_identity
 from lowpower.stain.cells._cell_maps import FADE_OD, GRID, STRIDE, network_input
-from lowpower.stain.cells._cell_network import CellNetwork
 from lowpower.stain.cells._counted_cells import STROMAL, TUMOUR, Cells, kinds_of
 from lowpower.stain.cells._measure_field import (
     FieldCells,
@@ -38,7 +37,6 @@ __all__ = [
     "STRIDE",
     "STROMAL",
     "TUMOUR",
-    "CellNetwork",
     "Cells",
     "Field",
     "FieldCells",

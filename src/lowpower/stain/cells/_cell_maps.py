@@ -1,4 +1,4 @@
-"""Where nuclei and stained membranes are in a field: four maps that a network draws (`_cell_network`)."""
+"""Where nuclei and stained membranes are in a field: four maps that a network draws (`_cell_runtime`)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lowpower.stain.cells._cell_runtime import drawn_maps
 from lowpower.stain.cells._nuclei_rays import Floats
 
 __all__ = ["FADE_OD", "GRID", "STRIDE", "CellMaps", "cell_maps", "network_input"]
@@ -88,8 +89,5 @@ def cell_maps(hematoxylin: Floats, dab: Floats, contrast: float) -> CellMaps:
     down, right = -height % STRIDE, -width % STRIDE
     if down or right:
         stains = np.pad(stains, ((0, 0), (0, down), (0, right)), "edge")
-    # PyTorch takes seconds to import, and most of this room does without.
-    from lowpower.stain.cells._cell_network import drawn_maps
-
     maps = drawn_maps(stains)
     return CellMaps(*maps[:, : -(-height // GRID), : -(-width // GRID)])

@@ -1,8 +1,9 @@
-"""The network that says where nuclei and stained membranes are: small, trained on simulated tissue alone.
+"""The network that says where nuclei and stained membranes are, as PyTorch trains it on simulated tissue.
 
 It sees haematoxylin and DAB at about 0.5 um/px and draws four maps at half that resolution. It decides
 nothing about a cell's class: rays, rings and the guideline's words do (`_membrane`, `_measure_grade`).
-Its weights are made by `recipes/build_cell_network.py`. ADR 0010 says why a network, and what it replaced.
+Its weights are made by `recipes/build_cell_network.py`; slides are measured by what
+`recipes/compile_cell_network.py` makes of them (`_cell_runtime`). ADR 0010 says why a network.
 """
 
 from __future__ import annotations
@@ -11,16 +12,14 @@ from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from lowpower.stain.cells._cell_identity import WEIGHTS
-from lowpower.stain.cells._nuclei_rays import Floats
 
-__all__ = ["CellNetwork", "drawn_maps"]
+__all__ = ["CellNetwork", "trained_network"]
 
 
 class _Block(nn.Sequential):
@@ -80,16 +79,9 @@ def _doubled(image: Tensor) -> Tensor:
     return functional.interpolate(image, scale_factor=2, mode="nearest")
 
 
-def drawn_maps(stains: Floats) -> Floats:
-    """(4, H / 2, W / 2) maps, 0..1, of stains (3, H, W) as `network_input` gives them."""
-    batch = torch.from_numpy(stains)[None].contiguous(memory_format=torch.channels_last)
-    with torch.inference_mode():
-        maps: Floats = torch.sigmoid(_network()(batch))[0].contiguous().numpy()
-    return maps
-
-
 @lru_cache(maxsize=1)
-def _network() -> CellNetwork:
+def trained_network() -> CellNetwork:
+    """The network as it was trained, in 32 bits, normalisation worked into its convolutions."""
     network = CellNetwork()
     with resources.as_file(resources.files("lowpower.stain") / WEIGHTS) as path:
         network.load_state_dict(load_file(Path(path)))
@@ -97,4 +89,4 @@ def _network() -> CellNetwork:
     for block in network.modules():
         if isinstance(block, _Block):
             block.fuse()
-    return network.to(memory_format=torch.channels_last)
+    return network.requires_grad_(False)

@@ -201,13 +201,9 @@ def in_reading_order(cells: FieldCells) -> NDArray[np.intp]:
 def _in_order(
     one: Callable[[Field], FieldCells], fields: Sequence[Field], workers: int
 ) -> Generator[FieldCells, None, None]:
-    import torch  # measuring cells needs it anyway; the rest of this room does without
-
-    threads, more_threads = cv2.getNumThreads(), torch.get_num_threads()
-    # Fields are worked on side by side; splitting each one again would only get in the way. It would also
-    # round the network's sums differently: one worker must give the same bytes as two.
+    threads = cv2.getNumThreads()
+    # Fields are worked on side by side; splitting each one again would only get in the way.
     cv2.setNumThreads(1)
-    torch.set_num_threads(1)
     try:
         if workers <= 1:
             yield from map(one, fields)
@@ -222,4 +218,3 @@ def _in_order(
                 yield waiting.popleft().result()
     finally:
         cv2.setNumThreads(threads)
-        torch.set_num_threads(more_threads)
