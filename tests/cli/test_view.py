@@ -22,7 +22,7 @@ def test_a_folder_of_slides_is_told_the_commands_that_score_and_show_it(lowpower
     (tmp_path / "my slides").mkdir()
     for name in ("a", "b"):
         Image.fromarray(np.full((8, 8, 3), 240, np.uint8)).save(tmp_path / "my slides" / f"{name}.png")
-    finished = lowpower("view", "my slides/", "--no-browser")
+    finished = lowpower("export", "reviews", "my slides")
     assert finished.code == 1
     assert finished.err == (
         "lowpower: my slides: holds 2 slides that are not scored here; first: lowpower score 'my slides' "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -69,6 +70,34 @@ def test_look_zoom_overrule(page, results):
     expect(page.locator("nav .reviewed")).to_have_text(re.compile("1\\+|agreed"))
     (row,) = pl.read_csv(results / "reviews.csv", infer_schema=False).to_dicts()
     assert (row["reader"], row["score"], row["comment"]) == ("Dr. A", "1+", "faint rings")
+
+
+def test_fields_that_a_guided_measurement_read_are_drawn(page, results):
+    expect = pytest.importorskip("playwright.sync_api").expect
+    assert page.get_by_label("Fields read").count() == 0  # all of this slide was measured
+    told = json.loads((results / KEY / "result.json").read_text())
+    between = {"value": 100.0, "low": 90.0, "high": 110.0}
+    told["measured"]["reading"] = {
+        "fields": 9, "read": 2, "boxes": [[400, 400, 500, 500], [1400, 1400, 500, 500]], "stopped": "settled",
+        "shares": {}, "h_score": between, "chance": 0.01, "seed": 0, "sentence": "2 of 9 fields were read.",
+    }  # fmt: skip
+    (results / KEY / "result.json").unlink()  # a link into what all tests share
+    (results / KEY / "result.json").write_text(json.dumps(told))
+    page.reload()
+    page.get_by_label("Fields read").check()
+    expect(page.locator(".key")).to_contain_text("Field that was read")
+    expect(page.locator("aside")).to_contain_text("2 of 9 fields were read.")
+    drawn = page.evaluate(
+        """() => new Promise((tell) => requestAnimationFrame(() => {
+            const canvas = document.querySelector("canvas.overlays");
+            const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+            let count = 0;
+            for (let i = 0; i < pixels.length; i += 4)
+                if (pixels[i] < 20 && pixels[i + 1] > 100 && pixels[i + 3] > 200) count++;
+            tell(count);
+        }))"""
+    )
+    assert drawn > 200  # two outlines
 
 
 def test_regions_are_drawn(page, results):

@@ -3,7 +3,8 @@
 import * as api from "./api";
 import { showCharts } from "./charts";
 import { find, h, kept, say } from "./dom";
-import type { Job, Session, Slide } from "./types";
+import type { Scoring } from "./scoring";
+import type { Session, Slide } from "./types";
 
 const MAY_SEND = ["admin", "operator", "service"];
 const ROLES = ["reader", "operator", "admin"];
@@ -81,12 +82,8 @@ async function useLink(secret: string, session: Session): Promise<Session> {
 
 /** The department's part of the page's head, and what keeps it up to date. */
 export class Department {
-  private jobs = new Map<string, Job>();
-  private readonly mayRead: boolean;
-
-  constructor(private readonly session: Session, private readonly changed: (ended: Set<string>) => void) {
-    this.mayRead = session.role === "admin" || session.role === "reader";
-    document.body.classList.toggle("no-reviews", !this.mayRead);
+  constructor(private readonly session: Session, private readonly scoring: Scoring, private readonly changed: () => void) {
+    document.body.classList.toggle("no-reviews", session.role !== "admin" && session.role !== "reader");
     const picker = h("input", { type: "file", multiple: true, class: "hush", "aria-label": "Slides to add", tabindex: -1,
       onchange: () => void this.add([...(picker.files ?? [])]).then(() => (picker.value = "")) });
     const add = h("button", { id: "add", onclick: () => picker.click() }, "Add slides");
@@ -98,32 +95,17 @@ export class Department {
       this.takeDrops();
     }
     find("theme").before(h("span", { id: "who" }, `${session.name}, ${session.role}`), charts, ...(session.role === "admin" ? [people] : []), out);
-    this.listen();
-  }
-
-  /** Scores a slide again, whole or inside what is drawn on it. */
-  async scoreAgain(slide: Slide, regions: boolean, control: string | null): Promise<void> {
-    try {
-      await api.ask("jobs", { slide: slide.key, regions, ...(control ? { control } : {}) });
-      say(regions ? "It is being scored again, inside the regions." : "It is being scored again.");
-    } catch (error) {
-      say((error as Error).message, true);
-    }
   }
 
   /** Under the answer: reports, and scoring again. */
   actions(slide: Slide): HTMLElement {
-    const job = [...this.jobs.values()].find((one) => one.slide === slide.key);
     const links = slide.record && slide.record.state === "ok"
       ? [["pdf", "PDF"], ["fhir", "FHIR"], ["dicom-sr", "DICOM SR"], ["geojson", "GeoJSON"]].map(([form, name]) =>
         h("a", { href: api.reportAddress(slide, form!), download: true }, name!))
       : [];
-    const again = job
-      ? h("button", { class: "quiet", onclick: () => void this.cancel(job) }, "Cancel scoring")
-      : h("button", { class: "quiet", onclick: () => void this.scoreAgain(slide, false, null) }, slide.record ? "Score again" : "Score");
     return h("section", { "aria-label": "Reports and scoring" },
-      job && progress(job.state, job.progress),
-      h("p", { class: "links" }, links.length > 0 && "Report: ", links, slide.record?.model && this.card(slide.record.model.name), again));
+      this.scoring.progress(slide),
+      h("p", { class: "links" }, links.length > 0 && "Report: ", links, slide.record?.model && this.card(slide.record.model.name), this.scoring.button(slide)));
   }
 
   private card(name: string): HTMLElement {
@@ -135,15 +117,6 @@ export class Department {
       box.showModal();
     };
     return h("button", { class: "quiet small", onclick: () => void show().catch((error: Error) => say(error.message, true)) }, "Model card");
-  }
-
-  private async cancel(job: Job): Promise<void> {
-    try {
-      await api.ask(`jobs/${job.id}/cancel`, {});
-      say("Cancelled.");
-    } catch (error) {
-      say((error as Error).message, true);
-    }
   }
 
   private takeDrops(): void {
@@ -169,30 +142,12 @@ export class Department {
       try {
         const made = await api.upload(file, (share) => (bar.value = share));
         say(`${file.name} is here as ${made.slide}, and is being scored.`);
-        this.changed(new Set());
+        this.changed();
       } catch (error) {
         say(`${file.name}: ${(error as Error).message}`, true);
       }
       line.remove();
     }
-  }
-
-  private listen(): void {
-    const source = new EventSource("./v1/events");
-    source.addEventListener("jobs", (event) => {
-      const told: Job[] = JSON.parse(event.data);
-      const now = new Map(told.map((job) => [job.id, job]));
-      const ended = [...this.jobs.values()].filter((job) => !now.has(job.id));
-      this.jobs = now;
-      this.changed(new Set(ended.map((job) => job.slide)));
-      for (const job of ended) void this.tellEnd(job);
-    });
-  }
-
-  /** An answer shows by itself; that there is none must be said, for an earlier one may stay. */
-  private async tellEnd(job: Job): Promise<void> {
-    const told = await api.job(job.id).catch(() => null);
-    if (told?.state === "done" && told.reason) say(`${job.slide}: no new answer. ${told.reason}`, true);
   }
 
   private async signOut(): Promise<void> {
@@ -225,11 +180,6 @@ export class Department {
     box.showModal();
     void show().catch(tell);
   }
-}
-
-function progress(state: string, share: number | null): HTMLElement {
-  const bar = state === "running" && share ? h("progress", { max: 1, value: share, "aria-label": "Scoring" }) : null;
-  return h("p", { class: "going-on" }, state === "running" ? "Being scored" : "Waits to be scored", " ", bar);
 }
 
 function uploads(): HTMLElement {

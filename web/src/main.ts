@@ -4,12 +4,14 @@ import { comeIn, Department } from "./department";
 import { find, h, kept, say } from "./dom";
 import { cellPanel, panel } from "./panel";
 import { ReviewForm } from "./review";
-import type { Slide } from "./types";
+import { Scoring } from "./scoring";
+import type { Slide, Worklist } from "./types";
 import { SlideViewer } from "./viewer";
 import { WorklistView } from "./worklist";
 
 const worklist = new WorklistView((key) => void open(key), api.worklist, (error) => say(error.message, true));
 let department: Department | null = null;
+let scoring: Scoring | null = null; // where slides can be scored from here
 const viewer = new SlideViewer();
 const form = new ReviewForm(refresh);
 const facts = h("div", { class: "facts", tabindex: 0, role: "region", "aria-label": "Answer" });
@@ -18,13 +20,14 @@ find("panel").append(facts, form.element);
 
 let slide: Slide | null = null;
 
-async function list(): Promise<void> {
+async function list(): Promise<Worklist> {
   const told = await api.worklist(worklist.asked());
   find("folder").textContent = `${told.folder}${told.blind ? " (blind)" : ""}`;
   find("notice").textContent = told.notice;
   document.title = `${told.folder}: lowpower`;
   document.body.classList.toggle("read-only", !told.reviews);
   worklist.show(told);
+  return told;
 }
 
 async function open(key: string): Promise<void> {
@@ -42,9 +45,16 @@ async function open(key: string): Promise<void> {
 
 function show(opened: Slide): void {
   cellPlace.replaceChildren();
-  facts.replaceChildren(cellPlace, ...panel(opened, (box) => viewer.goTo(box)), ...(department ? [department.actions(opened)] : []));
+  facts.replaceChildren(cellPlace, ...panel(opened, (box) => viewer.goTo(box)), ...actions(opened));
   facts.scrollTop = 0;
   form.show(opened);
+}
+
+/** What can be done with a slide beside reviewing it. */
+function actions(opened: Slide): HTMLElement[] {
+  if (department) return [department.actions(opened)];
+  if (!scoring || opened.record || opened.state === "hidden") return [];
+  return [h("section", { "aria-label": "Scoring" }, scoring.progress(opened), h("p", { class: "links" }, scoring.button(opened)))];
 }
 
 /** After a review: the worklist and the panel are told anew; the slide stays where it is. */
@@ -160,14 +170,18 @@ async function jobsChanged(ended: Set<string>): Promise<void> {
     telling = false;
   }
   if (!slide) return void openFirst();
-  if (ended.has(slide.key)) {
-    const opened = await api.openSlide(slide.key);
-    if (opened.key !== slide.key) return;
-    const other = opened.version !== slide.version;
+  const before = slide;
+  if (ended.has(before.key)) {
+    const opened = await api.openSlide(before.key);
+    if (slide !== before) return;
     slide = opened;
+    worklist.open(opened.key); // a result may have another name than the slide had
     show(opened);
-    if (other) viewer.open(opened);
-  } else if (department) facts.lastElementChild?.replaceWith(department.actions(slide));
+    if (opened.version !== before.version) viewer.open(opened);
+  } else {
+    const [now] = actions(before);
+    if (now) facts.lastElementChild?.replaceWith(now);
+  }
 }
 
 function openFirst(): void {
@@ -177,10 +191,14 @@ function openFirst(): void {
 
 async function start(): Promise<void> {
   const session = await comeIn();
-  await list();
-  if (session) {
-    department = new Department(session, (ended) => void jobsChanged(ended).catch((error: Error) => say(error.message, true)));
-    viewer.scoreAgain = (opened, control) => void department!.scoreAgain(opened, true, control);
+  const told = await list();
+  if (session || told.scores) {
+    const changed = (ended: Set<string>) => void jobsChanged(ended).catch((error: Error) => say(error.message, true));
+    scoring = new Scoring(changed);
+    if (session) department = new Department(session, scoring, () => changed(new Set()));
+    else worklist.scoreAll = (keys) => void scoring!.all(keys);
+    viewer.scoresInside(session !== null, (opened, control) => void scoring!.score(opened.key, true, control, "It is being scored inside the regions."));
+    worklist.show(told);
   }
   openFirst();
 }

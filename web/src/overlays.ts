@@ -104,7 +104,10 @@ export class Overlays {
 
   private async load(name: string): Promise<void> {
     const slide = this.slide;
-    if (!slide || !slide.shapes.includes(name) || this.shapes.has(name)) return;
+    if (!slide || this.shapes.has(name)) return;
+    const read = slide.record?.measured?.reading;
+    if (name === "fields" && read) this.shapes.set(name, read.boxes.map(fieldOf));
+    if (!slide.shapes.includes(name)) return;
     try {
       const features = await api.shapes(slide, name);
       if (slide === this.slide) this.shapes.set(name, features.map(shapeOf));
@@ -206,9 +209,9 @@ export class Overlays {
   }
 
   private drawShape(context: CanvasRenderingContext2D, name: string, shape: Shape, scale: number): void {
-    context.lineWidth = 1.5 / scale;
+    context.lineWidth = (name === "fields" ? 2.5 : 1.5) / scale;
     context.strokeStyle = context.fillStyle = shape.colour;
-    if (name !== "tissue") {
+    if (name !== "tissue" && name !== "fields") {
       context.globalAlpha = this.opacity;
       context.fill(shape.path, "evenodd");
     }
@@ -259,6 +262,13 @@ function shapeOf(feature: GeoFeature): Shape {
   const name = feature.properties.classification?.name ?? "";
   const [red, green, blue] = feature.properties.classification?.color ?? [0, 120, 200];
   return { name, path, colour: `rgb(${red} ${green} ${blue})` };
+}
+
+/** A field that was read, as an outline. */
+function fieldOf([x, y, width, height]: [number, number, number, number]): Shape {
+  const path = new Path2D();
+  path.rect(x, y, width, height);
+  return { name: "Field that was read", path, colour: "rgb(0 125 125)" };
 }
 
 const inside = (small: api.Box, large: api.Box): boolean =>

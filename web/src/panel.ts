@@ -112,6 +112,7 @@ function measured(record: SlideRecord): HTMLElement | null {
   return section("Measured, cell by cell",
     h("p", {}, told.sentence.charAt(0).toUpperCase() + told.sentence.slice(1)),
     told.shares && bars(told.shares, SHARE_WORDS, colours),
+    told.reading && h("p", {}, told.reading.sentence.charAt(0).toUpperCase() + told.reading.sentence.slice(1)),
     h("p", { class: "dim" }, `${facts}.`));
 }
 

@@ -20,14 +20,14 @@ export class Regions {
   private readonly boxPen = h("button", { class: "quiet", "aria-pressed": "false", title: "Drag a box around on-slide control tissue", onclick: () => this.draw(this.sheet.hidden === true || !this.boxing, true) }, "Control box");
   private readonly boxed = h("div", { class: "line" });
   private readonly hint = h("p", { class: "dim" });
-  private readonly again = h("button", { hidden: true, onclick: () => this.slide && this.scoreAgain?.(this.slide, this.control) }, "Score again inside");
+  private readonly again = h("button", { hidden: true, onclick: () => this.slide && this.score?.(this.slide, this.control) });
   private slide: Slide | null = null;
   private features: GeoFeature[] = [];
   private line: number[][] = [];
   private boxing = false;
   private box: [number, number, number, number] | null = null; // control tissue, base pixels
-  /** Scores the slide again inside what is drawn, where there is a service that does. */
-  scoreAgain: ((slide: Slide, control: string | null) => void) | null = null;
+  private score: ((slide: Slide, control: string | null) => void) | null = null;
+  private scoresAny = false;
 
   constructor(
     private readonly viewer: OpenSeadragon.Viewer,
@@ -58,6 +58,13 @@ export class Regions {
       viewport.zoomBy(event.deltaY < 0 ? 1.25 : 0.8, at);
     }, { passive: false });
     field.append(this.sheet, this.element);
+  }
+
+  /** Scores slides inside what is drawn on them, where somebody does: any, or only those without a result. */
+  scoresInside(any: boolean, does: (slide: Slide, control: string | null) => void): void {
+    this.scoresAny = any;
+    this.score = does;
+    this.show();
   }
 
   async open(slide: Slide): Promise<void> {
@@ -224,9 +231,11 @@ export class Regions {
       this.box = null;
       this.show();
     } }, "Remove")] : []));
-    this.again.hidden = this.scoreAgain === null || this.features.length === 0;
+    const scores = this.score !== null && (this.scoresAny || this.slide?.record === null);
+    this.again.hidden = !scores || this.features.length === 0;
+    this.again.textContent = this.slide?.record ? "Score again inside" : "Score inside";
     const control = this.box ? ` --control ${this.control}` : "";
-    this.hint.textContent = this.scoreAgain
+    this.hint.textContent = scores
       ? "Regions are kept at every change; the control box goes with the next scoring."
       : `Kept at every change. Score again inside them: lowpower score SLIDE --regions RESULTS/regions${control} --out NEW`;
     find("stage").dataset.regions = String(this.features.length);

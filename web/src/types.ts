@@ -69,6 +69,7 @@ export interface Worklist {
   version: string;
   notice: string;
   rows: Row[];
+  scores: boolean;
   paged: boolean;
   total: number | null;
   reviewed: number | null;
@@ -126,6 +127,7 @@ export interface SlideRecord {
     h_score: number | null;
     laboratory: string | null;
     notes: string[];
+    reading: { sentence: string; boxes: [number, number, number, number][] } | null;
   } | null;
   agreement?: { sentence: string } | null;
   qc?: { area_mm2: number; pieces: number; stain: string; white_point_source: string; flags: Flag[] } | null;

@@ -9,7 +9,7 @@ import { Split } from "./split";
 import type { Slide } from "./types";
 
 const LENGTHS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000];
-const LAYERS: Record<string, string> = { network: "Network's map", quality: "Defects", tissue: "Tissue" };
+const LAYERS: Record<string, string> = { network: "Network's map", quality: "Defects", tissue: "Tissue", fields: "Fields read" };
 
 const OPTIONS = {
   prefixUrl: "",
@@ -43,8 +43,10 @@ export class SlideViewer {
   private readonly keys = h("div", { class: "keys" });
   private readonly thinned = h("p", { class: "thinned" });
   private readonly gone = h("div", { class: "gone" });
-  set scoreAgain(does: (slide: Slide, control: string | null) => void) {
-    this.regions.scoreAgain = does;
+
+  /** Lets slides be scored inside what is drawn on them: any, or only those that have no result. */
+  scoresInside(any: boolean, does: (slide: Slide, control: string | null) => void): void {
+    this.regions.scoresInside(any, does);
   }
 
   private slide: Slide | null = null;
@@ -194,6 +196,7 @@ export class SlideViewer {
   private drawControls(slide: Slide): void {
     const overlays = this.overlays;
     const names = ["network", "quality", "tissue"].filter((name) => slide.shapes.includes(name));
+    if (slide.record?.measured?.reading) names.push("fields");
     const boxes = names.map((name) => this.check(LAYERS[name]!, name));
     this.legend.replaceChildren();
     this.keys.replaceChildren();

@@ -3,11 +3,12 @@
 import { find, h } from "./dom";
 import type { Asked, Row, State, Worklist } from "./types";
 
-const ORDER: State[] = ["hidden", "referred", "issued", "measured", "refused", "failed"];
+const ORDER: State[] = ["hidden", "referred", "issued", "measured", "refused", "failed", "running", "waiting", "unscored", "cancelled"];
+const UNSCORED: State[] = ["running", "waiting", "unscored", "cancelled"];
 const SHOWN = 300;
 const PAGE = 100; // rows that a server which searches gives at once
 const MOST = 500;
-const SERVER_FILTERS = ["Not scored yet", "Needs a second reader", "Readers differ"];
+const SERVER_FILTERS = ["Needs a second reader", "Readers differ"];
 const SERVER_SORTS = ["Newest first"];
 
 export const STATE_WORDS: Record<State, string> = {
@@ -28,7 +29,8 @@ const FILTERS: Record<string, (row: Row) => boolean> = {
   Referred: (row) => row.state === "referred",
   Issued: (row) => row.state === "issued" || row.state === "measured",
   "Refused or failed": (row) => row.state === "refused" || row.state === "failed",
-  "Not reviewed": (row) => row.review === null,
+  "Not scored yet": (row) => UNSCORED.includes(row.state),
+  "Not reviewed": (row) => row.review === null && !UNSCORED.includes(row.state),
   Overruled: (row) => row.review !== null && row.review.verdict !== "agree" && row.review.score !== row.review.answered,
 };
 
@@ -56,6 +58,10 @@ export class WorklistView {
   private readonly filter = this.choice("Show", Object.keys(FILTERS));
   private readonly sort = this.choice("Sort by", Object.keys(SORTS));
 
+  private readonly scoreButton = h("button", { class: "quiet", hidden: true, onclick: () => this.scoreAll?.(this.unscored()) });
+  /** Scores slides that have no result, where that is done from here. */
+  scoreAll: ((keys: string[]) => void) | null = null;
+
   private told: Worklist | null = null; // where the server searches
   private timer = 0;
 
@@ -69,8 +75,13 @@ export class WorklistView {
       this.search,
       h("div", { class: "pair" }, this.filter, this.sort),
       this.count,
+      this.scoreButton,
       this.list,
     );
+  }
+
+  private unscored(): string[] {
+    return this.visible.filter((row) => row.state === "unscored" || row.state === "cancelled").map((row) => row.key);
   }
 
   private choice(label: string, options: string[]): HTMLSelectElement {
@@ -132,6 +143,9 @@ export class WorklistView {
     this.visible = this.told ? this.rows : this.rows
       .filter((row) => kept(row) && words.every((word) => told(row).includes(word)))
       .sort(SORTS[this.sort.value]!);
+    const still = this.scoreAll ? this.unscored().length : 0;
+    this.scoreButton.hidden = still < 2;
+    this.scoreButton.textContent = `Score all ${still} that have no result`;
     const at = this.visible.findIndex((row) => row.key === this.key);
     if (at >= this.limit) this.limit = at + SHOWN;
     const reviewed = this.told?.reviewed ?? this.rows.filter((row) => row.review).length;
@@ -180,7 +194,7 @@ export class WorklistView {
           score,
           row.probability !== null && h("span", { class: "dim" }, row.probability.toFixed(2)),
           row.measured && h("span", { class: "dim" }, row.measured),
-          row.progress !== null && h("progress", { max: 1, ...(row.progress > 0 ? { value: row.progress } : {}), "aria-label": "Scoring" }),
+          row.state !== "waiting" && row.progress !== null && h("progress", { max: 1, ...(row.progress > 0 ? { value: row.progress } : {}), "aria-label": "Scoring" }),
           READING[row.reading] && h("span", { class: "mark undetermined" }, READING[row.reading]!),
         ),
         row.case && h("span", { class: "line dim" }, row.case),

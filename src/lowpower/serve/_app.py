@@ -15,9 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lowpower.errors import LowpowerError, RegionsError, SlideError
 from lowpower.serve._api import page_api
-from lowpower.serve._folder_host import FolderHost
 from lowpower.serve._page_files import PAGE
 from lowpower.serve._shelf import Shelf
+from lowpower.serve.folder import FolderHost, FolderScoring, folder_jobs_api
 
 __all__ = ["POLICY", "Headers", "view_app"]
 
@@ -29,7 +29,13 @@ POLICY: Final = (
 
 
 def view_app(
-    shelf: Shelf, token: str, *, blind: bool = False, framed: bool = False, reviews: bool = True
+    shelf: Shelf,
+    token: str,
+    *,
+    blind: bool = False,
+    framed: bool = False,
+    reviews: bool = True,
+    scoring: FolderScoring | None = None,
 ) -> ASGIApp:
     """The page at `/TOKEN/`; everything else is refused (403), and so is another name of this machine (400).
 
@@ -39,10 +45,14 @@ def view_app(
         blind: Keep each answer back until the reader has scored the slide.
         framed: Whether a notebook on this machine may show the page in a frame.
         reviews: Whether reviews and regions may be given.
+        scoring: Scores slides that have no result; None: they are not shown.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.add_exception_handler(LowpowerError, _sentence)
-    app.include_router(page_api(FolderHost(shelf, blind=blind, writes=reviews)))
+    host = FolderHost(shelf, blind=blind, writes=reviews, scoring=scoring)
+    app.include_router(page_api(host))
+    if scoring is not None:
+        app.include_router(folder_jobs_api(host, scoring))
     app.get("/v1/session")(_nobody)
     if PAGE.is_dir():
         app.mount("/", StaticFiles(directory=PAGE, html=True))

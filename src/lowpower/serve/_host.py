@@ -27,6 +27,8 @@ class Worklist(Record):
     version: str
     notice: str = NOTICE
     rows: tuple[WorklistRow, ...]
+    scores: bool = False
+    """Whether slides that have no result can be scored from the page, where nobody signs in."""
     paged: bool = False
     """Whether the server searches, filters and sorts, and gives a page at a time."""
     total: int | None = None

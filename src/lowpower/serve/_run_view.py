@@ -13,6 +13,7 @@ from lowpower.errors import ConfigError
 from lowpower.serve._app import view_app
 from lowpower.serve._page_files import require_page
 from lowpower.serve._shelf import Shelf
+from lowpower.serve.folder import FolderScoring
 
 __all__ = ["ViewServer"]
 
@@ -34,6 +35,7 @@ class ViewServer:
         blind: bool = False,
         framed: bool = False,
         reviews: bool = True,
+        model: str | None = None,
     ) -> None:
         """Take the port; browsers may connect from now on and are answered once it runs.
 
@@ -43,6 +45,7 @@ class ViewServer:
             blind: Keep each answer back until the reader has scored the slide.
             framed: Whether a notebook on this machine may show the page in a frame.
             reviews: Whether reviews and regions may be given.
+            model: What scores slides of the shelf's folder of slides that have no result; None: nothing does.
 
         Raises:
             ConfigError: the page is not there, or the port is taken.
@@ -57,7 +60,8 @@ class ViewServer:
             raise ConfigError(f"Port {port} cannot be used ({error.strerror}); leave out --port.") from error
         self._socket.listen(128)
         self.address = f"http://{_LOOPBACK}:{self._socket.getsockname()[1]}/{token}/"
-        app = view_app(shelf, token, blind=blind, framed=framed, reviews=reviews)
+        self._scoring = None if model is None or shelf.slides is None else FolderScoring(shelf, model)
+        app = view_app(shelf, token, blind=blind, framed=framed, reviews=reviews, scoring=self._scoring)
         # The token stands in every address, so no address is logged.
         config = uvicorn.Config(
             app,
@@ -83,6 +87,8 @@ class ViewServer:
     def close(self) -> None:
         """Stop serving; calling it twice does no harm."""
         self._server.should_exit = True
+        if self._scoring is not None:
+            self._scoring.close()
         if self._thread is not None:
             self._thread.join(timeout=5)
         self._socket.close()

@@ -56,8 +56,15 @@ class Shelf:
         slides: Where slides are looked for by name when they are not where they were scored.
     """
 
-    def __init__(self, folder: str | Path, slides: str | Path | None = None) -> None:
+    def __init__(
+        self, folder: str | Path, slides: str | Path | None = None, *, to_fill: bool = False
+    ) -> None:
         """Look into the folder.
+
+        Args:
+            folder: The folder.
+            slides: Where slides lie now.
+            to_fill: Whether it may be empty, or not there yet, as that of slides nobody scored.
 
         Raises:
             OptionError: it is no folder.
@@ -67,11 +74,34 @@ class Shelf:
         self.slides = None if slides is None else Path(slides).absolute()
         self._known: dict[Path, Entry] = {}
         self._lock = threading.Lock()
+        if to_fill and not self.folder.exists():
+            return
         if not self.folder.is_dir():
             what = "is a file" if self.folder.exists() else "no such folder"
             raise OptionError(f"{folder}: {what}; name the folder that `lowpower score` wrote.")
-        if not self.entries():
+        if not to_fill and not self.entries():
             raise ConfigError(f"{folder}: {_without_results(self.folder, str(folder))}")
+
+    @classmethod
+    def beside(cls, folder: str | Path, slides: str | Path | None = None) -> Shelf:
+        """The results of a folder, or those that slides of the folder have or will have beside it.
+
+        Args:
+            folder: Results, or slides: then their results are in `<folder>-results`.
+            slides: Where slides lie, of a folder of results.
+
+        Raises:
+            OptionError: it is no folder.
+            ConfigError: it holds neither results nor slides.
+        """
+        try:
+            return cls(folder, slides)
+        except ConfigError as error:
+            if slides is not None:
+                return cls(folder, slides, to_fill=True)
+            if isinstance(error, OptionError) or not find_slides(Path(folder)):
+                raise
+        return cls(results_beside(folder), folder, to_fill=True)
 
     def entries(self) -> Mapping[str, Entry]:
         """Every slide by its key, by name; what cannot be read is left out."""
@@ -111,9 +141,14 @@ class Shelf:
         """Where the slide is: as recorded, beside the folder of results, or under `slides` by its name."""
         told = Path(entry.record.file)
         places = [told.absolute(), self.folder.parent / told]
-        if self.slides is not None:
+        if self.slides is not None and not places[0].is_relative_to(self.slides):
             places = [self.slides / told.name, *places]
         return next((place for place in places if place.exists()), places[0])
+
+
+def results_beside(slides: str | Path) -> Path:
+    """Where results of a folder of slides go, when nobody says."""
+    return Path(f"{str(slides).rstrip('/')}-results")
 
 
 def _without_results(folder: Path, given: str) -> str:
@@ -122,7 +157,7 @@ def _without_results(folder: Path, given: str) -> str:
     if not slides:
         return f"holds no results; make some with: lowpower score SLIDES --out {shlex.quote(given)}"
     count = "1 slide that is" if len(slides) == 1 else f"{len(slides)} slides that are"
-    results = shlex.quote(f"{given.rstrip('/')}-results")
+    results = shlex.quote(str(results_beside(given)))
     return (
         f"holds {count} not scored here; first: lowpower score {shlex.quote(given)} --out {results}, then: "
         f"lowpower view {results}"

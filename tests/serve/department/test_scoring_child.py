@@ -9,8 +9,7 @@ import time
 import psutil
 import pytest
 
-from lowpower.serve.department.jobs import _scorer
-from lowpower.serve.department.jobs._scorer import Scorer, ScoringError
+from lowpower.serve.child import Scorer, ScoringError, _scorer
 
 
 def score(scorer: Scorer, slide, tmp_path, wanted=lambda: True):

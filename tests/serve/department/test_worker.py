@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from lowpower.bundles import bundled_models
-from lowpower.serve.department.jobs import ScoringWorker, _scorer
-from lowpower.serve.department.jobs._scorer import Scorer
+from lowpower.serve.child import Scorer, _scorer
+from lowpower.serve.department.jobs import ScoringWorker
 
 from .conftest import upload
 

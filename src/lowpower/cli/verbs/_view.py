@@ -12,11 +12,23 @@ __all__ = ["command"]
 
 
 def command(
-    folder: Annotated[Path, typer.Argument(help="A folder of results, as `lowpower score --out` wrote it.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder of results, as `lowpower score --out` wrote it; or of slides: they are scored "
+            "from the page, and results go to FOLDER-results."
+        ),
+    ],
     slides: Annotated[
         Path | None,
-        typer.Option(help="Folder of the slides, where they are no longer where they were scored."),
+        typer.Option(
+            help="Folder of the slides, where they are no longer where they were scored; those that have no "
+            "result can be scored from the page."
+        ),
     ] = None,
+    model: Annotated[
+        str, typer.Option(help="What scores from the page: a bundled model's name, or a bundle's folder.")
+    ] = "her2-sim",
     blind: Annotated[
         bool, typer.Option("--blind", help="Show no answer of a slide before the reader has scored it.")
     ] = False,
@@ -27,8 +39,9 @@ def command(
 ) -> None:
     """Look through results in a browser: zoom into the slides, see why, agree or overrule.
 
-    Only this machine can connect, and only with the printed address. Reviews go to FOLDER/reviews.csv;
-    `lowpower export reviews FOLDER` makes a cohort.csv of them. Ctrl-C ends it.
+    Slides without a result can be scored there. Only this machine can connect, and only with the printed
+    address. Reviews go to reviews.csv beside the results; `lowpower export reviews RESULTS` makes a
+    cohort.csv of them. Ctrl-C ends it.
     """
     import webbrowser
 
@@ -40,8 +53,11 @@ def command(
 
     from lowpower.serve import Shelf, ViewServer
 
-    with contextlib.closing(ViewServer(Shelf(folder, slides), port=port, blind=blind)) as server:
+    shelf = Shelf.beside(folder, slides)
+    with contextlib.closing(ViewServer(shelf, port=port, blind=blind, model=model)) as server:
         typer.echo(server.address)
+        if shelf.slides is not None:
+            typer.echo(f"Slides: {shelf.slides}. Results: {shelf.folder}.", err=True)
         if not no_browser:
             webbrowser.open(server.address)
         with contextlib.suppress(KeyboardInterrupt):

@@ -23,9 +23,9 @@ import lowpower
 from lowpower.errors import OutputError
 from lowpower.files import make_folder, write_json, write_text
 from lowpower.scoring import Asked, Result
+from lowpower.serve.child import Scorer, ScoringError
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department.jobs._job_book import QUEUE, WORKFLOW, Claimed, Jobs
-from lowpower.serve.department.jobs._scorer import Scorer, ScoringError
 from lowpower.serve.department.records import Database, Job, ScoredResult, Worker, moment
 
 __all__ = ["ScoringWorker"]

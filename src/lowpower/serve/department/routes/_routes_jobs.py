@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 
-import anyio
 from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import func, select, text
-from starlette.concurrency import run_in_threadpool
 
 import lowpower
 from lowpower.bundles import bundled_models
 from lowpower.scoring import NOTICE, Record
+from lowpower.serve._events import job_events
 from lowpower.serve.department._charts import AgreementTold, DriftTold, agreement_of, drift_of
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department.jobs import JobAsked, Jobs
 from lowpower.serve.department.records import Audit, Database, Job, Slide, schema
 
 __all__ = ["jobs_api"]
-
-_EVENT_S = 0.4
-_LONGEST_S = 600.0
 
 
 class JobTold(Record):
@@ -128,29 +123,15 @@ def jobs_api(database: Database, settings: Settings, jobs: Jobs) -> APIRouter:
     async def events(request: Request) -> StreamingResponse:
         """Server-sent events: the active jobs, whenever something about them changes."""
 
-        def now() -> str:
+        def active() -> list[dict[str, Any]]:
+            wanted = select(Job).where(Job.state.in_(("waiting", "running"))).order_by(Job.created).limit(200)
             with database.read() as session:
-                active = session.scalars(
-                    select(Job).where(Job.state.in_(("waiting", "running"))).order_by(Job.created).limit(200)
-                )
-                told = [
+                return [
                     {"id": job.id, "slide": job.slide_id, "state": job.state, "progress": job.progress}
-                    for job in active
+                    for job in session.scalars(wanted)
                 ]
-            return json.dumps(told)
 
-        async def stream() -> AsyncIterator[str]:
-            last, since = None, anyio.current_time()
-            while anyio.current_time() < since + _LONGEST_S and not await request.is_disconnected():
-                told = await run_in_threadpool(now)
-                if told != last:
-                    last = told
-                    yield f"event: jobs\ndata: {told}\n\n"
-                await anyio.sleep(_EVENT_S)
-
-        return StreamingResponse(
-            stream(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
-        )
+        return job_events(request, active)
 
     @router.get("/agreement")
     def agreement(blind_only: bool = False) -> AgreementTold:

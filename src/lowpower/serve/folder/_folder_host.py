@@ -9,13 +9,14 @@ from typing import Any
 from fastapi import Request
 
 import lowpower
-from lowpower.errors import ConfigError
-from lowpower.serve._desk import is_hidden, worklist_row
+from lowpower.errors import ConfigError, one_line
+from lowpower.serve._desk import WorklistRow, is_hidden, worklist_row
 from lowpower.serve._drawn_regions import RegionsBook
 from lowpower.serve._host import ReviewGiven, Waiting, Worklist, WorklistAsked
 from lowpower.serve._reviews import Review, ReviewBook
 from lowpower.serve._shelf import Entry, Shelf
 from lowpower.serve._tiles import SlidePlace
+from lowpower.serve.folder._folder_scoring import FolderScoring
 
 __all__ = ["FolderHost"]
 
@@ -25,9 +26,11 @@ _LONGEST_NAME = 200
 class FolderHost:
     """The folder, its reviews.csv and its regions."""
 
-    def __init__(self, shelf: Shelf, *, blind: bool = False, writes: bool = True) -> None:
+    def __init__(
+        self, shelf: Shelf, *, blind: bool = False, writes: bool = True, scoring: FolderScoring | None = None
+    ) -> None:
         self.blind, self.writes = blind, writes
-        self._shelf = shelf
+        self._shelf, self._scoring = shelf, scoring
         self._book, self._regions = ReviewBook(shelf.folder), RegionsBook(shelf.folder)
 
     def reader(self, request: Request) -> str:
@@ -40,19 +43,27 @@ class FolderHost:
             reviews = _of(entry, given)
             hidden = is_hidden(reviews, self.blind, reader)
             rows.append(worklist_row(entry, reviews, hidden=hidden))
+        rows += [self._unscored(key) for key in (self._scoring.unscored() if self._scoring else ())]
         return Worklist(
             folder=self._shelf.folder.name,
             blind=self.blind,
             reviews=self.writes,
             version=lowpower.__version__,
             rows=tuple(rows),
+            scores=self._scoring is not None,
         )
 
     def entry(self, key: str) -> Entry | None:
-        return self._shelf.entry(key)
+        return self._shelf.entry(self._scoring.became(key) if self._scoring else key)
 
     def waiting(self, key: str) -> Waiting | None:
-        return None
+        if self._scoring is None or self.entry(key) is not None:
+            return None
+        path = self._scoring.unscored().get(key)
+        if path is None:
+            return None
+        row = self._unscored(key)
+        return Waiting(SlidePlace(key, "0", path), None, row.state, row.reason, row.progress)
 
     def place(self, entry: Entry) -> SlidePlace:
         return SlidePlace.of(
@@ -89,8 +100,24 @@ class FolderHost:
     def keep_regions(self, key: str, given: dict[str, Any], reader: str) -> dict[str, Any]:
         return self._regions.write(key, given)
 
+    def drawn(self, key: str) -> Path | None:
+        """The file of the regions that are drawn on a slide; None where there are none."""
+        path = self._regions.path(key)
+        return path if Path(key).name == key and path.is_file() else None
+
     def file(self, entry: Entry, name: str) -> Path | None:
         return entry.file(name)
+
+    def _unscored(self, key: str) -> WorklistRow:
+        """A slide without a result, and what is happening to it."""
+        assert self._scoring is not None
+        job = self._scoring.latest(key)
+        about: dict[str, Any] = {"state": "unscored"}
+        if job is not None and job.active:
+            about = {"state": job.state, "progress": job.progress or 0.0}
+        elif job is not None:
+            about = {"state": "cancelled" if job.state == "cancelled" else "unscored", "reason": job.reason}
+        return WorklistRow(key=key, name=one_line(key), marker=None, **about)
 
 
 def _of(entry: Entry, reviews: list[Review]) -> list[Review]:

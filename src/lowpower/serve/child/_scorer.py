@@ -57,7 +57,7 @@ class Scorer:
         self.end()
         self._answers, self._ready = queue.Queue(), False
         self._child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "lowpower.serve._score_child"],
+            [sys.executable, "-P", "-m", "lowpower.serve.child._score_child"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             text=True, encoding="utf-8", start_new_session=True,
         )  # fmt: skip

@@ -1,0 +1,186 @@
+"""Slides that have no result yet, scored from the page of `lowpower view`."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import tifffile
+from starlette.testclient import TestClient
+
+import lowpower as lp
+from lowpower.errors import ConfigError
+from lowpower.serve import Shelf, ViewServer, view_app
+from lowpower.serve.child import ScoringError
+from lowpower.serve.folder import FolderScoring, _folder_scoring
+
+from .conftest import KEY, TOKEN
+
+BASE = f"http://127.0.0.1:8000/{TOKEN}/"
+
+
+class PretendedScorer:
+    """In place of the process: takes its time until it is let go, and copies a result that is there."""
+
+    made: Path
+    go: threading.Event
+
+    def __init__(self, **_) -> None:
+        self.asked = []
+        PretendedScorer.last = self
+
+    def score(self, slide, out, request, *, progress, wanted):
+        self.asked.append((Path(slide).name, request))
+        progress(0.5)
+        while not self.go.wait(0.02):
+            if not wanted():
+                raise ScoringError("cancelled", "it was cancelled.")
+        if "bad" in slide.name:
+            raise ScoringError("not_a_slide", f"{slide}: is no slide.")
+        folder = out / f"{slide.stem}-its"
+        shutil.copytree(self.made, folder)
+        record = (folder / "result.json").read_text()
+        (folder / "result.json").write_text(re.sub(r'"file": "[^"]*"', f'"file": "{slide}"', record))
+        return folder
+
+    def end(self) -> None:
+        pass
+
+
+@pytest.fixture
+def folder(tmp_path, scored, monkeypatch):
+    """A folder of slides that nobody scored, seen by a browser."""
+    slides = tmp_path / "slides"
+    (slides / "more").mkdir(parents=True)
+    for name in ("one.tif", "more/one.tif", "bad.tif"):
+        (slides / name).hardlink_to(scored.parent / f"{KEY}.tif")
+    PretendedScorer.made, PretendedScorer.go = scored / KEY, threading.Event()
+    monkeypatch.setattr(_folder_scoring, "Scorer", PretendedScorer)
+    shelf = Shelf.beside(slides)
+    scoring = FolderScoring(shelf, "her2-sim")
+    yield TestClient(view_app(shelf, TOKEN, scoring=scoring), base_url=BASE), shelf
+    scoring.close()
+
+
+def states(client) -> dict[str, str]:
+    return {row["key"]: row["state"] for row in client.get("v1/worklist").json()["rows"]}
+
+
+def until(true) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_slides_without_a_result_are_shown_and_scored_one_after_another(folder):
+    client, shelf = folder
+    assert not shelf.folder.exists()
+    assert states(client) == {"bad": "unscored", "one": "unscored", "one (2)": "unscored"}
+    told = client.get("v1/slides/one (2)").json()
+    assert (told["state"], told["record"], told["image"]["mpp"]) == (
+        "unscored",
+        None,
+        pytest.approx(0.5, rel=0.02),
+    )
+    assert client.get("v1/slides/one/tiles/9/0_0.jpg").status_code == 200
+
+    first = client.post("v1/jobs", json={"slide": "one"}).json()
+    assert client.post("v1/jobs", json={"slide": "one"}).json()["id"] == first["id"]  # asked already
+    second = client.post("v1/jobs", json={"slide": "bad"}).json()
+    third = client.post("v1/jobs", json={"slide": "one (2)"}).json()
+    until(lambda: states(client)["one"] == "running")
+    assert (states(client)["bad"], states(client)["one (2)"]) == ("waiting", "waiting")
+    assert client.post(f"v1/jobs/{third['id']}/cancel").json()["state"] == "cancelled"
+    assert client.post(f"v1/jobs/{third['id']}/cancel").status_code == 409
+    PretendedScorer.go.set()
+    until(lambda: client.get(f"v1/jobs/{second['id']}").json()["state"] == "failed")
+    assert client.get(f"v1/jobs/{second['id']}").json()["reason"] == "is no slide."
+    assert states(client)["one (2)"] == "cancelled"
+    # The page still knows it by the name that it had before.
+    assert client.get("v1/slides/one").json()["key"] == "one-its"
+    assert states(client)["one-its"] in ("issued", "referred")
+    assert client.post("v1/jobs", json={"slide": "one"}).status_code == 422
+    assert [name for name, _ in PretendedScorer.last.asked] == ["one.tif", "bad.tif"]
+
+
+def test_a_running_one_is_ended_at_a_word(folder):
+    client, _ = folder
+    job = client.post("v1/jobs", json={"slide": "one"}).json()["id"]
+    until(lambda: states(client)["one"] == "running")
+    client.post(f"v1/jobs/{job}/cancel")
+    until(lambda: states(client)["one"] == "cancelled")
+    assert client.get("v1/jobs/none").status_code == 404
+
+
+def test_inside_what_is_drawn_and_with_the_control_box(folder):
+    client, shelf = folder
+    assert client.post("v1/jobs", json={"slide": "one", "regions": True}).status_code == 422
+    square = [[0, 0], [500, 0], [500, 500], [0, 500], [0, 0]]
+    drawn = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [square]}, "properties": {}}
+    client.put("v1/slides/one/regions", json={"type": "FeatureCollection", "features": [drawn]})
+    PretendedScorer.go.set()
+    job = client.post("v1/jobs", json={"slide": "one", "regions": True, "control": "1,2,3,4"}).json()["id"]
+    until(lambda: client.get(f"v1/jobs/{job}").json()["state"] == "done")
+    (asked,) = [request for _, request in PretendedScorer.last.asked]
+    assert asked == {
+        "model": "her2-sim", "control": "1,2,3,4", "regions": str(shelf.folder / "regions" / "one.geojson"),
+    }  # fmt: skip
+    assert client.post("v1/jobs", json={"slide": "../one", "regions": True}).status_code == 422
+
+
+def test_results_are_shown_beside_slides_that_have_none(results, tmp_path, scored):
+    slides = tmp_path / "slides"
+    slides.mkdir()
+    (slides / "new.tif").hardlink_to(scored.parent / f"{KEY}.tif")
+    shelf = Shelf.beside(results, slides)
+    scoring = FolderScoring(shelf, "her2-sim")
+    client = TestClient(view_app(shelf, TOKEN, scoring=scoring), base_url=BASE)
+    assert set(states(client)) == {KEY, "new"}
+    assert client.get("v1/worklist").json()["scores"]
+    alone = TestClient(view_app(shelf, TOKEN), base_url=BASE)
+    assert set(states(alone)) == {KEY}
+    assert alone.post("v1/jobs", json={"slide": "new"}).status_code in (404, 405)
+
+
+def test_a_folder_without_slides_and_results_is_said(tmp_path):
+    with pytest.raises(ConfigError, match="holds no results"):
+        Shelf.beside(tmp_path)
+    with pytest.raises(ConfigError, match="no such folder"):
+        Shelf.beside(tmp_path / "nowhere")
+
+
+@pytest.mark.slow
+def test_from_a_folder_of_slides_to_a_score(browser, tmp_path, scored):
+    """In the browser, and by the process that really scores."""
+    expect = pytest.importorskip("playwright.sync_api").expect
+    slides = tmp_path / "slides"
+    slides.mkdir()
+    with lp.open_slide(scored.parent / f"{KEY}.tif") as slide:
+        pixels = slide.read(lp.Box(700, 700, 1024, 1024), 0.5)
+    for number, name in enumerate(("first", "second")):
+        told = {"resolution": (20000, 20000), "resolutionunit": "CENTIMETER", "tile": (256, 256)}
+        tifffile.imwrite(slides / f"{name}.tif", pixels[number:], photometric="rgb", **told)
+    server = ViewServer(Shelf.beside(slides), model="her2-sim").start()
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    complaints: list[str] = []
+    page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    try:
+        page.goto(server.address)
+        expect(page.locator("nav .state")).to_have_text(["Not scored", "Not scored"])
+        expect(page.get_by_role("button", name="Score all 2 that have no result")).to_be_visible()
+        expect(page.locator(".bar-text")).to_have_text(re.compile(r"\d+ (um|mm)"))
+        page.get_by_role("button", name="Score", exact=True).click()
+        expect(page.locator("aside .going-on")).to_be_visible()
+        expect(page.get_by_text("Treatment cut-offs")).to_be_visible(timeout=180_000)
+        expect(page.locator("nav .state").last).to_have_text("Not scored")
+        assert (tmp_path / "slides-results" / "first" / "result.json").is_file()
+    finally:
+        page.close()
+        server.close()
+    assert complaints == []

@@ -1,0 +1,78 @@
+// Slides that wait to be scored or are being scored: how far they are, and the buttons that begin and end it.
+
+import * as api from "./api";
+import { h, say } from "./dom";
+import type { Job, Slide } from "./types";
+
+export class Scoring {
+  private jobs = new Map<string, Job>();
+
+  /** `changed` is told whenever something about the jobs changes, with the slides whose jobs have ended. */
+  constructor(private readonly changed: (ended: Set<string>) => void) {
+    const source = new EventSource("./v1/events");
+    source.addEventListener("jobs", (event) => {
+      const told: Job[] = JSON.parse(event.data);
+      const now = new Map(told.map((job) => [job.id, job]));
+      const ended = [...this.jobs.values()].filter((job) => !now.has(job.id));
+      this.jobs = now;
+      this.changed(new Set(ended.map((job) => job.slide)));
+      for (const job of ended) void this.tellEnd(job);
+    });
+  }
+
+  /** Scores a slide, whole or inside what is drawn on it. */
+  async score(key: string, regions: boolean, control: string | null, said: string): Promise<void> {
+    try {
+      await api.ask("jobs", { slide: key, regions, ...(control ? { control } : {}) });
+      say(said);
+    } catch (error) {
+      say((error as Error).message, true);
+    }
+  }
+
+  /** Scores slides one after another. */
+  async all(keys: string[]): Promise<void> {
+    try {
+      for (const key of keys) await api.ask("jobs", { slide: key });
+      say(keys.length === 1 ? "1 slide is being scored." : `${keys.length} slides are being scored, one after another.`);
+    } catch (error) {
+      say((error as Error).message, true);
+    }
+  }
+
+  /** How far a slide's job is, if it has one. */
+  progress(slide: Slide): HTMLElement | null {
+    const job = this.job(slide);
+    if (!job) return null;
+    const bar = job.state === "running" && job.progress ? h("progress", { max: 1, value: job.progress, "aria-label": "Scoring" }) : null;
+    return h("p", { class: "going-on" }, job.state === "running" ? "Being scored" : "Waits to be scored", " ", bar);
+  }
+
+  /** What begins scoring, or ends it. */
+  button(slide: Slide): HTMLElement {
+    const job = this.job(slide);
+    if (job) return h("button", { class: "quiet", onclick: () => void this.cancel(job) }, "Cancel scoring");
+    const again = slide.record !== null;
+    return h("button", { class: again ? "quiet" : "", onclick: () => void this.score(slide.key, false, null, again ? "It is being scored again." : "It is being scored.") },
+      again ? "Score again" : "Score");
+  }
+
+  private job(slide: Slide): Job | undefined {
+    return [...this.jobs.values()].find((one) => one.slide === slide.key);
+  }
+
+  private async cancel(job: Job): Promise<void> {
+    try {
+      await api.ask(`jobs/${job.id}/cancel`, {});
+      say("Cancelled.");
+    } catch (error) {
+      say((error as Error).message, true);
+    }
+  }
+
+  /** An answer shows by itself; that there is none must be said, for an earlier one may stay. */
+  private async tellEnd(job: Job): Promise<void> {
+    const told = await api.job(job.id).catch(() => null);
+    if (told && told.state !== "cancelled" && told.reason) say(`${job.slide}: no new answer. ${told.reason}`, true);
+  }
+}
