@@ -14,7 +14,7 @@ def test_a_folder_that_holds_no_results_is_said_in_a_sentence(lowpower, tmp_path
     assert "lowpower score" in finished.err
     finished = lowpower("view", tmp_path / "nowhere")
     assert finished.code == 2
-    assert "no such folder" in finished.err
+    assert "does not exist; name the folder" in finished.err
 
 
 def test_a_folder_of_slides_is_told_the_commands_that_score_and_show_it(lowpower, tmp_path, monkeypatch):
