@@ -14,7 +14,7 @@ from lowpower.stain.cells._cell_maps import GRID, cell_maps
 from lowpower.stain.cells._counted_cells import shape_of
 from lowpower.stain.cells._membrane import membrane_rays
 from lowpower.stain.cells._nuclei import find_nuclei
-from lowpower.stain.cells._nuclei_rays import Floats, ray_directions, sample
+from lowpower.stain.cells._nuclei_rays import Floats, on_rays
 from lowpower.stain.cells._rendering import rendering_of
 from lowpower.stain.vectors import StainVectors, optical_density
 
@@ -139,24 +139,23 @@ def measure_field(
     hematoxylin, dab = stain_maps(image, scale.white_point, scale.vectors)
     maps = cell_maps(hematoxylin, dab, scale.contrast)
     nuclei = find_nuclei(maps, GRID * mpp)
-    diameter, elongation = shape_of(nuclei.radii)
-    inside = nuclei.xy[:, None] + (nuclei.radii * np.float32(0.5))[..., None] * ray_directions()
-    darkness = sample(hematoxylin, inside, mpp).mean(axis=1) / np.float32(scale.contrast)
+    left, top, right, bottom = (value // GRID for value in core)
+    column, row = nuclei.seed.T
+    own = (column >= left) & (column < right) & (row >= top) & (row < bottom)
+    xy, radii = nuclei.xy[own], nuclei.radii[own]
+    diameter, elongation = shape_of(radii)
+    darkness = on_rays(hematoxylin, xy, radii * np.float32(0.5), mpp).mean(axis=1)
     if marker == "HER2":
-        rays = membrane_rays(dab, maps.membrane, nuclei.xy, nuclei.radii, mpp, GRID * mpp)
+        rays = membrane_rays(dab, maps.membrane, nuclei.xy, nuclei.radii, mpp, GRID * mpp, own)
         seen, density = rays.seen.astype(np.float16), rays.density.astype(np.float16)
         body, nucleus = rays.body, rays.nucleus
     else:
-        seen = density = np.zeros((len(nuclei), 0), np.float16)
-        inner = nuclei.xy[:, None] + (nuclei.radii * np.float32(0.3))[..., None] * ray_directions()
-        outer = nuclei.xy[:, None] + (nuclei.radii * np.float32(0.6))[..., None] * ray_directions()
-        nucleus = ((sample(dab, inner, mpp) + sample(dab, outer, mpp)) / 2).mean(axis=1)
-        outside = nuclei.xy[:, None] + (nuclei.radii + np.float32(2.0))[..., None] * ray_directions()
-        body = np.median(sample(dab, outside, mpp), axis=1) if len(nuclei) else np.zeros(0, np.float32)
-    found = FieldCells(
-        nuclei.xy.astype(np.float64), nuclei.seed, nuclei.tumour, diameter, elongation, darkness,
-        nucleus, np.asarray(body, np.float32), seen, density,
+        seen = density = np.zeros((len(xy), 0), np.float16)
+        inner, outer = (on_rays(dab, xy, radii * np.float32(part), mpp) for part in (0.3, 0.6))
+        nucleus = ((inner + outer) / 2).mean(axis=1)
+        outside = on_rays(dab, xy, radii + np.float32(2.0), mpp)
+        body = np.median(outside, axis=1) if len(xy) else np.zeros(0, np.float32)
+    return FieldCells(
+        xy.astype(np.float64), nuclei.seed[own], nuclei.tumour[own], diameter, elongation,
+        darkness / np.float32(scale.contrast), nucleus, np.asarray(body, np.float32), seen, density,
     )  # fmt: skip
-    left, top, right, bottom = (value // GRID for value in core)
-    column, row = nuclei.seed.T
-    return found.pick((column >= left) & (column < right) & (row >= top) & (row < bottom))

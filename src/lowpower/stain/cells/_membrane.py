@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lowpower.stain.cells._nuclei_rays import Floats, ray_directions, sample, territory
+from lowpower.stain.cells._nuclei_rays import Floats, in_parts, on_rays, territory
 
 __all__ = ["REACH_UM", "MembraneRays", "membrane_rays"]
 
@@ -23,7 +24,6 @@ _INSIDE_UM = 0.5
 _OUTSIDE_UM = 1.0
 _NEARLY = 0.95
 _ASIDE_UM = 0.75
-_AT_ONCE = 2048
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,8 +44,9 @@ class MembraneRays:
 
 
 def membrane_rays(
-    dab: Floats, membrane: Floats, xy: Floats, radii: Floats, mpp: float, map_mpp: float
-) -> MembraneRays:
+    dab: Floats, membrane: Floats, xy: Floats, radii: Floats, mpp: float, map_mpp: float,
+    wanted: NDArray[np.bool_] | None = None,
+) -> MembraneRays:  # fmt: skip
     """Look for the membrane along the rays of each nucleus.
 
     Args:
@@ -55,45 +56,48 @@ def membrane_rays(
         radii: (N, RAYS) outlines of nuclei, microns.
         mpp: um/px of `dab`.
         map_mpp: um/px of `membrane`.
+        wanted: (N,) the nuclei that are looked at; None for all.
     """
-    limit = territory(xy, radii, REACH_UM)
-    parts = [
-        _rays(dab, membrane, xy[part], radii[part], limit[part], mpp, map_mpp)
-        for start in range(0, max(1, len(xy)), _AT_ONCE)
-        for part in [slice(start, start + _AT_ONCE)]
-    ]
-    return MembraneRays(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    limit = territory(xy, radii, REACH_UM, wanted)
+    if wanted is not None:
+        xy, radii = xy[wanted], radii[wanted]
+    # Cells that reach equally far are worked on together, and no further than they reach.
+    order = np.argsort(limit.max(axis=1), kind="stable")
+    columns = [
+        np.concatenate(column)
+        for column in zip(
+            *(_rays(dab, membrane, xy[part], radii[part], limit[part], mpp, map_mpp)
+              for part in (order[some] for some in in_parts(len(xy)))),
+            strict=True,
+        )
+    ]  # fmt: skip
+    back = np.argsort(order)
+    return MembraneRays(*(column[back] for column in columns))
 
 
 def _rays(
     dab: Floats, membrane: Floats, xy: Floats, radii: Floats, limit: Floats, mpp: float, map_mpp: float
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """The four columns of `MembraneRays`, for few enough cells to hold all their rays in memory."""
-    count = len(xy)
-    steps = int(_FURTHEST_UM / _STEP_UM)
-    reach = np.arange(1, steps + 1, dtype=np.float32) * np.float32(_STEP_UM)
-    points = xy[:, None, None] + reach[:, None, None] * ray_directions()
-    profile = sample(membrane, points, map_mpp)  # (N, steps, RAYS)
-    window = (reach[:, None] >= radii[:, None] - _INSIDE_UM) & (
-        reach[:, None] <= limit[:, None] + _OUTSIDE_UM
-    )
-    profile[~window] = -1.0
+    """The four columns of `MembraneRays`, for few enough cells to hold all their rays in the cache."""
+    if len(xy) == 0:
+        return radii, radii, np.zeros(0, np.float32), np.zeros(0, np.float32)
+    reach = np.arange(1, int(_FURTHEST_UM / _STEP_UM) + 1, dtype=np.float32) * np.float32(_STEP_UM)
+    nearest, furthest = radii - _INSIDE_UM, limit + _OUTSIDE_UM
+    reach = reach[(reach >= nearest.min()) & (reach <= furthest.max())]
+    profile = on_rays(membrane, xy, reach[None, :, None], map_mpp)  # (N, steps, RAYS)
+    outside = (reach[:, None] < nearest[:, None]) | (reach[:, None] > furthest[:, None])
+    np.putmask(profile, outside, np.float32(-1.0))
     seen = profile.max(axis=1)
     # The map saturates on dark membranes: their middle is that of what is nearly as high as the highest.
     high = profile >= np.float32(_NEARLY) * np.maximum(seen, np.float32(1e-3))[:, None]
-    place = (high * reach[:, None]).sum(axis=1) / np.maximum(high.sum(axis=1), 1)
-
-    def along(distance: Floats) -> Floats:
-        return sample(dab, xy[:, None] + distance[..., None] * ray_directions(), mpp)
-
+    totals = np.stack([reach, np.ones_like(reach)]) @ high.astype(np.float32)  # (N, 2, RAYS): small, exact
+    place = totals[:, 0] / np.maximum(totals[:, 1], 1).astype(np.float64)
     # Two membranes side by side are one on the map: the darker side is read, and the clearer part of a body.
-    density = np.maximum.reduce([along(place + np.float32(aside)) for aside in (-_ASIDE_UM, 0.0, _ASIDE_UM)])
-    body = np.minimum(*(along(radii + np.float32(part) * (place - radii)) for part in (0.25, 0.5)))
-    nucleus = sample(dab, xy[:, None] + (0.5 * radii)[..., None] * ray_directions(), mpp)
-    middle = (np.median(body, axis=1), np.median(nucleus, axis=1)) if count else (np.zeros(0), np.zeros(0))
-    return (
-        np.maximum(seen, 0).astype(np.float32),
-        density.astype(np.float32),
-        middle[0].astype(np.float32),
-        middle[1].astype(np.float32),
+    density = np.maximum.reduce(
+        [on_rays(dab, xy, place + np.float32(aside), mpp) for aside in (-_ASIDE_UM, 0.0, _ASIDE_UM)]
     )
+    body = np.minimum(
+        *(on_rays(dab, xy, radii + np.float32(part) * (place - radii), mpp) for part in (0.25, 0.5))
+    )
+    nucleus = on_rays(dab, xy, np.float32(0.5) * radii, mpp)
+    return np.maximum(seen, 0), density, np.median(body, axis=1), np.median(nucleus, axis=1)

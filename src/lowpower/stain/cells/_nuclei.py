@@ -18,8 +18,8 @@ from lowpower.stain.cells._nuclei_rays import (
     LARGEST_RADIUS_UM,
     RAYS,
     Floats,
-    ray_directions,
-    sample,
+    in_parts,
+    on_rays,
     territory,
 )
 
@@ -73,9 +73,16 @@ def find_nuclei(maps: CellMaps, mpp: float) -> Nuclei:
 
 def _outline(nucleus: Floats, xy: Floats, mpp: float) -> Floats:
     """(N, RAYS) radii where the nucleus map first stays under `_INSIDE`."""
+    radii = np.concatenate([_crossings(nucleus, xy[part], mpp) for part in in_parts(len(xy))])
+    plain = np.full_like(radii, 1.0)
+    return np.asarray(np.minimum(radii, territory(xy, plain, LARGEST_RADIUS_UM)), np.float32)
+
+
+def _crossings(nucleus: Floats, xy: Floats, mpp: float) -> Floats:
+    """(N, RAYS) where each ray first leaves the nucleus, whatever lies nearby."""
     steps = int(LARGEST_RADIUS_UM / _STEP_UM)
-    reach = (np.arange(1, steps + 1, dtype=np.float32) * np.float32(_STEP_UM))[:, None, None]
-    profile = sample(nucleus, xy[:, None, None] + reach[None] * ray_directions()[None, None], mpp)
+    reach = (np.arange(1, steps + 1, dtype=np.float32) * np.float32(_STEP_UM))[None, :, None]
+    profile = on_rays(nucleus, xy, reach, mpp)
     outside = profile < _INSIDE  # (N, steps, RAYS)
     outside[:, : int(_SMALLEST_RADIUS_UM / _STEP_UM) - 1] = False
     outside[:, -1] = True
@@ -84,6 +91,4 @@ def _outline(nucleus: Floats, xy: Floats, mpp: float) -> Floats:
     inner = profile[rows, np.maximum(first - 1, 0), rays]
     outer = profile[rows, first, rays]
     part = np.clip((inner - _INSIDE) / np.maximum(inner - outer, 1e-4), 0.0, 1.0)
-    radii = ((first + part) * np.float32(_STEP_UM)).astype(np.float32)
-    plain = np.full_like(radii, 1.0)
-    return np.asarray(np.minimum(radii, territory(xy, plain, LARGEST_RADIUS_UM)), np.float32)
+    return np.asarray((first + part) * np.float32(_STEP_UM), np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import cv2
@@ -14,6 +15,8 @@ __all__ = [
     "RAYS",
     "Floats",
     "blurred",
+    "in_parts",
+    "on_rays",
     "ray_directions",
     "sample",
     "territory",
@@ -28,6 +31,8 @@ LARGEST_RADIUS_UM = 8.5
 
 _NEIGHBOURS = 8
 _BIG = 1e3
+_AT_ONCE = 512
+"""Nuclei whose rays are worked on together: few enough for the processor's cache."""
 
 
 def ray_directions() -> Floats:
@@ -55,7 +60,41 @@ def sample(image: Floats, points: Floats, mpp: float) -> Floats:
     return np.asarray(found.reshape(-1)[:count].reshape(points.shape[:-1]), np.float32)
 
 
-def territory(xy: Floats, radii: Floats, limit_um: float) -> Floats:
+def in_parts(count: int) -> Iterator[slice]:
+    """Slices of `count` nuclei, at least one, each small enough for the processor's cache."""
+    for start in range(0, max(1, count), _AT_ONCE):
+        yield slice(start, start + _AT_ONCE)
+
+
+def on_rays(image: Floats, xy: Floats, distance: NDArray[np.floating], mpp: float) -> Floats:
+    """Bilinear values of `image` (H, W) along rays; the edge is continued outside.
+
+    Args:
+        image: (H, W).
+        xy: (N, 2) where the rays begin, microns from the corner of the image.
+        distance: How far along each ray, microns; of a shape that goes with (N, ..., RAYS).
+        mpp: um/px of the image.
+
+    Returns:
+        (N, ..., RAYS).
+    """
+    shape = np.broadcast_shapes(distance.shape, (len(xy), *(1,) * (distance.ndim - 2), RAYS))
+    if len(xy) == 0:
+        return np.zeros(shape, np.float32)
+    places = []
+    for start, direction in zip(xy.T, ray_directions().T, strict=True):
+        place = start.reshape(-1, *(1,) * (distance.ndim - 1)) + distance * direction
+        place = place.astype(np.float32, copy=False)
+        place *= np.float32(1.0 / mpp)
+        place -= np.float32(0.5)
+        places.append(place.reshape(len(xy), -1))
+    found = cv2.remap(image, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found.reshape(shape), np.float32)
+
+
+def territory(
+    xy: Floats, radii: Floats, limit_um: float, wanted: NDArray[np.bool_] | None = None
+) -> Floats:
     """How far each ray may go before it is nearer to another nucleus's outline than to its own.
 
     The border between two nuclei is where the distances to both outlines, each taken as a circle of the
@@ -65,32 +104,42 @@ def territory(xy: Floats, radii: Floats, limit_um: float) -> Floats:
         xy: (N, 2) centres, microns.
         radii: (N, RAYS) outlines, microns.
         limit_um: Longest way beyond the own outline.
+        wanted: (N,) the nuclei that are asked about; None for all.
 
     Returns:
-        (N, RAYS) microns from the centre.
+        (M, RAYS) microns from the centre, of the M that are wanted.
     """
-    furthest = radii + np.float32(limit_um)
+    rows = np.arange(len(xy)) if wanted is None else np.flatnonzero(wanted)
+    furthest = radii[rows] + np.float32(limit_um)
     count = len(xy)
-    if count < 2:
+    if count < 2 or len(rows) == 0:
         return furthest
     neighbours = min(_NEIGHBOURS, count - 1)
     reach = 2.0 * (LARGEST_RADIUS_UM + limit_um)
-    _, index = cKDTree(xy).query(xy, k=neighbours + 1, distance_upper_bound=reach)
-    index = index[:, 1:]
-    there = index < count
-    index = np.where(there, index, 0)
-    apart = xy[index] - xy[:, None]
+    _, nearest = cKDTree(xy).query(xy[rows], k=neighbours + 1, distance_upper_bound=reach)
+    for part in in_parts(len(rows)):
+        border = _borders(xy, radii, rows[part], nearest[part, 1:])
+        np.minimum(furthest[part], border, out=furthest[part])
+    return furthest
+
+
+def _borders(
+    xy: Floats, radii: Floats, rows: NDArray[np.intp], nearest: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """(M, RAYS) where the rays of some nuclei meet the nearest of their neighbours' outlines."""
+    there = nearest < len(xy)
+    index = np.where(there, nearest, 0)
+    apart = xy[index] - xy[rows][:, None]
     distance = np.maximum(np.hypot(apart[..., 0], apart[..., 1]), 1e-3)
     back = np.arctan2(-apart[..., 1], -apart[..., 0]) * (RAYS / (2 * np.pi))
     facing = radii[index, np.round(back).astype(np.int64) % RAYS]
-    along = apart @ ray_directions().T  # (N, K, RAYS)
+    along = apart @ ray_directions().T  # (M, K, RAYS)
     # |t u - d| = t - own + facing  =>  t = (d^2 - c^2) / 2 (u.d + c), c = facing - own
-    c = facing[..., None] - radii[:, None, :]
+    c = facing[..., None] - radii[rows][:, None, :]
     numerator = distance[..., None] ** 2 - c**2
     denominator = 2.0 * (along + c)
     border = np.where(denominator > 1e-3, numerator / np.maximum(denominator, 1e-3), _BIG)
-    border = np.where(there[..., None] & (numerator > 0), border, _BIG)
-    return np.asarray(np.minimum(furthest, border.min(axis=1)), np.float32)
+    return np.where(there[..., None] & (numerator > 0), border, _BIG).min(axis=1)
 
 
 def blurred(image: Floats, sigma_um: float, mpp: float) -> Floats:
