@@ -16,7 +16,7 @@ from lowpower.stain.cells._membrane import membrane_rays
 from lowpower.stain.cells._nuclei import find_nuclei
 from lowpower.stain.cells._nuclei_rays import Floats, on_rays
 from lowpower.stain.cells._rendering import rendering_of
-from lowpower.stain.vectors import StainVectors, optical_density
+from lowpower.stain.vectors import StainVectors, mean_density, optical_density
 
 __all__ = ["FieldCells", "Marker", "StainScale", "join_fields", "measure_field", "stain_maps"]
 
@@ -52,7 +52,7 @@ class StainScale:
         for image in images:
             hematoxylin, dab = stain_maps(image, white_point, vectors)
             found.append(blob_contrasts(hematoxylin, dab, mpp))
-            fields.append((hematoxylin, optical_density(image, white_point).mean(axis=2)))
+            fields.append((hematoxylin, mean_density(optical_density(image, white_point))))
         contrast = usual_contrast(np.concatenate(found))
         return cls(white_point, vectors, contrast, rendering_of(fields, contrast, mpp))
 

@@ -12,6 +12,7 @@ from lowpower.stain.vectors import (
     RUIFROK_DAB,
     RUIFROK_H,
     StainVectors,
+    mean_density,
     optical_density,
     unit_vector,
 )
@@ -43,7 +44,7 @@ def with_nuclear_hematoxylin(
     circle = (ray_directions()[::2] * np.float32(6.0))[None]
     for image in images:
         density = optical_density(image, white_point)
-        peaks = peaks_of(np.ascontiguousarray(density.mean(axis=2)), mpp, _LEAST)
+        peaks = peaks_of(mean_density(density), mpp, _LEAST)
         channels = []
         for index in range(3):
             smooth = blurred(np.ascontiguousarray(density[..., index]), 1.0, mpp)

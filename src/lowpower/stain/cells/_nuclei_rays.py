@@ -88,13 +88,12 @@ def on_rays(image: Floats, xy: Floats, distance: NDArray[np.floating], mpp: floa
         place *= np.float32(1.0 / mpp)
         place -= np.float32(0.5)
         places.append(place.reshape(len(xy), -1))
-    found = cv2.remap(image, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    x, y = places
+    found = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found.reshape(shape), np.float32)
 
 
-def territory(
-    xy: Floats, radii: Floats, limit_um: float, wanted: NDArray[np.bool_] | None = None
-) -> Floats:
+def territory(xy: Floats, radii: Floats, limit_um: float, wanted: NDArray[np.bool_] | None = None) -> Floats:
     """How far each ray may go before it is nearer to another nucleus's outline than to its own.
 
     The border between two nuclei is where the distances to both outlines, each taken as a circle of the
@@ -139,7 +138,7 @@ def _borders(
     numerator = distance[..., None] ** 2 - c**2
     denominator = 2.0 * (along + c)
     border = np.where(denominator > 1e-3, numerator / np.maximum(denominator, 1e-3), _BIG)
-    return np.where(there[..., None] & (numerator > 0), border, _BIG).min(axis=1)
+    return np.asarray(np.where(there[..., None] & (numerator > 0), border, _BIG).min(axis=1), np.float64)
 
 
 def blurred(image: Floats, sigma_um: float, mpp: float) -> Floats:

@@ -74,8 +74,9 @@ def estimate_stains(
     if mask is not None and mask.shape != od.shape[:-1]:
         raise ValueError(f"mask {mask.shape} does not fit optical density {od.shape}")
     pixels = od.reshape(-1, 3) if mask is None else od[mask]
-    length = np.linalg.norm(pixels, axis=1)
-    stained = pixels[(length > faintest) & (pixels > 0).all(axis=1)]
+    red, green, blue_light = (np.ascontiguousarray(channel) for channel in pixels.T)
+    length = np.sqrt(red * red + green * green + blue_light * blue_light)
+    stained = pixels[(length > faintest) & (np.minimum(np.minimum(red, green), blue_light) > 0)]
     stained = stained[:: max(1, len(stained) // _MOST_PIXELS)].astype(np.float64)
     blue = _extreme(stained, RUIFROK_H, RUIFROK_DAB)
     brown = _extreme(stained, RUIFROK_DAB, RUIFROK_H)
