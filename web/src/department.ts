@@ -14,15 +14,15 @@ export async function comeIn(): Promise<Session | null> {
   const session = await api.session();
   if (session.service === null) return null;
   document.body.classList.add("department");
-  const link = new URLSearchParams(location.hash.slice(1)).get("link");
-  if (link) {
-    history.replaceState(null, "", location.pathname); // the secret stays in no history
-    return useLink(link, session);
-  }
-  return session.name ? session : signIn(session);
+  const told = new URLSearchParams(location.hash.slice(1));
+  const [link, refused] = [told.get("link"), told.has("oidc")];
+  if (link || refused) history.replaceState(null, "", location.pathname); // a link's secret stays in no history
+  if (link) return useLink(link, session);
+  if (session.name) return session;
+  return signIn(session, refused ? `No way in by ${session.provider}: try again, or ask who runs lowpower.` : "");
 }
 
-function gate(title: string, lead: string, fields: HTMLElement[], word: string, send: (form: FormData) => Promise<Session>): Promise<Session> {
+function gate(title: string, lead: string, fields: HTMLElement[], word: string, send: (form: FormData) => Promise<Session>, provider: string | null = null, said = ""): Promise<Session> {
   return new Promise((done) => {
     const wrong = h("p", { class: "wrong", role: "alert" });
     const button = h("button", { type: "submit" }, word);
@@ -41,7 +41,9 @@ function gate(title: string, lead: string, fields: HTMLElement[], word: string, 
         }
         button.disabled = false;
       },
-    }, h("h2", {}, title), h("p", {}, lead), fields, wrong, button);
+    }, h("h2", {}, title), h("p", {}, lead), fields, wrong, button,
+      provider && h("a", { href: "./v1/oidc/start" }, `Sign in by ${provider}`));
+    wrong.textContent = said;
     const box = h("dialog", { "aria-label": title, oncancel: (event: Event) => event.preventDefault() }, form);
     document.body.append(box);
     box.showModal();
@@ -53,14 +55,14 @@ const text = (label: string, name: string, more: Record<string, string | number 
 const password = (label: string, autocomplete: string) =>
   text(label, "password", { type: "password", autocomplete, maxlength: 500 });
 
-function signIn(session: Session): Promise<Session> {
+function signIn(session: Session, said = ""): Promise<Session> {
   return gate(session.service!, session.notice,
     [text("Name", "name", { autocomplete: "username", value: kept.get("name") }), password("Password", "current-password")],
     "Sign in",
     async (form) => {
       kept.set("name", String(form.get("name")));
       return api.signIn(String(form.get("name")), String(form.get("password")));
-    });
+    }, session.provider, said);
 }
 
 async function useLink(secret: string, session: Session): Promise<Session> {

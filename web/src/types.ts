@@ -37,6 +37,7 @@ export interface Session {
   name: string | null;
   role: string | null;
   csrf: string | null;
+  provider: string | null;
 }
 
 export interface Job {

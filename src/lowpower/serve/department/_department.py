@@ -28,6 +28,7 @@ from lowpower.serve._page_files import PAGE
 from lowpower.serve.department._accounts import Accounts
 from lowpower.serve.department._department_host import DepartmentHost
 from lowpower.serve.department._fhir_post import FhirError
+from lowpower.serve.department._oidc import OidcError
 from lowpower.serve.department._pacs import PacsError
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import DuplicateSlideError, SlideRoom
@@ -40,7 +41,7 @@ from lowpower.serve.department._uploads import (
 )
 from lowpower.serve.department.jobs import Jobs
 from lowpower.serve.department.records import Database
-from lowpower.serve.department.routes import Gate, accounts_api, exchange_api, jobs_api, slides_api
+from lowpower.serve.department.routes import Gate, accounts_api, exchange_api, jobs_api, oidc_api, slides_api
 
 __all__ = ["Department", "department_app"]
 
@@ -109,6 +110,7 @@ def department_app(department: Department) -> ASGIApp:
     _speak_of_problems(app)
     app.include_router(page_api(department.host))
     app.include_router(accounts_api(department.accounts, gate, department.settings))
+    app.include_router(oidc_api(department.database, department.accounts, gate, department.settings))
     app.include_router(
         slides_api(
             department.database,
@@ -147,6 +149,7 @@ _STATUS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (OutputError, 507, "output"),
     (PacsError, 502, "pacs"),
     (FhirError, 502, "fhir"),
+    (OidcError, 502, "oidc"),
     (LowpowerError, 422, "refused"),
     (DBAPIError, 503, "database"),
     (PoolTimeoutError, 503, "database"),

@@ -32,6 +32,8 @@ RIGHTS: Final[dict[tuple[str, str], frozenset[Role] | None]] = {
     ("GET", "/v1/session"): ANYBODY,
     ("POST", "/v1/session"): ANYBODY,
     ("DELETE", "/v1/session"): _PEOPLE,
+    ("GET", "/v1/oidc/start"): ANYBODY,
+    ("GET", "/v1/oidc/back"): ANYBODY,
     ("GET", "/v1/links/{secret}"): ANYBODY,
     ("POST", "/v1/links/{secret}"): ANYBODY,
     ("POST", "/v1/links"): _ADMIN,

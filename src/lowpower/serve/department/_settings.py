@@ -6,11 +6,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lowpower.errors import ConfigError
 from lowpower.files import read_yaml
+from lowpower.serve.department._roles import Role
 
 __all__ = ["Settings", "read_settings"]
 
@@ -62,11 +64,27 @@ class Settings(BaseModel):
         ge=1,
         description="Retention: slides and pictures older than this go with `lowpower serve purge`.",
     )
+    oidc_issuer: str | None = Field(
+        None, description="OpenID Connect provider that people may sign in at; https, or this machine."
+    )
+    oidc_client: str = Field("lowpower", description="Name of this service at the provider.")
+    oidc_secret: str | None = Field(None, description="Its secret there; better by environment variable.")
+    oidc_name: str = Field("single sign-on", max_length=60, description="What the page calls the provider.")
+    oidc_claim: str = Field("groups", description="Claim that holds a person's groups.")
+    oidc_roles: str = Field(
+        "", description="GROUP=ROLE, ...: which groups come in as what; * is everybody. Others are refused."
+    )
     dicomweb: str | None = Field(None, description="Address of a DICOMweb server (QIDO, WADO, STOW).")
     dicomweb_user: str | None = Field(None, description="Its user, where it asks for one.")
     dicomweb_password: str | None = Field(None, description="Its password; better by environment variable.")
     fhir: str | None = Field(None, description="Address of a FHIR R4 server that DiagnosticReports go to.")
     fhir_token: str | None = Field(None, description="Its bearer token; better by environment variable.")
+
+    @property
+    def oidc_role_of(self) -> dict[str, Role]:
+        """The role of each group of the provider."""
+        pairs = (one.rpartition("=") for one in self.oidc_roles.split(",") if one.strip())
+        return {group.strip(): Role(role.strip()) for group, _, role in pairs}
 
     @property
     def most_bytes(self) -> int:
@@ -107,11 +125,27 @@ class Settings(BaseModel):
         for root in self.roots:
             if not root.is_dir():
                 raise ConfigError(f"{root}: no such folder; correct the setting roots.")
+        self._check_oidc()
         if not self.is_loopback and not self.is_secure:
             raise ConfigError(
                 f"Listening on {self.host} without TLS would send passwords in the clear; give "
                 "tls_certificate and tls_key, or set behind_proxy where a proxy in front speaks TLS."
             )
+
+    def _check_oidc(self) -> None:
+        if self.oidc_issuer is None:
+            return
+        issuer = urlsplit(self.oidc_issuer)
+        if issuer.scheme != "https" and not (issuer.scheme == "http" and issuer.hostname in _LOOPBACK):
+            raise ConfigError("oidc_issuer: must be https://..., or secrets would be sent in the clear.")
+        try:
+            roles = set(self.oidc_role_of.values())
+        except ValueError:
+            raise ConfigError(
+                "oidc_roles: write GROUP=ROLE, ...; roles are admin, operator and reader."
+            ) from None
+        if not roles or Role.SERVICE in roles:
+            raise ConfigError("oidc_roles: name who comes in as admin, operator or reader: GROUP=ROLE, ...")
 
 
 def read_settings(

@@ -55,6 +55,8 @@ class User(Base):
     disabled: Mapped[str | None] = mapped_column(_MOMENT)
     failures: Mapped[int] = mapped_column(Integer, default=0)
     locked_until: Mapped[str | None] = mapped_column(_MOMENT)
+    subject: Mapped[str | None] = mapped_column(String(400), unique=True, index=True)
+    """Provider and its number of the person, where a provider vouches for them."""
 
 
 class Link(Base):

@@ -4,6 +4,7 @@ from lowpower.serve.department.routes._gate import Gate
 from lowpower.serve.department.routes._routes_accounts import accounts_api
 from lowpower.serve.department.routes._routes_exchange import exchange_api
 from lowpower.serve.department.routes._routes_jobs import jobs_api
+from lowpower.serve.department.routes._routes_oidc import oidc_api
 from lowpower.serve.department.routes._routes_slides import slides_api
 
-__all__ = ["Gate", "accounts_api", "exchange_api", "jobs_api", "slides_api"]
+__all__ = ["Gate", "accounts_api", "exchange_api", "jobs_api", "oidc_api", "slides_api"]

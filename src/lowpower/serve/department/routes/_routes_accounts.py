@@ -23,6 +23,8 @@ class SessionTold(Record):
     role: Role | None = None
     csrf: str | None = None
     """What requests that change something carry in X-CSRF-Token."""
+    provider: str | None = None
+    """What the page calls the provider that people may sign in at; none where there is none."""
 
 
 class Credentials(Record):
@@ -97,9 +99,12 @@ def accounts_api(accounts: Accounts, gate: Gate, settings: Settings) -> APIRoute
     router = APIRouter(prefix="/v1")
 
     def told(who: Who | None) -> SessionTold:
+        provider = None if settings.oidc_issuer is None else settings.oidc_name
         if who is None:
-            return SessionTold(service=settings.name)
-        return SessionTold(service=settings.name, name=who.name, role=who.role, csrf=who.csrf)
+            return SessionTold(service=settings.name, provider=provider)
+        return SessionTold(
+            service=settings.name, name=who.name, role=who.role, csrf=who.csrf, provider=provider
+        )
 
     def came_in(signed_in: SignedIn, response: Response) -> SessionTold:
         gate.give_cookie(response, signed_in)
