@@ -62,6 +62,7 @@ bench: .venv/.installed-dev
 
 model: .venv/.installed-dev
 	$(BIN)/python recipes/build_her2_sim.py
+	$(BIN)/python recipes/compile_slide_network.py
 
 cells: .venv/.installed-dev
 	$(BIN)/python recipes/build_cell_network.py

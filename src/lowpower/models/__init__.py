@@ -1,63 +1,69 @@
 """Models: the slide network, its heads, pretrained weights, prediction and the model bundle."""
 
-from lowpower.models._fusion import FusionName, HistogramFusion, fit_histogram_fusion, fuse_patches
-from lowpower.models._onnx import export_onnx
-from lowpower.models._predict import Prediction, explain, predict, to_tensors
-from lowpower.models._predict_patches import patch_probabilities
-from lowpower.models._pretrained import build_network, is_weight_path
-from lowpower.models._share_regression import ShareRegression, fit_share_regression, measured_inputs
-from lowpower.models.bundle import (
-    Blueprint,
-    Bundle,
-    BundleMetric,
-    BundleSpec,
-    Combination,
-    ConformalLimits,
-    CutoffRule,
-    Decision,
-    Joint,
-    LateFusion,
-    MeasuredModel,
-    MilModel,
-    PatchModel,
-    Selective,
-    Voice,
-    joint_inputs,
-    load_bundle,
-    module_of,
-    save_bundle,
-    software_versions,
-    weights_of,
-)
-from lowpower.models.encoders import (
-    Encoder,
-    EncoderCard,
-    EncoderRef,
-    create_encoder,
-    encoder_card,
-    encoder_names,
-    register_encoder,
-)
-from lowpower.models.mil import (
-    Aggregator,
-    BagNetwork,
-    aggregator_names,
-    create_aggregator,
-    register_aggregator,
-)
-from lowpower.models.network import (
-    CELL_CLASSES,
-    HeadName,
-    ModelSpec,
-    SlideNetwork,
-    check_backbone,
-    class_probabilities,
-    count_loss,
-    expected_score,
-    head_loss,
-    temper,
-)
-from lowpower.models.weights import LITE0_SHA256, lite0_features, load_lite0, read_state
+from typing import TYPE_CHECKING
+
+from lowpower.doors import lazily
+
+if TYPE_CHECKING:
+    from lowpower.models._fusion import FusionName, HistogramFusion, fit_histogram_fusion, fuse_patches
+    from lowpower.models._onnx import export_onnx
+    from lowpower.models._predict import Prediction, explain, predict
+    from lowpower.models._predict_network import to_tensors
+    from lowpower.models._predict_patches import patch_probabilities
+    from lowpower.models._pretrained import build_network, is_weight_path
+    from lowpower.models._share_regression import ShareRegression, fit_share_regression, measured_inputs
+    from lowpower.models.bundle import (
+        Blueprint,
+        Bundle,
+        BundleMetric,
+        BundleSpec,
+        Combination,
+        ConformalLimits,
+        CutoffRule,
+        Decision,
+        Joint,
+        LateFusion,
+        MeasuredModel,
+        MilModel,
+        PatchModel,
+        Selective,
+        Voice,
+        joint_inputs,
+        load_bundle,
+        module_of,
+        save_bundle,
+        software_versions,
+        weights_of,
+    )
+    from lowpower.models.encoders import (
+        Encoder,
+        EncoderCard,
+        EncoderRef,
+        create_encoder,
+        encoder_card,
+        encoder_names,
+        register_encoder,
+    )
+    from lowpower.models.mil import (
+        Aggregator,
+        BagNetwork,
+        aggregator_names,
+        create_aggregator,
+        register_aggregator,
+    )
+    from lowpower.models.network import (
+        CELL_CLASSES,
+        HeadName,
+        ModelSpec,
+        SlideNetwork,
+        check_backbone,
+        class_probabilities,
+        count_loss,
+        expected_score,
+        head_loss,
+        temper,
+    )
+    from lowpower.models.weights import LITE0_SHA256, lite0_features, load_lite0, read_state
 
 __all__ = [
     "CELL_CLASSES",
@@ -123,3 +129,61 @@ __all__ = [
     "to_tensors",
     "weights_of",
 ]
+
+_HOMES = {
+    "_fusion": ("FusionName", "HistogramFusion", "fit_histogram_fusion", "fuse_patches"),
+    "_onnx": ("export_onnx",),
+    "_predict": ("Prediction", "explain", "predict"),
+    "_predict_network": ("to_tensors",),
+    "_predict_patches": ("patch_probabilities",),
+    "_pretrained": ("build_network", "is_weight_path"),
+    "_share_regression": ("ShareRegression", "fit_share_regression", "measured_inputs"),
+    "bundle": (
+        "Blueprint",
+        "Bundle",
+        "BundleMetric",
+        "BundleSpec",
+        "Combination",
+        "ConformalLimits",
+        "CutoffRule",
+        "Decision",
+        "Joint",
+        "LateFusion",
+        "MeasuredModel",
+        "MilModel",
+        "PatchModel",
+        "Selective",
+        "Voice",
+        "joint_inputs",
+        "load_bundle",
+        "module_of",
+        "save_bundle",
+        "software_versions",
+        "weights_of",
+    ),
+    "encoders": (
+        "Encoder",
+        "EncoderCard",
+        "EncoderRef",
+        "create_encoder",
+        "encoder_card",
+        "encoder_names",
+        "register_encoder",
+    ),
+    "mil": ("Aggregator", "BagNetwork", "aggregator_names", "create_aggregator", "register_aggregator"),
+    "network": (
+        "CELL_CLASSES",
+        "HeadName",
+        "ModelSpec",
+        "SlideNetwork",
+        "check_backbone",
+        "class_probabilities",
+        "count_loss",
+        "expected_score",
+        "head_loss",
+        "temper",
+    ),
+    "weights": ("LITE0_SHA256", "lite0_features", "load_lite0", "read_state"),
+}
+
+__getattr__ = lazily(__name__, _HOMES)

@@ -18,7 +18,7 @@ from lowpower.models.bundle import Bundle
 from lowpower.models.mil import BagNetwork
 from lowpower.models.network import SlideNetwork, temper
 
-__all__ = ["export_onnx"]
+__all__ = ["export_onnx", "running_product"]
 
 _OPSET = 17
 
@@ -63,7 +63,7 @@ def export_onnx(bundle: Bundle, path: str | Path) -> Path:
         with warnings.catch_warnings(), torch.inference_mode():
             # The tracing exporter: the newer one reasons for hours about images of any size.
             warnings.simplefilter("ignore")
-            exporter.register_custom_op_symbolic("aten::cumprod", _running_product, _OPSET)
+            exporter.register_custom_op_symbolic("aten::cumprod", running_product, _OPSET)
             exporter.export(
                 network.eval(), inputs, held, dynamo=False, input_names=names, output_names=answers,
                 dynamic_axes=free, opset_version=_OPSET,
@@ -102,6 +102,6 @@ class _BagAnswer(nn.Module):
         return temper(shares, self.temperature), output.attention
 
 
-def _running_product(graph: Any, values: Any, axis: Any, dtype: Any = None) -> Any:
+def running_product(graph: Any, values: Any, axis: Any, dtype: Any = None) -> Any:
     """ONNX has a running sum and no running product: the logarithm's sum, of what is not below 0."""
     return graph.op("Exp", graph.op("CumSum", graph.op("Log", values), axis))

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from lowpower.models.network import SlideNetwork, temper
+from lowpower.models._slide_graph import SlideGraph
+from lowpower.models.bundle import Bundle
 from lowpower.views import View
 
 if TYPE_CHECKING:
-    from lowpower.models.bundle import Bundle
+    from lowpower.models.network import HeadName, SlideNetwork
 
-__all__ = ["Prediction", "explain", "predict", "to_tensors"]
+__all__ = ["Prediction", "cover", "explain", "predict", "spans", "to_arrays"]
 
 _BRIGHTEST = 1.25
 _TILE_PIXELS = 768
+_LEAST = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +45,9 @@ class Prediction:
         return float(self.probabilities @ np.arange(len(self.probabilities)))
 
 
-def to_tensors(
+def to_arrays(
     image: NDArray[np.uint8], mask: NDArray[np.bool_], white_point: NDArray[np.float32], multiple: int
-) -> tuple[Tensor, Tensor]:
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """A view as the network takes it, padded with glass to a multiple of `multiple` pixels.
 
     Returns:
@@ -60,7 +60,7 @@ def to_tensors(
     np.minimum(scaled, _BRIGHTEST, out=scaled)
     scaled = np.pad(scaled, ((0, rows), (0, columns), (0, 0)), constant_values=1.0)
     tissue = np.pad(mask.astype(np.float32), ((0, rows), (0, columns)))
-    return torch.from_numpy(scaled).permute(2, 0, 1)[None], torch.from_numpy(tissue)[None, None]
+    return scaled.transpose(2, 0, 1)[None], tissue[None, None]
 
 
 def predict(model: Bundle | SlideNetwork, views: Iterable[View], device: str = "cpu") -> list[Prediction]:
@@ -77,15 +77,13 @@ def predict(model: Bundle | SlideNetwork, views: Iterable[View], device: str = "
     Returns:
         One prediction a view, in order.
     """
-    network, temperature = (
-        (model, 1.0) if isinstance(model, SlideNetwork) else (model.network, model.temperature)
-    )
-    was_training = network.training
-    network = network.to(device).eval()
-    try:
-        return [_predict_one(network, view, temperature, device) for view in views]
-    finally:
-        network.train(was_training)
+    if not isinstance(model, Bundle):
+        return _by_network(model, views, 1.0, device)
+    if model.graph is not None and device == "cpu":
+        graph, head = model.graph, model.spec.architecture
+        assert head is not None
+        return [_by_graph(graph, view, head.head, model.temperature) for view in views]
+    return _by_network(model.network, views, model.temperature, device)
 
 
 def explain(model: Bundle | SlideNetwork, view: View, device: str = "cpu") -> NDArray[np.float32]:
@@ -93,40 +91,57 @@ def explain(model: Bundle | SlideNetwork, view: View, device: str = "cpu") -> ND
     return predict(model, [view], device)[0].local_scores
 
 
-@torch.inference_mode()
-def _predict_one(network: SlideNetwork, view: View, temperature: float, device: str) -> Prediction:
-    images, mask = to_tensors(view.image, view.mask, view.white_point, network.pad_multiple)
-    features = _features_in_tiles(network, images, device)
-    logits, log_rates = network.read(features, mask.to(device))
-    probabilities = network.probabilities(logits.double())
-    if temperature != 1.0:
-        probabilities = temper(probabilities, temperature)
-    local = network.local_scores(features, log_rates)[0].float().cpu().numpy()
-    return Prediction(
-        probabilities[0].cpu().numpy(),
-        logits[0].float().cpu().numpy(),
-        _cover(local, tuple(images.shape[-2:]), view.mask.shape),
-    )
+def _by_network(
+    network: SlideNetwork, views: Iterable[View], temperature: float, device: str
+) -> list[Prediction]:
+    from lowpower.models._predict_network import predict_by_network
+
+    was_training = network.training
+    network = network.to(device).eval()
+    try:
+        return [predict_by_network(network, view, temperature, device) for view in views]
+    finally:
+        network.train(was_training)
 
 
-def _features_in_tiles(network: SlideNetwork, images: Tensor, device: str) -> Tensor:
-    """Local features of a whole view, tile by tile with a halo where it is large."""
+def _by_graph(graph: SlideGraph, view: View, head: HeadName, temperature: float) -> Prediction:
+    notes = graph.notes
+    images, mask = to_arrays(view.image, view.mask, view.white_point, notes.multiple)
     height, width = images.shape[-2:]
-    stride, multiple = min(network.spec.strides), network.pad_multiple
-    halo = -(-network.reach // multiple) * multiple
+    halo = -(-notes.reach // notes.multiple) * notes.multiple
     rows = []
-    for top, bottom, above, below in _spans(height, multiple, halo):
+    for top, bottom, above, below in spans(height, notes.multiple, halo):
         row = []
-        for left, right, before, after in _spans(width, multiple, halo):
-            tile = images[..., above:below, before:after].to(device)
-            features = network.local_features(tile.contiguous(memory_format=torch.channels_last))
-            inner_rows = slice((top - above) // stride, (bottom - above) // stride)
-            row.append(features[:, inner_rows, (left - before) // stride : (right - before) // stride])
-        rows.append(torch.cat(row, 2))
-    return torch.cat(rows, 1)
+        for left, right, before, after in spans(width, notes.multiple, halo):
+            cells = graph.cells(np.ascontiguousarray(images[..., above:below, before:after]))
+            inner = slice((top - above) // notes.stride, (bottom - above) // notes.stride)
+            row.append(cells[:, inner, (left - before) // notes.stride : (right - before) // notes.stride])
+        rows.append(np.concatenate(row, 2))
+    logits, local = graph.answer(np.concatenate(rows, 1), mask)
+    probabilities = _tempered(_probabilities(head, logits[0].astype(np.float64)), temperature)
+    return Prediction(probabilities, logits[0], cover(local[0], (height, width), view.mask.shape))
 
 
-def _spans(length: int, multiple: int, halo: int) -> Iterator[tuple[int, int, int, int]]:
+def _probabilities(head: HeadName, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(K,) as `class_probabilities`."""
+    if head == "softmax":
+        shares = np.exp(logits - logits.max())
+        return np.asarray(shares / shares.sum(), np.float64)
+    exceed = 1 / (1 + np.exp(-logits))
+    if head == "corn":
+        exceed = exceed.cumprod()
+    return np.maximum(-np.diff(exceed, prepend=1.0, append=0.0), 0)
+
+
+def _tempered(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """(K,) as `temper`."""
+    if temperature == 1.0:
+        return probabilities
+    softened = np.maximum(probabilities, _LEAST) ** (1 / temperature)
+    return np.asarray(softened / softened.sum(), np.float64)
+
+
+def spans(length: int, multiple: int, halo: int) -> Iterator[tuple[int, int, int, int]]:
     """(start, stop, start with halo, stop with halo) of tiles of about equal length along one axis."""
     step = -(-length // -(-length // _TILE_PIXELS))
     step = -(-step // multiple) * multiple
@@ -135,9 +150,7 @@ def _spans(length: int, multiple: int, halo: int) -> Iterator[tuple[int, int, in
         yield start, stop, max(0, start - halo), min(length, stop + halo)
 
 
-def _cover(
-    local: NDArray[np.float32], padded: tuple[int, ...], shape: tuple[int, ...]
-) -> NDArray[np.float32]:
+def cover(local: NDArray[np.float32], padded: tuple[int, ...], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """The map over the view itself: the padding's part is cut off, a cell on the border is shared out."""
     if padded == shape:
         return local

@@ -5,32 +5,31 @@ A late fusion holds its members, bundles themselves, in `members/`; it and a mea
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import nn
 
 from lowpower.bundles import CARD_FILE, MEMBERS, SPEC_FILE, find_bundle
 from lowpower.cohort import SCHEMES, LabelScheme
-from lowpower.errors import BundleError, ConfigError, wrong_value
-from lowpower.files import make_folder, sha256_of, write_bytes, write_text
-from lowpower.models.bundle._blueprint import Blueprint
+from lowpower.errors import BundleError, wrong_value
+from lowpower.files import sha256_of
+from lowpower.models._slide_graph import SlideGraph, slide_graph
 from lowpower.models.bundle._bundle_spec import BundleSpec
 from lowpower.models.bundle._card import render_card
 from lowpower.models.bundle._decision import ConformalLimits, Decision
-from lowpower.models.encoders import Encoder, encoder_of
-from lowpower.models.mil import BagNetwork, create_aggregator
-from lowpower.models.network import SlideNetwork
+from lowpower.models.encoders import encoder_of
 from lowpower.views import LowResRecipe
 
-__all__ = ["Bundle", "load_bundle", "module_of", "save_bundle", "weights_of"]
+if TYPE_CHECKING:
+    from torch import nn
+
+    from lowpower.models.encoders import Encoder
+    from lowpower.models.network import SlideNetwork
+
+__all__ = ["Bundle", "load_bundle"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,22 +40,35 @@ class Bundle:
         name: What it is called.
         folder: Where it was loaded from.
         spec: Everything bundle.json says.
-        module: What has weights: a slide or patch network, or an aggregator (`BagNetwork`), float32, in
-            evaluation mode; None for measured models and late fusions.
+        loaded: The module where it was loaded with the bundle; `module` loads it where it was not.
         encoder: What makes a MIL model's features; None for other kinds.
         members: Of a late fusion, in its order.
+        graph: A slide network as it runs without PyTorch, where the bundle holds it so.
     """
 
     name: str
     folder: Path
     spec: BundleSpec
-    module: nn.Module | None = None
+    loaded: nn.Module | None = None
     encoder: Encoder | None = None
     members: tuple[Bundle, ...] = ()
+    graph: SlideGraph | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Between processes a bundle goes by its folder and is loaded there once: weights are never pickled.
         return _same, (self.name, str(self.folder.absolute()), self.spec.fingerprint())
+
+    @cached_property
+    def module(self) -> nn.Module | None:
+        """What has weights: a slide or patch network, or an aggregator (`BagNetwork`).
+
+        In float32 and evaluation mode; None for measured models and late fusions.
+        """
+        if self.loaded is not None or not self.spec.has_weights or self.graph is None:
+            return self.loaded
+        from lowpower.models.bundle._modules import module_of
+
+        return module_of(self.spec, len(self.spec.classes), self.folder / self.spec.weights_file)
 
     @property
     def network(self) -> SlideNetwork:
@@ -65,6 +77,8 @@ class Bundle:
         Raises:
             BundleError: this kind of model has none.
         """
+        from lowpower.models.network import SlideNetwork
+
         if not isinstance(self.module, SlideNetwork):
             raise BundleError(
                 f"{self.folder}: is a model of kind {self.spec.kind}, which has no slide network."
@@ -120,55 +134,6 @@ def _same(name: str, folder: str, fingerprint: str) -> Bundle:
     return bundle
 
 
-def save_bundle(
-    folder: str | Path,
-    network: nn.Module | None,
-    spec: BundleSpec,
-    notes: str = "",
-) -> Bundle:
-    """Write a bundle and load it back.
-
-    Args:
-        folder: Where to; made if absent, an earlier bundle there is replaced. A late fusion's members lie in
-            its folder `members/` already.
-        network: The trained network or aggregator; None for kinds without weights.
-        spec: What bundle.json is to say; a network's architecture and the checksum are filled in here.
-        notes: Markdown appended to the model card (how it was trained, what it must not be used for).
-
-    Returns:
-        The bundle as it will be loaded, its weights rounded to the spec's storage type.
-
-    Raises:
-        BundleError: if the network does not fit the spec's classes.
-        OutputError: if the folder cannot be written.
-    """
-    folder = make_folder(folder)
-    if isinstance(network, SlideNetwork):
-        if network.classes != len(spec.classes):
-            raise BundleError(f"{folder}: a network of {network.classes} classes cannot serve {spec.scheme}.")
-        spec = spec.model_copy(update={"architecture": network.spec})
-    digest = spec.numbers_sha256
-    if network is not None:
-        data = weights_of(network, getattr(torch, spec.weights_dtype))
-        write_bytes(folder / spec.weights_file, data)
-        digest = hashlib.sha256(data).hexdigest()
-    spec = spec.model_copy(update={"weights_sha256": digest})
-    write_text(folder / CARD_FILE, render_card(spec, notes))
-    write_text(folder / SPEC_FILE, spec.model_dump_json(indent=2) + "\n")
-    return load_bundle(folder)
-
-
-def weights_of(network: nn.Module, dtype: torch.dtype = torch.float32) -> bytes:
-    """A network's weights as a safetensors file, floating ones rounded to `dtype`."""
-    state = network.state_dict()
-    return save(
-        {
-            name: value.detach().cpu().to(dtype if value.is_floating_point() else value.dtype).contiguous()
-            for name, value in sorted(state.items())
-        }
-    )
-
-
 def load_bundle(name: str | Path) -> Bundle:
     """Load a bundle: a bundled model's name, a bundle's folder or the run's that holds it, or `hf://owner/name`.
 
@@ -196,13 +161,20 @@ def load_bundle(name: str | Path) -> Bundle:
             f"{found[:12]}..., {SPEC_FILE} says {spec.weights_sha256[:12] or 'nothing'}...); get the bundle "
             "again."
         )
+    graph = slide_graph(folder, spec.weights_sha256) if spec.kind == "slide_network" else None
+    module = None
+    if spec.has_weights and graph is None:
+        from lowpower.models.bundle._modules import module_of  # PyTorch: seconds
+
+        module = module_of(spec, len(spec.classes), weights)
     return Bundle(
         spec.name,
         folder,
         spec,
-        module_of(spec, len(spec.classes), weights) if spec.has_weights else None,
+        module,
         None if spec.mil is None else encoder_of(spec.mil.encoder, folder),
         () if spec.late_fusion is None else _members(spec, folder),
+        graph,
     )
 
 
@@ -216,36 +188,3 @@ def _members(spec: BundleSpec, folder: Path) -> tuple[Bundle, ...]:
                 f"{member.folder}: is not the model that {folder.name} was fitted with; get the bundle again."
             )
     return found
-
-
-def module_of(blueprint: Blueprint, classes: int, weights: Path) -> nn.Module:
-    """The network or aggregator that a blueprint describes, with its weights.
-
-    Raises:
-        BundleError: the weights do not fit it.
-    """
-    try:
-        module = _built(blueprint, classes)
-        state = {
-            name: value.float() if value.is_floating_point() else value
-            for name, value in load_file(weights).items()
-        }
-        module.load_state_dict(state)
-    except (SafetensorError, RuntimeError, ConfigError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise BundleError(
-            f"{weights}: the weights do not fit the architecture in {SPEC_FILE} ({reason}); get the bundle "
-            "again."
-        ) from error
-    return module.eval()
-
-
-def _built(blueprint: Blueprint, classes: int) -> nn.Module:
-    """The same with fresh weights."""
-    if blueprint.architecture is not None:
-        return SlideNetwork(blueprint.architecture, classes).to(memory_format=torch.channels_last)
-    mil = blueprint.mil
-    assert mil is not None
-    aggregator = create_aggregator(mil.aggregator, mil.encoder.dim, classes, mil.head, **mil.options)
-    size = mil.encoder.dim
-    return BagNetwork(aggregator, torch.zeros(size), torch.ones(size), mil.patches.mpp)

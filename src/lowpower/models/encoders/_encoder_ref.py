@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from lowpower.errors import ConfigError, WeightsError
-from lowpower.models.encoders._encoders import Encoder, create_encoder
+
+if TYPE_CHECKING:
+    from lowpower.models.encoders._encoders import Encoder
 
 __all__ = ["EncoderRef", "encoder_of"]
 
@@ -99,4 +102,6 @@ def _told(ref: EncoderRef) -> str:
 @functools.lru_cache(maxsize=2)
 def _loaded(name: str, weights: str | None) -> Encoder:
     """Loaded once a process, for all bundles that share it."""
+    from lowpower.models.encoders._encoders import create_encoder  # PyTorch: seconds
+
     return create_encoder(name, weights=weights)

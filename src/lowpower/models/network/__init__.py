@@ -1,9 +1,14 @@
 """The slide network: backbone, pooling over tissue, heads."""
 
-from lowpower.models.network._cell_counts import CELL_CLASSES, count_loss
-from lowpower.models.network._heads import Head, class_probabilities, expected_score, head_loss, temper
-from lowpower.models.network._network import SlideNetwork, make_body
-from lowpower.models.network._network_spec import HeadName, ModelSpec, check_backbone
+from typing import TYPE_CHECKING
+
+from lowpower.doors import lazily
+
+if TYPE_CHECKING:
+    from lowpower.models.network._cell_counts import CELL_CLASSES, count_loss
+    from lowpower.models.network._heads import Head, class_probabilities, expected_score, head_loss, temper
+    from lowpower.models.network._network import SlideNetwork, make_body
+    from lowpower.models.network._network_spec import HeadName, ModelSpec, check_backbone
 
 __all__ = [
     "CELL_CLASSES",
@@ -19,3 +24,12 @@ __all__ = [
     "make_body",
     "temper",
 ]
+
+_HOMES = {
+    "_cell_counts": ("CELL_CLASSES", "count_loss"),
+    "_heads": ("Head", "class_probabilities", "expected_score", "head_loss", "temper"),
+    "_network": ("SlideNetwork", "make_body"),
+    "_network_spec": ("HeadName", "ModelSpec", "check_backbone"),
+}
+
+__getattr__ = lazily(__name__, _HOMES)

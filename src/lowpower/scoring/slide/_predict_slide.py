@@ -8,15 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.errors import BundleError, PoorQualityError
-from lowpower.models import (
-    BagNetwork,
-    Bundle,
-    fuse_patches,
-    measured_inputs,
-    patch_probabilities,
-    predict,
-    temper,
-)
+from lowpower.models import Bundle, fuse_patches, measured_inputs, predict
 from lowpower.scoring.pictures import Explanation, cell_map, joined_map, patch_map
 from lowpower.scoring.slide._sight import Sight
 from lowpower.stain import cell_network_identity
@@ -58,7 +50,9 @@ def predict_slide(bundle: Bundle, sight: Sight) -> SlidePrediction:
     raw = _KINDS[bundle.spec.kind](bundle, sight)
     if bundle.temperature == 1.0 or bundle.spec.kind == "slide_network":  # whose network tempers by itself
         return raw
-    import torch
+    import torch  # seconds, which the usual model does without
+
+    from lowpower.models import temper
 
     tempered = temper(torch.from_numpy(raw.probabilities)[None], bundle.temperature)[0].numpy()
     return SlidePrediction(tempered, raw.explanation, raw.mpp, raw.measures)
@@ -72,6 +66,8 @@ def _slide_network(bundle: Bundle, sight: Sight) -> SlidePrediction:
 
 
 def _mil(bundle: Bundle, sight: Sight) -> SlidePrediction:
+    from lowpower.models import BagNetwork
+
     network, model, encoder = bundle.module, bundle.spec.mil, bundle.encoder
     assert isinstance(network, BagNetwork)
     assert model is not None
@@ -85,6 +81,8 @@ def _mil(bundle: Bundle, sight: Sight) -> SlidePrediction:
 
 
 def _patch_fusion(bundle: Bundle, sight: Sight) -> SlidePrediction:
+    from lowpower.models import patch_probabilities
+
     model = bundle.spec.patch_fusion
     assert model is not None
     grid, stream = sight.patches(model)

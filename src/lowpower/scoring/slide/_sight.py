@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.geometry import Regions
-from lowpower.models import Encoder, MilModel, PatchModel
+from lowpower.models import MilModel, PatchModel
 from lowpower.scoring.records import Attachments, Measured
 from lowpower.scoring.requests import ScoreRequest, within
 from lowpower.scoring.slide._measure_slide import FieldProgress, measure_slide
@@ -27,6 +27,9 @@ from lowpower.views import (
     make_view,
     plan_patches,
 )
+
+if TYPE_CHECKING:
+    from lowpower.models import Encoder
 
 __all__ = ["Bag", "Sight"]
 

@@ -1,0 +1,99 @@
+"""A slide network as it runs without PyTorch: two ONNX files beside its weights, and what ties them together.
+
+`cells.onnx` turns a view, or a tile of one, into a feature vector a cell; `answer.onnx` turns all of them
+into logits and the map. `graphs.json` holds their checksums, that of the weights they were made of, and their
+geometry. `recipes/compile_slide_network.py` makes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lowpower.errors import BundleError
+from lowpower.files import sha256_of
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+__all__ = ["ANSWER", "CELLS", "GRAPHS", "GraphNotes", "SlideGraph", "slide_graph"]
+
+CELLS: Final = "cells.onnx"
+ANSWER: Final = "answer.onnx"
+GRAPHS: Final = "graphs.json"
+
+Floats = NDArray[np.float32]
+
+
+class GraphNotes(BaseModel):
+    """What graphs.json says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weights_sha256: str
+    sha256: dict[str, str] = Field(description="Of each file.")
+    multiple: int = Field(description="Views are filled up to multiples of this, pixels.")
+    stride: int = Field(description="Pixels a side of a cell.")
+    reach: int = Field(description="How far away a pixel may change a cell, pixels.")
+
+
+@dataclass(frozen=True, eq=False)
+class SlideGraph:
+    """Both graphs of a slide network.
+
+    Attributes:
+        folder: The bundle's.
+        notes: What graphs.json says.
+    """
+
+    folder: Path
+    notes: GraphNotes
+
+    def cells(self, image: Floats) -> Floats:
+        """(1, h, w, width) features of an image (1, 3, H, W), intensity over the white point."""
+        (found,) = _session(self.folder / CELLS).run(None, {"image": image})
+        return np.asarray(found, np.float32)
+
+    def answer(self, cells: Floats, mask: Floats) -> tuple[Floats, Floats]:
+        """Logits (1, K or K-1) and local scores (1, h, w) of features and a mask (1, 1, H, W)."""
+        logits, local = _session(self.folder / ANSWER).run(None, {"cells": cells, "mask": mask})
+        return np.asarray(logits, np.float32), np.asarray(local, np.float32)
+
+
+def slide_graph(folder: Path, weights_sha256: str) -> SlideGraph | None:
+    """The graphs of a bundle; None where it has none of these weights.
+
+    Raises:
+        BundleError: they were altered.
+    """
+    path = folder / GRAPHS
+    if not path.is_file():
+        return None
+    try:
+        notes = GraphNotes.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise BundleError(f"{path}: cannot be used; get the bundle again.") from error
+    if notes.weights_sha256 != weights_sha256:
+        return None
+    for name in (CELLS, ANSWER):
+        file = folder / name
+        if not file.is_file() or sha256_of(file) != notes.sha256.get(name):
+            raise BundleError(f"{file}: is missing or was altered; get the bundle again.")
+    return SlideGraph(folder, notes)
+
+
+@lru_cache(maxsize=4)
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.enable_mem_pattern = False  # views differ in size
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others want the processor
+    options.log_severity_level = 3  # errors only
+    return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lowpower.errors import BundleError
+from lowpower.models import load_bundle, predict
+from lowpower.units import Box, Mpp
+from lowpower.views import View
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(load_bundle("her2-sim").folder, tmp_path / "copied"))
+
+
+def view(height: int, width: int) -> View:
+    rng = np.random.default_rng(height)
+    image = rng.integers(120, 256, (height, width, 3), dtype=np.uint8)
+    mask = np.zeros((height, width), np.bool_)
+    mask[height // 5 : -height // 6, width // 4 :] = True
+    white = np.array([241, 240, 236], np.float32)
+    return View(image, mask, Mpp(4.0), Box(0, 0, width * 8, height * 8), white)
+
+
+@pytest.mark.parametrize("size", [(130, 77), (200, 900)])
+def test_the_graphs_say_what_the_network_says(size: tuple[int, int]) -> None:
+    bundle = load_bundle("her2-sim")
+    assert bundle.graph is not None
+    one = predict(bundle, [view(*size)])[0]
+    other = predict(dataclasses.replace(bundle, graph=None, loaded=bundle.module), [view(*size)])[0]
+    assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
+    assert one.logits == pytest.approx(other.logits, abs=1e-4)
+    assert one.local_scores.shape == other.local_scores.shape
+    assert np.abs(one.local_scores - other.local_scores).max() < 1e-4
+
+
+@pytest.mark.parametrize("name", ["cells.onnx", "answer.onnx"])
+def test_an_altered_graph_is_refused(copied: Path, name: str) -> None:
+    path = copied / name
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(BundleError, match=f"{name}: is missing or was altered; get the bundle again"):
+        load_bundle(copied)
+    path.unlink()
+    with pytest.raises(BundleError, match="is missing or was altered"):
+        load_bundle(copied)
+
+
+def test_graphs_of_other_weights_are_passed_over(copied: Path) -> None:
+    path = copied / "graphs.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"weights_sha256": "0" * 64}))
+    bundle = load_bundle(copied)
+    assert bundle.graph is None
+    assert bundle.loaded is not None
+    path.write_text("{}")
+    with pytest.raises(BundleError, match=r"graphs\.json: cannot be used"):
+        load_bundle(copied)
+
+
+def test_the_bundled_model_scores_without_pytorch() -> None:
+    code = (
+        "import sys, lowpower as lp; lp.score; lp.measure; bundle = lp.load_model('her2-sim');"
+        "import numpy as np; from lowpower.models import predict; from lowpower.views import View;"
+        "image = np.full((64, 96, 3), 200, np.uint8);"
+        "view = View(image, image[..., 0] > 0, 4.0, lp.Box(0, 0, 96, 64), np.full(3, 240, np.float32));"
+        "predict(bundle, [view]); print(sorted({'torch', 'timm', 'torchvision'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
