@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 import datetime
+import importlib.util
 import io
 import json
 from pathlib import Path
 
+import highdicom as hd
+import numpy as np
+import polars as pl
 import pydicom
 import pypdf
 import pytest
@@ -16,7 +20,7 @@ from PIL import Image
 
 from lowpower.cohort import SCHEMES
 from lowpower.errors import ConfigError
-from lowpower.scoring import Measured, MeasuredSlide, Result
+from lowpower.scoring import Measured, MeasuredSlide, Result, class_names
 from lowpower.scoring.exchange import export, terms
 from lowpower.scoring.exchange._codes import question_term, value_term
 
@@ -176,6 +180,53 @@ class TestDicomSR:
         assert report.StudyInstanceUID == source.StudyInstanceUID
         evidence = report.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
         assert evidence.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == source.SOPInstanceUID
+
+
+class TestDicomCells:
+    CELLS = pl.DataFrame(
+        {
+            "x": [10.5, 20.0, 700.25], "y": [5.0, 6.0, 900.75], "diameter": [7.5, 8.0, 9.25],
+            "class": ["no staining", "no staining", "intense, complete"],
+        }
+    )  # fmt: skip
+
+    def test_each_class_is_a_group_and_each_cell_a_point(self, case, tmp_path):
+        slide = dicom_slide(tmp_path)
+        source = pydicom.dcmread(slide)
+        folder = case({"file": str(slide)})
+        names = class_names("HER2")
+        cells = self.CELLS.with_columns(pl.Series("class", [names[0], names[0], names[3]]))
+        cells.write_parquet(folder / "cells.parquet")
+        first, second = (
+            export(folder, ["dicom-cells"], out=tmp_path / name, when=WHEN).files[0] for name in "ab"
+        )
+        assert first.read_bytes() == second.read_bytes()
+        told = hd.ann.annread(first)
+        assert (told.StudyInstanceUID, told.PatientID) == (source.StudyInstanceUID, source.PatientID)
+        groups = told.get_annotation_groups()
+        assert [group.label for group in groups] == [names[0], names[3]]
+        points = np.concatenate([np.vstack(group.get_graphic_data("2D")) for group in groups])
+        assert points.tolist() == cells.select("x", "y").to_numpy().tolist()
+        _, values, units = groups[0].get_measurements()
+        assert (values[:, 0].tolist(), units[0].value) == ([7.5, 8.0], "um")
+
+    def test_a_slide_that_is_no_dicom_is_named_and_the_rest_goes_out(self, case):
+        folder = case()
+        made = export(folder, ["dicom-cells", "pdf"], when=WHEN)
+        assert ([path.suffix for path in made.files], len(made.skipped)) == ([".pdf"], 1)
+        assert "no cells were measured" in made.skipped[0]
+        self.CELLS.write_parquet(folder / "cells.parquet")
+        assert "case-17.svs is no DICOM slide" in export(folder, ["dicom-cells"], when=WHEN).skipped[0]
+
+
+def dicom_slide(folder: Path) -> Path:
+    """A slide of one DICOM file, of white pixels."""
+    place = Path(__file__).parents[1] / "slides" / "_dicom_writer.py"
+    spec = importlib.util.spec_from_file_location("_dicom_writer", place)
+    writer = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(writer)
+    white = np.full((1024, 1024, 3), 255, np.uint8)
+    return writer.write_level(folder / "slide.dcm", white, 0.5, writer.new_uids())
 
 
 class TestFhir:

@@ -1,6 +1,6 @@
 // The interface, by addresses relative to the page.
 
-import type { Agreement, Asked, CellNumbers, Chart, GeoFeature, Job, Review, Session, Slide, User, Verdict, Worklist } from "./types";
+import type { Agreement, Asked, CellNumbers, Chart, GeoFeature, Job, Review, Series, Session, Slide, User, Verdict, Worklist } from "./types";
 
 export interface Box {
   x: number;
@@ -81,6 +81,14 @@ export const modelCard = async (name: string): Promise<string> => (await fetched
 export const job = (id: string): Promise<Job> => send("GET", `jobs/${id}`);
 export const ask = (path: string, body: object): Promise<unknown> => send("POST", path, body);
 
+export const roots = (): Promise<string[]> => send("GET", "roots");
+export const register = (path: string, belongs: string): Promise<{ slide: string }> => send("POST", "slides", { path, case: belongs || null });
+export const series = (accession: string, patient: string): Promise<Series[]> =>
+  send("GET", `pacs/series?${new URLSearchParams({ accession, patient })}`);
+export const fetchSeries = (study: string, series: string, belongs: string): Promise<{ slide: string }> =>
+  send("POST", "pacs/fetch", { study, series, case: belongs || null });
+export const sendReport = (one: Slide, to: string): Promise<null> => send("POST", `${slide(one.key)}/send`, { to });
+
 export const reportAddress = (one: Slide, form: string): string => `./v1/${slide(one.key)}/reports/${form}`;
 
 interface Upload {
@@ -90,9 +98,9 @@ interface Upload {
   piece: number;
 }
 
-/** Sends a slide in pieces; each carries its checksum where the browser can make one. */
-export async function upload(file: File, progress: (share: number) => void): Promise<{ slide: string; job: string }> {
-  let told: Upload = await send("POST", "uploads", { name: file.name, size: file.size });
+/** Sends a file in pieces; each carries its checksum where the browser can make one. `files`: of the same slide. */
+export async function upload(file: File, files: number, progress: (share: number) => void): Promise<{ slide: string | null; waits_for: string | null }> {
+  let told: Upload = await send("POST", "uploads", { name: file.name, size: file.size, files });
   for (let tries = 0; told.received < told.size; ) {
     const piece = await file.slice(told.received, told.received + Math.min(told.piece, PIECE)).arrayBuffer();
     const headers: Record<string, string> = { "Upload-Offset": String(told.received), "Content-Type": "application/octet-stream" };

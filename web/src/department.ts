@@ -4,9 +4,11 @@ import * as api from "./api";
 import { showCharts } from "./charts";
 import { find, h, kept, say } from "./dom";
 import type { Scoring } from "./scoring";
+import { asSlides, showSources } from "./sources";
 import type { Session, Slide } from "./types";
 
 const MAY_SEND = ["admin", "operator", "service"];
+const WAYS: Record<string, string> = { dicomweb: "to the archive", fhir: "to the FHIR server" };
 const ROLES = ["reader", "operator", "admin"];
 
 /** Whether the page is a department's; for a folder of one person nobody signs in. */
@@ -93,7 +95,9 @@ export class Department {
     const people = h("button", { class: "quiet", onclick: () => this.people() }, "People");
     const out = h("button", { class: "quiet", onclick: () => void this.signOut() }, "Sign out");
     if (MAY_SEND.includes(session.role!)) {
-      find("folder").after(add, picker);
+      const elsewhere = session.offers.some((one) => one !== "fhir")
+        ? [h("button", { class: "quiet", onclick: () => showSources(session, () => this.changed()) }, "From elsewhere")] : [];
+      find("folder").after(add, picker, ...elsewhere);
       this.takeDrops();
     }
     find("theme").before(h("span", { id: "who" }, `${session.name}, ${session.role}`), charts, ...(session.role === "admin" ? [people] : []), out);
@@ -105,8 +109,11 @@ export class Department {
       ? [["pdf", "PDF"], ["fhir", "FHIR"], ["dicom-sr", "DICOM SR"], ["geojson", "GeoJSON"]].map(([form, name]) =>
         h("a", { href: api.reportAddress(slide, form!), download: true }, name!))
       : [];
+    const ways = Object.entries(WAYS).filter(([to]) => links.length > 0 && this.session.offers.includes(to));
     return h("section", { "aria-label": "Reports and scoring" },
       this.scoring.progress(slide),
+      ways.length > 0 && h("p", { class: "links" }, "Send: ", ways.map(([to, name]) =>
+        h("button", { class: "quiet small", onclick: () => void api.sendReport(slide, to).then(() => say(`Sent ${name}.`), (error: Error) => say(error.message, true)) }, name))),
       h("p", { class: "links" }, links.length > 0 && "Report: ", links, slide.record?.model && this.card(slide.record.model.name), this.scoring.button(slide)));
   }
 
@@ -137,19 +144,25 @@ export class Department {
   }
 
   private async add(files: File[]): Promise<void> {
-    for (const file of files) {
-      const bar = h("progress", { max: 1, value: 0, "aria-label": `Sending ${file.name}` });
-      const line = h("li", {}, h("span", {}, file.name), bar);
-      uploads().append(line);
-      try {
-        const made = await api.upload(file, (share) => (bar.value = share));
-        say(`${file.name} is here as ${made.slide}, and is being scored.`);
-        this.changed();
-      } catch (error) {
-        say(`${file.name}: ${(error as Error).message}`, true);
-      }
-      line.remove();
+    for (const parts of await asSlides(files)) await this.addSlide(parts);
+  }
+
+  /** Sends the files of one slide. */
+  private async addSlide(files: File[]): Promise<void> {
+    const name = files.length === 1 ? files[0]!.name : `${files[0]!.name} and ${files.length - 1} more`;
+    const bar = h("progress", { max: files.length, value: 0, "aria-label": `Sending ${name}` });
+    const line = h("li", {}, h("span", {}, name), bar);
+    uploads().append(line);
+    try {
+      let made: { slide: string | null; waits_for: string | null } = { slide: null, waits_for: null };
+      for (const [index, file] of files.entries()) made = await api.upload(file, files.length, (share) => (bar.value = index + share));
+      if (made.slide) say(`${name} is here as ${made.slide}, and is being scored.`);
+      else say(`${name}: ${made.waits_for}`, true);
+      this.changed();
+    } catch (error) {
+      say(`${name}: ${(error as Error).message}`, true);
     }
+    line.remove();
   }
 
   private async signOut(): Promise<void> {

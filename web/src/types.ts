@@ -38,6 +38,15 @@ export interface Session {
   role: string | null;
   csrf: string | null;
   provider: string | null;
+  offers: string[];
+}
+
+/** A whole-slide series of the picture archive. */
+export interface Series {
+  study: string;
+  series: string;
+  instances: number | null;
+  date: string;
 }
 
 export interface Job {

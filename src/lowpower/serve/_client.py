@@ -65,28 +65,33 @@ class ServiceClient:
     ) -> tuple[str, str]:
         """Send a slide, going on where it stopped when the connection breaks; its pseudonym and its job.
 
+        Args:
+            path: A file, or the folder of a DICOM series.
+            case: The case, in your own words; kept as a pseudonym.
+            marker: HER2, ER, PR or Ki-67; the model's if None.
+            mpp: um/px, over what the file says.
+
         Raises:
-            ServiceError: it is not taken: no slide, too large, here already (`problem["slide"]`), disk full.
+            ServiceError: it is not taken: no slide, too large, here already (`problem["slide"]`), disk full,
+                or a series of which a part is missing (status 201).
         """
-        path = Path(path)
-        told = self._json(
-            "POST",
-            "/v1/uploads",
-            {
-                "name": path.name,
-                "size": path.stat().st_size,
-                "sha256": sha256_of(path),
-                "case": case,
-                "marker": marker,
-                "mpp": mpp,
-            },
-        )
-        with path.open("rb") as file:
-            while told["received"] < told["size"]:
-                file.seek(told["received"])
-                told = self._piece(told, file.read(told["piece"]))
-        made = self._json("POST", f"/v1/uploads/{told['id']}/complete")
+        path, made = Path(path), {"slide": None, "job": None}
+        parts = sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
+        about = {"case": case, "marker": marker, "mpp": mpp, "files": len(parts)}
+        for part in parts:
+            made = self._sent(part, about)
+        if made["slide"] is None:
+            raise ServiceError(201, {"detail": made.get("waits_for", f"{path}: holds no files.")})
         return made["slide"], made["job"]
+
+    def _sent(self, file: Path, about: dict[str, Any]) -> dict[str, Any]:
+        asked = {"name": file.name, "size": file.stat().st_size, "sha256": sha256_of(file), **about}
+        told = self._json("POST", "/v1/uploads", asked)
+        with file.open("rb") as opened:
+            while told["received"] < told["size"]:
+                opened.seek(told["received"])
+                told = self._piece(told, opened.read(told["piece"]))
+        return self._json("POST", f"/v1/uploads/{told['id']}/complete")
 
     def register(
         self, path: str | Path, *, case: str | None = None, mpp: float | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import re
 import shutil
@@ -16,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import argon2
+import numpy as np
+import pydicom
 import pytest
 from starlette.testclient import TestClient
 
@@ -40,6 +43,30 @@ def slide_file(tmp_path_factory) -> Path:
     with locked(home / "lowpower-sample.lock"), pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOWPOWER_CACHE", str(base.parent / "lowpower-sample"))
         return lp.sample()
+
+
+@pytest.fixture(scope="session")
+def series(tmp_path_factory, slide_file):
+    """A simulated slide as a DICOM series of two levels and a label, of a patient with a name."""
+    spec = importlib.util.spec_from_file_location(
+        "_dicom_writer", Path(__file__).parents[2] / "slides" / "_dicom_writer.py"
+    )
+    writer = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(writer)
+    folder = tmp_path_factory.mktemp("series")
+    with lp.open_slide(slide_file) as slide:
+        image = slide.read(lp.Box(600, 600, 1024, 1024), float(slide.mpp))
+    uids = writer.new_uids()
+    half = image.reshape(512, 2, 512, 2, 3).mean((1, 3)).astype(np.uint8)
+    writer.write_level(folder / "0.dcm", image, 0.5, uids, number=1)
+    writer.write_level(folder / "1.dcm", half, 1.0, uids, number=2)
+    writer.write_level(folder / "label.dcm", image[:64, :64], 4.0, uids, kind="LABEL", number=9)
+    for path in folder.iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.PatientName, dataset.PatientID, dataset.AccessionNumber = "Doe^Jane", "MRN-1961", "A-77"
+        dataset.PatientBirthDate = "19610101"
+        dataset.save_as(path)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from sklearn.metrics import cohen_kappa_score
+from sqlalchemy import select
 
 import lowpower as lp
 from lowpower.scoring import Result
-from lowpower.serve.department._charts import agreement_of, drift_of
+from lowpower.serve.department import verify_audit
+from lowpower.serve.department._charts import agreement_of, drift_of, note_drift
 from lowpower.serve.department.records import Job, ScoredResult, Slide, schema
+
+from .conftest import program_of
 
 SCORES = ["0", "1+", "2+", "3+"]
 FIRST = ["0", "0", "1+", "1+", "2+", "3+", "3+", "null", "ultralow", "2+"]
@@ -112,6 +118,16 @@ def test_a_month_that_is_unlike_the_first_results_is_outside_its_limits(departme
     for name in ("referred", "white point, mean of red, green and blue"):
         assert [point.outside for point in charts[name].points] == [False, False, True], name
     assert not any(point.outside for point in charts["tissue, mm2"].points)
+    # Each is a row of the audit log, once.
+    assert note_drift(department.database) == 2
+    assert note_drift(department.database) == 0
+    with department.database.read() as session:
+        rows = session.scalars(select(schema.Audit).where(schema.Audit.action == "drift.outside")).all()
+    assert {row.subject for row in rows} == {"referred", "white point, mean of red, green and blue"}
+    assert {json.loads(row.detail)["month"] for row in rows} == {"2026-03"}
+    assert verify_audit(department.database).problem is None
+    metrics = program_of(department).get("/v1/metrics").text
+    assert "lowpower_drift_alerts 2" in metrics
 
 
 def test_nothing_yet_is_no_error(admin):

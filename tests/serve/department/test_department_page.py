@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,14 @@ def everyone_can_use(page) -> None:
 
 
 @pytest.mark.slow
-def test_a_departments_day(browser, running, slide_file, monkeypatch):
+def test_a_departments_day(browser, running, slide_file, monkeypatch, tmp_path):
     expect = pytest.importorskip("playwright.sync_api").expect
+    (tmp_path / "scanner").mkdir()
+    shutil.copy(slide_file, tmp_path / "scanner" / "other.tif")
+    with (tmp_path / "scanner" / "other.tif").open("ab") as other:
+        other.write(b"other bytes")
+    monkeypatch.setenv("LOWPOWER_SERVE_ROOTS", str(tmp_path / "scanner"))
+    monkeypatch.setenv("LOWPOWER_SERVE_DICOMWEB", "http://127.0.0.1:9/dicom-web")  # nobody answers there
     monkeypatch.setenv(
         "LOWPOWER_SERVE_MEASURE", "false"
     )  # what is measured has pages of its own in test_page
@@ -108,13 +115,26 @@ def test_a_departments_day(browser, running, slide_file, monkeypatch):
     expect(page.locator("output.link")).to_contain_text("#link=")
     shot(page, "people")
     page.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="From elsewhere").click()
+    page.get_by_label("Slides in folders of the service").select_option(
+        str(tmp_path / "scanner" / "other.tif")
+    )
+    everyone_can_use(page)
+    shot(page, "elsewhere")
+    page.get_by_label("Accession").fill("A-77")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("#said")).to_contain_text("archive cannot be reached")
+    page.get_by_role("button", name="Take it").click()
+    expect(page.locator("#said")).to_contain_text("is here as S-")
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator("nav .rows > li")).to_have_count(2)
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("Password")).to_be_visible()
     page.get_by_label("Password").fill("not the password")
     page.get_by_role("button", name="Sign in").click()
     expect(page.locator(".gate .wrong")).to_have_text("Name or password is not right.")
     page.close()
-    assert [text for text in complaints if "401" not in text] == []
+    assert [text for text in complaints if "401" not in text and "502" not in text] == []
 
     department = running.department()
     assert verify_audit(department.database).problem is None

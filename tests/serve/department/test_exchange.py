@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
-import importlib.util
+import io
 import json
 import os
 import shutil
@@ -14,7 +14,7 @@ import threading
 import urllib.request
 from pathlib import Path
 
-import numpy as np
+import polars as pl
 import pydicom
 import pytest
 
@@ -76,30 +76,6 @@ def ask(address: str, data: bytes | None = None):
     return urllib.request.urlopen(urllib.request.Request(address, data, {"Authorization": f"Basic {word}"}))
 
 
-@pytest.fixture(scope="module")
-def series(tmp_path_factory, slide_file):
-    """A simulated slide as a DICOM series of two levels and a label, of a patient with a name."""
-    spec = importlib.util.spec_from_file_location(
-        "_dicom_writer", Path(__file__).parents[2] / "slides" / "_dicom_writer.py"
-    )
-    writer = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(writer)
-    folder = tmp_path_factory.mktemp("series")
-    with lp.open_slide(slide_file) as slide:
-        image = slide.read(lp.Box(600, 600, 1024, 1024), float(slide.mpp))
-    uids = writer.new_uids()
-    half = image.reshape(512, 2, 512, 2, 3).mean((1, 3)).astype(np.uint8)
-    writer.write_level(folder / "0.dcm", image, 0.5, uids, number=1)
-    writer.write_level(folder / "1.dcm", half, 1.0, uids, number=2)
-    writer.write_level(folder / "label.dcm", image[:64, :64], 4.0, uids, kind="LABEL", number=9)
-    for path in folder.iterdir():
-        dataset = pydicom.dcmread(path)
-        dataset.PatientName, dataset.PatientID, dataset.AccessionNumber = "Doe^Jane", "MRN-1961", "A-77"
-        dataset.PatientBirthDate = "19610101"
-        dataset.save_as(path)
-    return folder
-
-
 @pytest.fixture
 def archive(orthanc, series, open_with):
     """A department beside an archive that holds the series."""
@@ -112,7 +88,7 @@ def archive(orthanc, series, open_with):
     return department, browser_of(department)
 
 
-def test_a_slide_comes_from_the_archive_and_its_report_goes_back(archive, orthanc):
+def test_a_slide_comes_from_the_archive_and_its_report_goes_back(archive, orthanc, series, scored):
     department, client = archive
     (found,) = client.get("/v1/pacs/series", params={"accession": "A-77"}).json()
     assert found["instances"] == 3
@@ -141,6 +117,9 @@ def test_a_slide_comes_from_the_archive_and_its_report_goes_back(archive, orthan
     text = (department.settings.data / "results" / "r" / "result.json").read_bytes()
     assert batch[0].state == "ok", batch[0].reason
     assert department.jobs.finish(claimed, "w", batch[0], "r", text, 1)
+    cells = pl.read_parquet(scored / "simulated-her2" / "cells.parquet")
+    cells = cells.filter((pl.col("x") < 1000) & (pl.col("y") < 1000))
+    cells.write_parquet(department.settings.data / "results" / "r" / "cells.parquet")
     sent = client.post(f"/v1/slides/{key}/send", json={"to": "dicomweb"})
     assert sent.status_code == 204, sent.text
     (row,) = [
@@ -148,13 +127,21 @@ def test_a_slide_comes_from_the_archive_and_its_report_goes_back(archive, orthan
         for row in client.get("/v1/audit", params={"subject": key}).json()
         if row["action"] == "report.sent"
     ]
-    body = json.dumps({"Level": "Instance", "Query": {"SOPInstanceUID": row["detail"]["number"]}}).encode()
-    with ask(f"{orthanc}/tools/find", body) as answer:
-        (number,) = json.loads(answer.read())
-    with ask(f"{orthanc}/instances/{number}/simplified-tags") as answer:
-        report = json.loads(answer.read())
-    assert (report["Modality"], report["PatientName"], report["PatientID"]) == ("SR", "Doe^Jane", "MRN-1961")
-    assert report["StudyInstanceUID"] == found["study"]
+    stored = {}
+    for instance in row["detail"]["numbers"]:
+        body = json.dumps({"Level": "Instance", "Query": {"SOPInstanceUID": instance}}).encode()
+        with ask(f"{orthanc}/tools/find", body) as answer:
+            (number,) = json.loads(answer.read())
+        with ask(f"{orthanc}/instances/{number}/file") as answer:
+            dataset = pydicom.dcmread(io.BytesIO(answer.read()))
+        stored[dataset.Modality] = dataset
+        assert (str(dataset.PatientName), dataset.PatientID) == ("Doe^Jane", "MRN-1961")
+        assert dataset.StudyInstanceUID == found["study"]
+    assert set(stored) == {"SR", "ANN"}
+    groups = stored["ANN"].AnnotationGroupSequence
+    assert sum(group.NumberOfAnnotations for group in groups) == len(cells)
+    (of,) = stored["ANN"].ReferencedImageSequence
+    assert of.ReferencedSOPInstanceUID == pydicom.dcmread(series / "0.dcm").SOPInstanceUID
 
     again = client.post("/v1/pacs/fetch", json={"study": found["study"], "series": found["series"]})
     assert (again.status_code, again.json()["slide"]) == (409, key)
@@ -169,7 +156,7 @@ def test_what_the_archive_does_not_have_is_said(archive):
 
 def test_an_archive_that_is_not_there_is_said(department, admin, tmp_path):
     from lowpower.errors import ConfigError
-    from lowpower.serve.department._pacs import Pacs, PacsError
+    from lowpower.serve.department.exchange import Pacs, PacsError
 
     with pytest.raises(ConfigError, match="setting dicomweb"):
         Pacs(department.settings, department.slides)

@@ -196,6 +196,53 @@ def test_ones_own_uploads_alone(department, admin):
     assert list((department.settings.data / "uploads").glob("*.part")) == []
 
 
+def send_parts(client, paths, files: int):
+    """Files of a series, each an upload; the last answer."""
+    for path in paths:
+        answer = send(client, path.read_bytes(), path.name, files=files, case="Case 17")
+        assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def test_a_dicom_series_in_two_halves_is_named_and_the_second_completes_it(department, admin, series):
+    base, half, label = (series / name for name in ("0.dcm", "1.dcm", "label.dcm"))
+    told = send_parts(admin, [half, label], files=3)
+    assert told == {
+        "slide": None,
+        "job": None,
+        "waits_for": "2 of 3 files of this slide are here; send the others.",
+    }
+    assert admin.get("/v1/worklist").json()["total"] == 0
+    told = send_parts(admin, [base], files=3)
+    assert (told["waits_for"], told["job"] is None) == (None, False)
+    place = department.settings.data / "slides" / told["slide"] / told["slide"]
+    kept = [path.read_bytes() for path in place.iterdir()]
+    assert len(kept) == 2  # the label's picture is not kept
+    assert not any(word in data for data in kept for word in (b"Doe", b"MRN-1961", b"19610101", b"A-77"))
+    assert admin.get(f"/v1/slides/{told['slide']}").json()["image"]["width"] == 1024
+    again = send(admin, half.read_bytes(), "1.dcm", files=3)
+    assert (again.status_code, again.json()["slide"]) == (409, told["slide"])
+    assert list((department.settings.data / "uploads").iterdir()) == []
+
+
+def test_a_series_without_its_full_resolution_is_no_slide_yet(admin, series):
+    told = send_parts(admin, [series / "1.dcm"], files=1)
+    assert "full resolution is missing among the one file" in told["waits_for"]
+    assert send_parts(admin, [series / "0.dcm"], files=1)["slide"] is not None
+
+
+def test_dicom_that_is_no_slide_is_refused(department, admin, series, tmp_path):
+    import pydicom
+
+    other = pydicom.dcmread(series / "0.dcm")
+    other.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+    other.save_as(tmp_path / "ct.dcm")
+    for data in ((tmp_path / "ct.dcm").read_bytes(), b"DICM, or so", (series / "0.dcm").read_bytes()[:700]):
+        refused = send(admin, data, "a.dcm")
+        assert refused.status_code == 422, refused.text
+        assert str(department.settings.data) not in refused.text
+
+
 @pytest.fixture
 def rooted(tmp_path, slide_file, open_with):
     root = tmp_path / "scanner"

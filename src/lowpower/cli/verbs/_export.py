@@ -20,7 +20,7 @@ def command(
         ),
     ],
     to: Annotated[
-        str, typer.Option(help="Forms, comma-separated: dicom-sr, fhir, pdf, geojson, csv.")
+        str, typer.Option(help="Forms, comma-separated: dicom-sr, dicom-cells, fhir, pdf, geojson, csv.")
     ] = "pdf",
     out: Annotated[
         Path | None,

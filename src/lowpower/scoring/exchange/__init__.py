@@ -1,4 +1,4 @@
-"""Exchange: one case as DICOM SR, FHIR, PDF, GeoJSON and CSV."""
+"""Exchange: one case as DICOM SR and annotations, FHIR, PDF, GeoJSON and CSV."""
 
 from lowpower.scoring.exchange._codes import Term, terms
 from lowpower.scoring.exchange._export import export

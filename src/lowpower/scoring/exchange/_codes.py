@@ -9,11 +9,13 @@ from typing import Final
 __all__ = [
     "AGREEMENT",
     "DECISION",
+    "DIAMETER",
     "H_SCORE",
     "LEVELS",
     "LIKELIEST",
     "MEASURED",
     "MICROSCOPY",
+    "NUCLEUS",
     "PATHOLOGY",
     "PATHOLOGY_STUDY",
     "PERCENT",
@@ -23,6 +25,7 @@ __all__ = [
     "P_LIKELIEST",
     "SHARES",
     "STAINING",
+    "STRUCTURE",
     "TUMOUR_CELLS",
     "YES_NO",
     "Term",
@@ -133,6 +136,10 @@ PATHOLOGY: Final = Term("LP7839-6", "LN", "Pathology", "US Core DiagnosticReport
 MICROSCOPY: Final = Term("104157003", "SCT", "Light microscopy", _DICOM)
 STAINING: Final = Term("117617002", "SCT", "Immunohistochemistry procedure", _DICOM)
 
+STRUCTURE: Final = Term("91723000", "SCT", "Anatomical Structure", _DICOM)
+NUCLEUS: Final = Term("84640000", "SCT", "Nucleus", _DICOM)
+DIAMETER: Final = Term("81827009", "SCT", "Diameter", _DICOM)
+
 DECISION: Final = Term("decision", PRIVATE, "Class issued, or referral")
 LIKELIEST: Final = Term("likeliest", PRIVATE, "Likeliest class, issued or not")
 P_LIKELIEST: Final = Term("p-likeliest", PRIVATE, "Probability of the likeliest class")
@@ -200,8 +207,8 @@ def terms() -> tuple[Term, ...]:
     """Every code, for the page that documents them."""
     tables = (PRESENCE, PERCENT, SCORE_ANSWERS, STATUS, YES_NO, LEVELS, SHARES, _QUESTIONS)
     single = (
-        PATHOLOGY_STUDY, PATHOLOGY, MICROSCOPY, STAINING, DECISION, LIKELIEST, P_LIKELIEST, MEASURED,
-        AGREEMENT, H_SCORE, TUMOUR_CELLS,
+        PATHOLOGY_STUDY, PATHOLOGY, MICROSCOPY, STAINING, STRUCTURE, NUCLEUS, DIAMETER, DECISION, LIKELIEST,
+        P_LIKELIEST, MEASURED, AGREEMENT, H_SCORE, TUMOUR_CELLS,
     )  # fmt: skip
     named = (term for table in tables for term in table.values())
     classes = [*SCORE_ANSWERS, *(name for name in STATUS if name != "refer")]

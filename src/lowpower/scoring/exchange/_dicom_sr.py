@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
 import io
-import uuid
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,14 +29,20 @@ from lowpower.scoring.exchange._codes import (
     question_term,
     value_term,
 )
+from lowpower.scoring.exchange._dicom_common import (
+    INHERITED,
+    MANUFACTURER,
+    coded,
+    slide_instances,
+    stamp,
+    uid_of,
+)
 from lowpower.scoring.exchange._identity import Identity
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 __all__ = ["write_sr"]
-
-_MANUFACTURER = "lowpower developers"
 
 
 def write_sr(path: Path, case: Case, identity: Identity) -> None:
@@ -62,22 +66,22 @@ def _document(case: Case, identity: Identity) -> Dataset:
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
-    sources = _slide_instances(case.slide)
+    sources = slide_instances(case.slide)
     evidence = sources or [_stand_in(case, identity)]
     context = hd.sr.ObservationContext(
         observer_device_context=hd.sr.ObserverContext(
             observer_type=codes.DCM.Device,
             observer_identifying_attributes=hd.sr.DeviceObserverIdentifyingAttributes(
-                uid=_uid("device", case.record.software_version),
+                uid=uid_of("device", case.record.software_version),
                 name="lowpower",
-                manufacturer_name=_MANUFACTURER,
+                manufacturer_name=MANUFACTURER,
                 model_name=f"lowpower {case.record.software_version}",
             ),
         )
     )
     report = hd.sr.MeasurementReport(
         observation_context=context,
-        procedure_reported=_coded(MICROSCOPY),
+        procedure_reported=coded(MICROSCOPY),
         imaging_measurements=_groups(case, sources),
         title=codes.DCM.ImagingMeasurementReport,
         referenced_images=sources or None,
@@ -85,11 +89,11 @@ def _document(case: Case, identity: Identity) -> Dataset:
     document = hd.sr.Comprehensive3DSR(
         evidence=evidence,
         content=report[0],
-        series_instance_uid=_uid("series", case, identity),
+        series_instance_uid=uid_of("series", case, identity),
         series_number=1,
-        sop_instance_uid=_uid("instance", case, identity),
+        sop_instance_uid=uid_of("instance", case, identity),
         instance_number=1,
-        manufacturer=_MANUFACTURER,
+        manufacturer=MANUFACTURER,
         manufacturer_model_name="lowpower",
         software_versions=case.record.software_version,
         device_serial_number="none",
@@ -102,7 +106,7 @@ def _document(case: Case, identity: Identity) -> Dataset:
     if not sources:
         # highdicom takes the study from an image; a slide that is no DICOM object is not cited as one.
         del document.CurrentRequestedProcedureEvidenceSequence
-    _stamp(document, identity.when)
+    stamp(document, identity.when)
     return document
 
 
@@ -169,13 +173,13 @@ def _group(
 
     group = hd.sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(
-            uid=_uid(name, case), identifier=f"{case.marker} {name}, slide {case.identifier}"
+            uid=uid_of(name, case), identifier=f"{case.marker} {name}, slide {case.identifier}"
         ),
-        method=_coded(STAINING),
+        method=coded(STAINING),
         algorithm_id=hd.sr.AlgorithmIdentification(name=algorithm[0], version=algorithm[1]),
         measurements=numbers,
         qualitative_evaluations=[
-            hd.sr.QualitativeEvaluation(_coded(question), _coded(answer)) for question, answer in answers
+            hd.sr.QualitativeEvaluation(coded(question), coded(answer)) for question, answer in answers
         ],
         source_images=[hd.sr.SourceImageForMeasurementGroup.from_source_image(sources[0])]
         if sources
@@ -196,60 +200,7 @@ def _measurement(term: Term, value: float, unit: str) -> Any:
     from pydicom.sr.codedict import codes
 
     units = {"percent": codes.UCUM.Percent, "no_units": codes.UCUM.NoUnits}[unit]
-    return hd.sr.Measurement(_coded(term), round(float(value), 4), units)
-
-
-def _coded(term: Term) -> Any:
-    import highdicom as hd
-
-    return hd.sr.CodedConcept(term.code, term.scheme, term.short)
-
-
-def _uid(name: str, *parts: object) -> str:
-    """A UID under 2.25 (X.667) that the same case and identity always get."""
-    said = [part.path.read_bytes().hex() if isinstance(part, Case) else repr(part) for part in parts]
-    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_URL, ' '.join(['lowpower', name, *said])).int}"
-
-
-def _slide_instances(slide: Path) -> list[Dataset]:
-    """The slide's finest DICOM instance without pixels, if the slide is DICOM and still there."""
-    from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
-
-    files = sorted(slide.iterdir()) if slide.is_dir() else [slide]
-    found = []
-    for file in files:
-        try:
-            dataset = dcmread(file, stop_before_pixels=True)
-        except (OSError, InvalidDicomError):
-            continue
-        if dataset.get("Modality") == "SM":
-            found.append(dataset)
-    widest = max(found, key=lambda one: int(one.get("TotalPixelMatrixColumns", 0)), default=None)
-    if widest is None:
-        return []
-    for keyword in _INHERITED:
-        if keyword not in widest or not _well_formed(keyword, str(widest.get(keyword))):
-            setattr(widest, keyword, "")
-    return [widest]
-
-
-_INHERITED = (
-    "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate",
-    "StudyTime",
-)  # fmt: skip
-
-
-def _well_formed(keyword: str, value: str) -> bool:
-    """Whether a date or time of the slide is one; some scanners write other shapes, which no SR may carry."""
-    from pydicom.valuerep import DA, TM
-
-    kind = DA if keyword.endswith("Date") else TM if keyword.endswith("Time") else str
-    try:
-        kind(value)
-    except ValueError:
-        return False
-    return True
+    return hd.sr.Measurement(coded(term), round(float(value), 4), units)
 
 
 def _stand_in(case: Case, identity: Identity) -> Dataset:
@@ -257,28 +208,15 @@ def _stand_in(case: Case, identity: Identity) -> Dataset:
     from pydicom.dataset import Dataset
 
     stand_in = Dataset()
-    for keyword in _INHERITED:
+    for keyword in INHERITED:
         setattr(stand_in, keyword, "")
     stand_in.PatientID = identity.patient_id or ""
     stand_in.AccessionNumber = identity.accession or ""
-    stand_in.StudyInstanceUID = _uid(
+    stand_in.StudyInstanceUID = uid_of(
         "study", case.record.slide_sha256, identity.patient_id, identity.accession
     )
     stand_in.SOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.6"
-    stand_in.SOPInstanceUID = _uid("slide", case.record.slide_sha256)
-    stand_in.SeriesInstanceUID = _uid("slides", case.record.slide_sha256)
+    stand_in.SOPInstanceUID = uid_of("slide", case.record.slide_sha256)
+    stand_in.SeriesInstanceUID = uid_of("slides", case.record.slide_sha256)
     stand_in.SpecificCharacterSet = "ISO_IR 192"
     return stand_in
-
-
-def _stamp(document: Dataset, when: datetime.datetime) -> None:
-    """One time in every place, so that the same export gives the same bytes."""
-    date, time = when.strftime("%Y%m%d"), when.strftime("%H%M%S")
-    for keyword in ("ContentDate", "SeriesDate", "InstanceCreationDate"):
-        if keyword in document:
-            setattr(document, keyword, date)
-    for keyword in ("ContentTime", "SeriesTime", "InstanceCreationTime"):
-        if keyword in document:
-            setattr(document, keyword, time)
-    for equipment in document.get("ContributingEquipmentSequence", []):
-        equipment.ContributionDateTime = f"{date}{time}"

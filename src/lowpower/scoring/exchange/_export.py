@@ -12,6 +12,7 @@ from lowpower.errors import ConfigError, OptionError, one_line
 from lowpower.files import make_folder
 from lowpower.geometry import write_geojson
 from lowpower.scoring.exchange._case import Case, find_records, read_case
+from lowpower.scoring.exchange._dicom_cells import no_cell_map, write_cell_map
 from lowpower.scoring.exchange._dicom_sr import write_sr
 from lowpower.scoring.exchange._fhir import write_fhir
 from lowpower.scoring.exchange._identity import Identity
@@ -21,8 +22,11 @@ from lowpower.slides import slide_name
 
 __all__ = ["FORMS", "Exported", "export"]
 
-FORMS: Final = ("dicom-sr", "fhir", "pdf", "geojson", "csv")
-_FILES: Final = {"dicom-sr": "sr.dcm", "fhir": "fhir.json", "pdf": "report.pdf", "geojson": "objects.geojson"}
+FORMS: Final = ("dicom-sr", "dicom-cells", "fhir", "pdf", "geojson", "csv")
+_FILES: Final = {
+    "dicom-sr": "sr.dcm", "dicom-cells": "cells.dcm", "fhir": "fhir.json", "pdf": "report.pdf",
+    "geojson": "objects.geojson",
+}  # fmt: skip
 _LONGEST: Final = 150
 _PARTS = ("tissue.geojson", "network.geojson", "cells.geojson")
 
@@ -93,7 +97,10 @@ def export(
         names.add(name)
         folder = case.folder if out is None else make_folder(out)
         for form in forms:
-            if form != "csv":
+            lacks = no_cell_map(case) if form == "dicom-cells" else None
+            if lacks is not None:
+                made.skipped.append(lacks)
+            elif form != "csv":
                 made.files.append(_write(form, folder / f"{name}.{_FILES[form]}", case, identity))
     if "csv" in forms:
         first = Path(places[0])
@@ -117,7 +124,8 @@ def _write(form: str, path: Path, case: Case, identity: Identity) -> Path:
     if form == "geojson":
         write_geojson(path, _features(case.folder))
     else:
-        {"dicom-sr": write_sr, "fhir": write_fhir, "pdf": write_pdf}[form](path, case, identity)
+        writes = {"dicom-sr": write_sr, "dicom-cells": write_cell_map, "fhir": write_fhir, "pdf": write_pdf}
+        writes[form](path, case, identity)
     return path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
@@ -14,9 +15,12 @@ from sqlalchemy import select
 from lowpower.evaluation import confusion_matrix, kappa_quadratic, wilson
 from lowpower.scoring import Record, Result
 from lowpower.serve._reviews import Review
-from lowpower.serve.department.records import Database, ScoredResult, schema
+from lowpower.serve.department.records import Database, ScoredResult, note, schema
 
-__all__ = ["AgreementTold", "DriftTold", "agreement_of", "drift_of"]
+__all__ = ["DRIFT", "AgreementTold", "DriftTold", "agreement_of", "drift_of", "note_drift"]
+
+DRIFT: Final = "drift.outside"
+"""What the audit log calls a month outside its limits."""
 
 SCORES: Final = ("0", "1+", "2+", "3+")
 _NEGATIVE: Final = {"null": "0", "ultralow": "0"}
@@ -148,6 +152,26 @@ def drift_of(database: Database) -> DriftTold:
         _chart("tissue, mm2", answered, lambda one: None if one.qc is None else one.qc.area_mm2),
     ]
     return DriftTold(charts=tuple(chart for chart in charts if chart.points), base=min(len(results), _BASE))
+
+
+def note_drift(database: Database) -> int:
+    """Write each month outside its limits into the audit log, once a chart and month; how many were new."""
+    outside = [
+        (chart.name, point) for chart in drift_of(database).charts for point in chart.points if point.outside
+    ]
+    new = 0
+    with database.write() as session:
+        session.get_one(schema.AuditHead, 1, with_for_update=True)  # of several workers one looks and writes
+        for name, point in outside:
+            held = session.scalars(
+                select(schema.Audit.detail).where(
+                    schema.Audit.action == DRIFT, schema.Audit.subject == name[:120]
+                )
+            )
+            if point.month not in {json.loads(detail)["month"] for detail in held}:
+                note(session, "drift watch", DRIFT, name, **point.model_dump(exclude={"outside"}))
+                new += 1
+    return new
 
 
 def _index(score: str) -> int | None:

@@ -27,11 +27,10 @@ from lowpower.serve._app import POLICY, Headers
 from lowpower.serve._page_files import PAGE
 from lowpower.serve.department._accounts import Accounts
 from lowpower.serve.department._department_host import DepartmentHost
-from lowpower.serve.department._fhir_post import FhirError
 from lowpower.serve.department._oidc import OidcError
-from lowpower.serve.department._pacs import PacsError
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import DuplicateSlideError, SlideRoom
+from lowpower.serve.department._telemetry import span
 from lowpower.serve.department._uploads import (
     ChecksumError,
     DiskFullError,
@@ -39,6 +38,7 @@ from lowpower.serve.department._uploads import (
     Uploads,
     WrongOffsetError,
 )
+from lowpower.serve.department.exchange import FhirError, PacsError
 from lowpower.serve.department.jobs import Jobs
 from lowpower.serve.department.records import Database
 from lowpower.serve.department.routes import Gate, accounts_api, exchange_api, jobs_api, oidc_api, slides_api
@@ -231,17 +231,19 @@ class _Numbered:
                 MutableHeaders(scope=message)["X-Request-ID"] = number
             await send(message)
 
-        try:
-            await self._app(scope, receive, numbered)
-        finally:
-            route = getattr(scope.get("route"), "path", "")
-            _log.info(
-                "request",
-                extra={
-                    "request": number,
-                    "method": scope["method"],
-                    "route": route,
-                    "status": status,
-                    "ms": round(1000 * (time.perf_counter() - began), 1),
-                },
-            )
+        with span("request", request=number, http_method=scope["method"]) as add:
+            try:
+                await self._app(scope, receive, numbered)
+            finally:
+                route = getattr(scope.get("route"), "path", "")
+                add(f"{scope['method']} {route}", http_route=route, http_status=status)
+                _log.info(
+                    "request",
+                    extra={
+                        "request": number,
+                        "method": scope["method"],
+                        "route": route,
+                        "status": status,
+                        "ms": round(1000 * (time.perf_counter() - began), 1),
+                    },
+                )

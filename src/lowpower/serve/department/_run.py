@@ -20,12 +20,14 @@ from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._department import Department, department_app
 from lowpower.serve.department._roles import Role
 from lowpower.serve.department._settings import Settings
+from lowpower.serve.department._telemetry import start_telemetry
 from lowpower.serve.department.jobs import ScoringWorker
 
 __all__ = ["DepartmentServer", "admin_link", "log_as_json", "run_worker"]
 
 _LOGGED: Final = (
     "request", "method", "route", "status", "ms", "job", "slide", "attempt", "kept", "state", "kind",
+    "charts",
 )  # fmt: skip
 
 
@@ -44,6 +46,7 @@ class DepartmentServer:
             ConfigError: the page is not built, the port is taken, or the database cannot be reached.
         """
         require_page()
+        self._end_telemetry = start_telemetry(settings)
         self._department = Department.open(settings)
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
@@ -90,6 +93,7 @@ class DepartmentServer:
             self._worker.close()
         self._department.database.close()
         self._socket.close()
+        self._end_telemetry()
 
 
 def admin_link(settings: Settings) -> str:
@@ -107,6 +111,7 @@ def admin_link(settings: Settings) -> str:
 
 def run_worker(settings: Settings) -> None:
     """Score until interrupted or terminated, without a web server: one more pair of hands, anywhere."""
+    end_telemetry = start_telemetry(settings)
     department = Department.open(settings)
     worker = ScoringWorker(department.database, settings, department.jobs).start()
     stop = threading.Event()
@@ -119,6 +124,7 @@ def run_worker(settings: Settings) -> None:
     finally:
         worker.close()
         department.database.close()
+        end_telemetry()
 
 
 class _AsJson(logging.Formatter):

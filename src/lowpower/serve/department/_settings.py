@@ -74,6 +74,9 @@ class Settings(BaseModel):
     oidc_roles: str = Field(
         "", description="GROUP=ROLE, ...: which groups come in as what; * is everybody. Others are refused."
     )
+    telemetry: str | None = Field(
+        None, description="OpenTelemetry collector (OTLP over HTTP) that spans go to: http://HOST:4318."
+    )
     dicomweb: str | None = Field(None, description="Address of a DICOMweb server (QIDO, WADO, STOW).")
     dicomweb_user: str | None = Field(None, description="Its user, where it asks for one.")
     dicomweb_password: str | None = Field(None, description="Its password; better by environment variable.")

@@ -88,15 +88,21 @@ class SlideRoom:
             shutil.rmtree(home, ignore_errors=True)
             raise
 
-    def take_folder(self, folder: Path, about: AboutSlide, who: Who, source: str) -> Slide:
-        """Move a series that came from an archive among the slides; `about` is pseudonymised already.
+    def from_source(self, source: str) -> str | None:
+        """The pseudonym of the slide that came from there; its headers, so its bytes, may have changed."""
+        with self._database.read() as session:
+            return session.scalar(select(Slide.id).where(Slide.source == source, Slide.removed.is_(None)))
+
+    def take_folder(
+        self, folder: Path, about: AboutSlide, who: Who, source: str, origin: str = "dicomweb"
+    ) -> Slide:
+        """Move a DICOM series among the slides; `about` is pseudonymised already.
 
         Raises:
             SlideError: it is no slide.
             DuplicateSlideError: it is here already.
         """
-        with self._database.read() as session:  # its headers, and so its bytes, may have changed meanwhile
-            held = session.scalar(select(Slide.id).where(Slide.source == source, Slide.removed.is_(None)))
+        held = self.from_source(source)
         if held is not None:
             raise DuplicateSlideError(held)
         digest = _content_hash(folder)
@@ -104,7 +110,7 @@ class SlideRoom:
         place = make_folder(self.folder / key) / key
         folder.rename(place)
         try:
-            return self._add(key, place, digest, _size_of(place), source, about, who, "dicomweb")
+            return self._add(key, place, digest, _size_of(place), source, about, who, origin)
         except BaseException:
             shutil.rmtree(self.folder / key, ignore_errors=True)
             raise

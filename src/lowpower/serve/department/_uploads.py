@@ -11,6 +11,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,11 +20,28 @@ from lowpower.files import make_folder, output_errors, sha256_of
 from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import AboutSlide, SlideRoom, complete_alone, ending_of
+from lowpower.serve.department.exchange import SeriesParts
 from lowpower.serve.department.records import Database, Slide, Upload, moment, note
 
-__all__ = ["ChecksumError", "DiskFullError", "TooLargeError", "Uploads", "WrongOffsetError"]
+__all__ = [
+    "ChecksumError", "Completed", "DiskFullError", "TooLargeError", "Uploads", "WrongOffsetError", "about_of",
+]  # fmt: skip
 
 _OLD_S: Final = 7 * 86400
+_DICOM: Final = (".dcm", ".dicom")
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What became of a file that came in.
+
+    Attributes:
+        slide: The slide's pseudonym; None while parts of it are missing.
+        waits_for: What is missing, in a sentence.
+    """
+
+    slide: str | None
+    waits_for: str | None
 
 
 class TooLargeError(Exception):
@@ -51,11 +69,14 @@ class Uploads:
 
     def __init__(self, database: Database, settings: Settings, slides: SlideRoom) -> None:
         self._database, self._settings, self._slides = database, settings, slides
+        self._series = SeriesParts(settings, slides)
         self.folder = settings.data / "uploads"
         self._busy: set[str] = set()
         self._lock = threading.Lock()
 
-    def begin(self, who: Who, name: str, size: int, sha256: str | None, about: AboutSlide) -> Upload:
+    def begin(
+        self, who: Who, name: str, size: int, sha256: str | None, about: AboutSlide, files: int = 1
+    ) -> Upload:
         """Make room for a slide.
 
         Args:
@@ -64,6 +85,7 @@ class Uploads:
             size: Bytes.
             sha256: Of the whole file, where the sender knows it.
             about: What is said of it.
+            files: How many files the slide has, where it is a DICOM series.
 
         Raises:
             NotASlideError: by its name it is none, or a part of one.
@@ -74,9 +96,9 @@ class Uploads:
         shown = Path(one_line(name).replace("\\", "/")).name or "file"
         if not ending:
             raise NotASlideError(
-                shown, "is no slide by its ending; send SVS, NDPI, TIFF, SCN, BIF, PNG or JPEG."
+                shown, "is no slide by its ending; send SVS, NDPI, TIFF, SCN, BIF, DICOM, PNG or JPEG."
             )
-        if not complete_alone(ending):
+        if not complete_alone(ending) and ending not in _DICOM:
             raise NotASlideError(
                 shown,
                 "is only a part of its slide; put the whole folder where slides can be registered from.",
@@ -93,7 +115,7 @@ class Uploads:
             size=size,
             received=0,
             sha256=None if sha256 is None else sha256.lower(),
-            about=self._slides.pseudonymised(about).model_dump(),
+            about={**self._slides.pseudonymised(about).model_dump(), "files": files},
             created=moment(),
         )
         make_folder(self.folder)
@@ -144,8 +166,8 @@ class Uploads:
                 kept.received = offset + len(piece)
             return offset + len(piece)
 
-    def complete(self, upload: Upload, who: Who) -> str:
-        """Make a slide of what came in; its pseudonym. Asked twice it says the same.
+    def complete(self, upload: Upload, who: Who) -> Completed:
+        """Make a slide of what came in, once all of it did. Asked twice it says the same.
 
         Raises:
             WrongOffsetError: something is missing.
@@ -154,8 +176,8 @@ class Uploads:
             DuplicateSlideError: it is here already; likewise.
         """
         with self._alone(upload):
-            if upload.slide_id is not None:
-                return upload.slide_id
+            if upload.slide_id is not None or "waits_for" in upload.about:
+                return Completed(upload.slide_id, upload.about.get("waits_for"))
             if upload.received != upload.size:
                 raise WrongOffsetError(upload.received)
             part = self._part(upload)
@@ -166,7 +188,7 @@ class Uploads:
                         "The file is not the one that was announced (SHA-256); send it again."
                     )
                 part.replace(named)
-                slide = self._taken(named, upload, who)
+                taken = self._taken(named, upload, who)
             except BaseException as error:
                 if isinstance(error, Exception) and not isinstance(error, OutputError | OSError):
                     self.forget(upload, who)
@@ -175,16 +197,21 @@ class Uploads:
                     named.replace(part)
                 raise
             with self._database.write() as session:
-                session.get_one(Upload, upload.id).slide_id = slide.id
-            return slide.id
+                kept = session.get_one(Upload, upload.id)
+                if isinstance(taken, str):
+                    kept.about = {**kept.about, "waits_for": taken}
+                    return Completed(None, taken)
+                kept.slide_id = taken.id
+            return Completed(taken.id, None)
 
-    def _taken(self, named: Path, upload: Upload, who: Who) -> Slide:
+    def _taken(self, named: Path, upload: Upload, who: Who) -> Slide | str:
+        about = about_of(upload)
         try:
-            return self._slides.take(
-                named, upload.ending, AboutSlide.model_validate(upload.about), who, "upload"
-            )
+            if upload.ending in _DICOM:
+                return self._series.take(named, upload.about.get("files", 1), about, who)
+            return self._slides.take(named, upload.ending, about, who, "upload")
         except SlideError as error:
-            said = str(error).removeprefix(f"{named}: ")
+            said = str(error).removeprefix(f"{error.path}: ")
             raise _Refused(f"The file {said}") from error
 
     def forget(self, upload: Upload, who: Who) -> None:
@@ -227,11 +254,16 @@ class Uploads:
                 now = session.get(Upload, upload.id)
                 if now is None:
                     raise ConfigError("This upload is no longer here; begin again.")
-                upload.received, upload.slide_id = now.received, now.slide_id
+                upload.received, upload.slide_id, upload.about = now.received, now.slide_id, now.about
             yield
         finally:
             with self._lock:
                 self._busy.discard(upload.id)
+
+
+def about_of(upload: Upload) -> AboutSlide:
+    """What was said of the slide that an upload is, or is a part of."""
+    return AboutSlide.model_validate({name: upload.about.get(name) for name in AboutSlide.model_fields})
 
 
 class _Refused(LowpowerError):

@@ -24,7 +24,9 @@ from lowpower.errors import OutputError
 from lowpower.files import make_folder, write_json, write_text
 from lowpower.scoring import Asked, Result
 from lowpower.serve.child import Scorer, ScoringError
+from lowpower.serve.department._charts import note_drift
 from lowpower.serve.department._settings import Settings
+from lowpower.serve.department._telemetry import span
 from lowpower.serve.department.jobs._job_book import QUEUE, WORKFLOW, Claimed, Jobs
 from lowpower.serve.department.records import Database, Job, ScoredResult, Worker, moment
 
@@ -33,6 +35,8 @@ __all__ = ["ScoringWorker"]
 _POLL_S: Final = 0.25
 _RETRY_S: Final = 1.0
 _ORPHAN_S: Final = 3600.0
+_DRIFT_S: Final = 900.0
+"""Between two looks at the charts, where there are new results."""
 
 _log = logging.getLogger("lowpower.serve")
 T = TypeVar("T")
@@ -50,6 +54,8 @@ class ScoringWorker:
         self._all: list[Scorer] = []
         self._stop = threading.Event()
         self._beat: threading.Thread | None = None
+        self._unwatched = False  # results that no look at the charts has seen
+        self._watched = -_DRIFT_S
 
     def start(self) -> Self:
         """Begin to take jobs."""
@@ -101,6 +107,12 @@ class ScoringWorker:
         claimed = self._patiently(lambda: self._jobs.claim(job_id, self.name, self._alive()))
         if claimed is None:
             return
+        with span("score", job=job_id, slide=claimed.slide_key, attempt=claimed.attempt) as add:
+            add(state=self._run(claimed))
+
+    def _run(self, claimed: Claimed) -> str:
+        """Do a job that is ours; the state of its result, or cancelled."""
+        job_id = claimed.id
         _log.info(
             "job.started", extra={"job": job_id, "slide": claimed.slide_key, "attempt": claimed.attempt}
         )
@@ -116,16 +128,18 @@ class ScoringWorker:
         except ScoringError as error:
             if error.code == "cancelled" or self._stop.is_set():
                 shutil.rmtree(staging, ignore_errors=True)
-                return
+                return "cancelled"
             folder, record = self._without_answer(claimed, staging, error)
         except OutputError as error:
             folder, record = self._without_answer(claimed, staging, ScoringError("output", str(error)))
         kept = self._patiently(lambda: self._publish(claimed, record, folder))
+        self._unwatched = self._unwatched or kept
         shutil.rmtree(staging, ignore_errors=True)
         _log.info(
             "job.ended",
             extra={"job": job_id, "slide": claimed.slide_key, "kept": kept, "state": record.state},
         )
+        return record.state
 
     def _scored(self, job: Claimed, staging: Path) -> Path:
         request: dict[str, Any] = {
@@ -216,6 +230,7 @@ class ScoringWorker:
             try:
                 self._say_alive()
                 self._take_over()
+                self._watch_drift()
             except DBAPIError:
                 _log.warning("database.gone")
             except Exception:
@@ -260,6 +275,14 @@ class ScoringWorker:
         for job_id in lost:
             _log.warning("job.taken-over", extra={"job": job_id})
             self._jobs.release(job_id)
+
+    def _watch_drift(self) -> None:
+        """Look whether what comes in is still what it was; what is not goes into the audit log."""
+        if self._unwatched and time.monotonic() > self._watched + _DRIFT_S:
+            self._unwatched, self._watched = False, time.monotonic()
+            new = note_drift(self._database)
+            if new:
+                _log.warning("drift.outside", extra={"charts": new})
 
     def _sweep(self) -> None:
         """Remove what killed workers left: half-made results, and whole ones that nobody got to book."""

@@ -25,6 +25,8 @@ class SessionTold(Record):
     """What requests that change something carry in X-CSRF-Token."""
     provider: str | None = None
     """What the page calls the provider that people may sign in at; none where there is none."""
+    offers: tuple[str, ...] = ()
+    """Where slides may come from and reports go to: roots, dicomweb, fhir."""
 
 
 class Credentials(Record):
@@ -103,8 +105,9 @@ def accounts_api(accounts: Accounts, gate: Gate, settings: Settings) -> APIRoute
         if who is None:
             return SessionTold(service=settings.name, provider=provider)
         return SessionTold(
-            service=settings.name, name=who.name, role=who.role, csrf=who.csrf, provider=provider
-        )
+            service=settings.name, name=who.name, role=who.role, csrf=who.csrf, provider=provider,
+            offers=tuple(name for name in ("roots", "dicomweb", "fhir") if getattr(settings, name)),
+        )  # fmt: skip
 
     def came_in(signed_in: SignedIn, response: Response) -> SessionTold:
         gate.give_cookie(response, signed_in)

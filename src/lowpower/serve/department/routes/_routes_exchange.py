@@ -12,10 +12,9 @@ from pydantic import Field
 from lowpower.scoring import Record
 from lowpower.scoring.exchange import export
 from lowpower.serve.department._department_host import DepartmentHost
-from lowpower.serve.department._fhir_post import post_fhir
-from lowpower.serve.department._pacs import Pacs, SeriesFound
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import AboutSlide, SlideRoom, slide_or_none
+from lowpower.serve.department.exchange import Pacs, SeriesFound, post_fhir
 from lowpower.serve.department.jobs import JobAsked, Jobs
 from lowpower.serve.department.records import Database, note
 from lowpower.serve.department.routes._routes_slides import SlideTold
@@ -68,16 +67,16 @@ def exchange_api(
         if entry is None or slide is None:
             raise HTTPException(404, "There is no result of that name.")
         with tempfile.TemporaryDirectory(prefix="lowpower-send-") as folder:
-            form = "dicom-sr" if given.to == "dicomweb" else "fhir"
-            made = export(entry.folder, [form], out=Path(folder))
+            forms = ["dicom-sr", "dicom-cells"] if given.to == "dicomweb" else ["fhir"]
+            made = export(entry.folder, forms, out=Path(folder))
             if not made.files:
                 raise HTTPException(409, f"{key}: has no answer to report.")
-            number = ""
+            numbers: list[str] = []
             if given.to == "dicomweb":
-                number = Pacs(settings, slides).store_report(slide, made.files[0])
+                numbers = Pacs(settings, slides).store(slide, made.files)
             else:
                 post_fhir(settings, made.files[0])
         with database.write() as session:
-            note(session, request.state.who.name, "report.sent", key, to=given.to, number=number)
+            note(session, request.state.who.name, "report.sent", key, to=given.to, numbers=numbers)
 
     return router

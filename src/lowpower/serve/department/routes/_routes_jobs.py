@@ -14,7 +14,7 @@ import lowpower
 from lowpower.bundles import bundled_models
 from lowpower.scoring import NOTICE, Record
 from lowpower.serve._events import job_events
-from lowpower.serve.department._charts import AgreementTold, DriftTold, agreement_of, drift_of
+from lowpower.serve.department._charts import DRIFT, AgreementTold, DriftTold, agreement_of, drift_of
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department.jobs import JobAsked, Jobs
 from lowpower.serve.department.records import Audit, Database, Job, Slide, schema
@@ -191,10 +191,12 @@ def jobs_api(database: Database, settings: Settings, jobs: Jobs) -> APIRouter:
             by_state = session.execute(select(Job.state, func.count()).group_by(Job.state)).all()
             slides = session.scalar(select(func.count()).select_from(Slide).where(Slide.removed.is_(None)))
             reviews = session.scalar(select(func.count()).select_from(schema.Review))
+            drifts = session.scalar(select(func.count()).select_from(Audit).where(Audit.action == DRIFT))
         lines = ["# TYPE lowpower_jobs gauge"]
         lines += [f'lowpower_jobs{{state="{state}"}} {count}' for state, count in by_state]
         lines += ["# TYPE lowpower_slides gauge", f"lowpower_slides {slides}"]
-        lines += ["# TYPE lowpower_reviews gauge", f"lowpower_reviews {reviews}", ""]
+        lines += ["# TYPE lowpower_reviews gauge", f"lowpower_reviews {reviews}"]
+        lines += ["# TYPE lowpower_drift_alerts counter", f"lowpower_drift_alerts {drifts}", ""]
         return Response("\n".join(lines), media_type="text/plain; version=0.0.4")
 
     return router

@@ -18,9 +18,7 @@ from lowpower.scoring.exchange import export
 from lowpower.serve.department._department_host import DepartmentHost
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import AboutSlide, SlideRoom
-from lowpower.serve.department._uploads import (
-    Uploads,
-)
+from lowpower.serve.department._uploads import Uploads, about_of
 from lowpower.serve.department.jobs import JobAsked, Jobs
 from lowpower.serve.department.records import Database, ScoredResult, Slide, Upload, note
 
@@ -30,6 +28,7 @@ _FORMS = {
     "pdf": "application/pdf",
     "fhir": "application/fhir+json",
     "dicom-sr": "application/dicom",
+    "dicom-cells": "application/dicom",
     "geojson": "application/geo+json",
 }
 
@@ -40,6 +39,9 @@ class UploadAsked(AboutSlide):
     name: str = Field(min_length=1, max_length=500, description="Its file's name; only the ending is kept.")
     size: int = Field(ge=1, le=2**50)
     sha256: str | None = Field(None, pattern="^[0-9a-fA-F]{64}$", description="Of the whole file.")
+    files: int = Field(
+        1, ge=1, le=10_000, description="How many files the slide has, where it is a DICOM series."
+    )
 
 
 class UploadTold(Record):
@@ -61,10 +63,11 @@ class SlideRegistered(AboutSlide):
 
 
 class SlideTold(Record):
-    """A slide that came in."""
+    """A slide that came in, or a part of one."""
 
-    slide: str
+    slide: str | None
     job: str | None = None
+    waits_for: str | None = Field(None, description="What of a DICOM series is still missing.")
 
 
 class ResultLine(Record):
@@ -122,7 +125,9 @@ def slides_api(
     @router.post("/uploads", status_code=201)
     def begin(request: Request, given: UploadAsked) -> UploadTold:
         about = AboutSlide.model_validate(given.model_dump(include=set(AboutSlide.model_fields)))
-        return told(uploads.begin(request.state.who, given.name, given.size, given.sha256, about))
+        return told(
+            uploads.begin(request.state.who, given.name, given.size, given.sha256, about, given.files)
+        )
 
     @router.get("/uploads/{upload_id}")
     def look(request: Request, upload_id: str) -> UploadTold:
@@ -155,10 +160,12 @@ def slides_api(
     @router.post("/uploads/{upload_id}/complete", status_code=201)
     def complete(request: Request, upload_id: str) -> SlideTold:
         upload = own(request, upload_id)
-        key = uploads.complete(upload, request.state.who)
-        about = AboutSlide.model_validate(upload.about)
-        job = jobs.ask(request.state.who, JobAsked(slide=key, mpp=about.mpp), key=f"upload {upload.id}")
-        return SlideTold(slide=key, job=job.id)
+        done = uploads.complete(upload, request.state.who)
+        if done.slide is None:
+            return SlideTold(slide=None, waits_for=done.waits_for)
+        asked = JobAsked(slide=done.slide, mpp=about_of(upload).mpp)
+        job = jobs.ask(request.state.who, asked, key=f"upload {upload.id}")
+        return SlideTold(slide=done.slide, job=job.id)
 
     @router.delete("/uploads/{upload_id}", status_code=204)
     def drop(request: Request, upload_id: str) -> None:
@@ -204,7 +211,7 @@ def slides_api(
         told = export(entry.folder, [form], out=Path(made.name))
         if not told.files:
             made.cleanup()
-            raise HTTPException(409, f"{key}: has no answer to report.")
+            raise HTTPException(409, f"{key}: has nothing of this kind to report.")
         with database.write() as session:
             note(session, request.state.who.name, "report.made", key, form=form)
         return FileResponse(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,30 +13,18 @@ from dicomweb_client.api import DICOMwebClient
 from pydantic import Field
 
 from lowpower.errors import ConfigError, LowpowerError, StructureError
-from lowpower.files import make_folder, output_errors
+from lowpower.files import make_folder
 from lowpower.scoring import Record
 from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import AboutSlide, SlideRoom
+from lowpower.serve.department.exchange._pseudonymise import keep_instance
 from lowpower.serve.department.records import Slide
 
 __all__ = ["Pacs", "PacsError", "SeriesFound"]
 
-_WHOLE_SLIDE: Final = "1.2.840.10008.5.1.4.1.1.77.1.6"
-_LABELS: Final = ("LABEL", "OVERVIEW")
 _TIMEOUT_S: Final = 60.0
 _MOST: Final = 200
-_PERSONAL: Final = (
-    "PatientName", "PatientBirthDate", "PatientBirthTime", "PatientSex", "PatientAge", "PatientAddress",
-    "OtherPatientIDs", "OtherPatientNames", "OtherPatientIDsSequence", "PatientMotherBirthName",
-    "PatientComments", "PatientTelephoneNumbers", "EthnicGroup", "Occupation", "AdditionalPatientHistory",
-    "AccessionNumber", "IssuerOfPatientID", "ReferringPhysicianName", "PerformingPhysicianName",
-    "OperatorsName", "PhysiciansOfRecord", "NameOfPhysiciansReadingStudy", "RequestingPhysician",
-    "InstitutionName", "InstitutionAddress", "StudyID", "StudyDescription", "SeriesDescription",
-    "ImageComments", "LabelText", "BarcodeValue", "ContainerIdentifier", "SpecimenDescriptionSequence",
-    "RequestAttributesSequence",
-)  # fmt: skip
-"""What may say whose slide it is. It is left out of the copy here and stays in the archive."""
 _GIVEN_BACK: Final = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyDate", "StudyTime",
     "StudyID", "ReferringPhysicianName",
@@ -124,7 +112,7 @@ class Pacs:
             came = 0
             for dataset in self._instances(study, series):
                 came += 1
-                self._keep(dataset, staging / f"{came}.dcm", about)
+                keep_instance(dataset, staging / f"{came}.dcm", about.case or "")
             if expected is not None and came < expected:
                 raise StructureError(
                     staging,
@@ -136,8 +124,8 @@ class Pacs:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
-    def store_report(self, slide: Slide, report: Path) -> str:
-        """Send a structured report to the archive, under the patient that it has there; its SOP instance UID.
+    def store(self, slide: Slide, files: Sequence[Path]) -> list[str]:
+        """Send DICOM objects made of a slide, under the patient that the archive has; their instance UIDs.
 
         Raises:
             ConfigError: the slide did not come from an archive.
@@ -156,15 +144,16 @@ class Pacs:
         if not held:
             raise PacsError("The archive no longer has this slide's study.")
         whose = pydicom.Dataset.from_json(held[0])
-        dataset = pydicom.dcmread(report)
-        for name in _GIVEN_BACK:
-            if name in whose and whose[name].value not in (None, ""):
-                setattr(dataset, name, whose[name].value)
-        dataset.StudyInstanceUID = study
-        told = _asked(lambda: self._client.store_instances([dataset]))
+        datasets = [pydicom.dcmread(file) for file in files]
+        for dataset in datasets:
+            for name in _GIVEN_BACK:
+                if name in whose and whose[name].value not in (None, ""):
+                    setattr(dataset, name, whose[name].value)
+            dataset.StudyInstanceUID = study
+        told = _asked(lambda: self._client.store_instances(datasets))
         if getattr(told, "FailedSOPSequence", None):
             raise PacsError("The archive did not take the report.")
-        return str(dataset.SOPInstanceUID)
+        return [str(dataset.SOPInstanceUID) for dataset in datasets]
 
     def _instances(self, study: str, series: str) -> Iterator[pydicom.Dataset]:
         """One after the other: a slide does not fit into memory twice."""
@@ -172,31 +161,6 @@ class Pacs:
         for one in found:
             number = _value(one, "00080018")
             yield _asked(lambda number=number: self._client.retrieve_instance(study, series, number))  # type: ignore[misc]
-
-    def _keep(self, dataset: pydicom.Dataset, path: Path, about: AboutSlide) -> None:
-        if str(dataset.get("SOPClassUID", "")) != _WHOLE_SLIDE:
-            raise StructureError(path.parent, "is no series of a whole slide (VL Whole Slide Microscopy).")
-        if any(word in dataset.get("ImageType", ()) for word in _LABELS):
-            return
-        pseudonymise(dataset, about.case or "")
-        with output_errors(path):
-            dataset.save_as(path, enforce_file_format=True)
-
-
-def pseudonymise(dataset: pydicom.Dataset, patient: str) -> None:
-    """Take out what says whose slide it is; pixels and numbers of instances stay."""
-    for name in _PERSONAL:
-        if name in dataset:
-            if name in ("ContainerIdentifier",):
-                dataset.ContainerIdentifier = patient or "unknown"
-            elif dataset[name].VR == "SQ":
-                delattr(dataset, name)
-            else:
-                setattr(dataset, name, "")
-    dataset.PatientID, dataset.PatientName = patient, ""
-    dataset.PatientIdentityRemoved = "YES"
-    dataset.DeidentificationMethod = "lowpower"
-    dataset.remove_private_tags()
 
 
 def _asked(ask: Callable[[], Any]) -> Any:
