@@ -58,7 +58,7 @@ def _document(case: Case, identity: Identity) -> Any:
 
     cells = pl.read_parquet(case.folder / "cells.parquet", columns=["x", "y", "diameter", "class"])
     found = zip(class_names(case.marker), CELL_COLOURS, strict=True)
-    groups = []
+    groups: list[Any] = []
     for name, colour in found:
         of_class = cells.filter(pl.col("class") == name)
         if len(of_class):
