@@ -9,9 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import pydicom
-from pydicom.errors import InvalidDicomError
-
 __all__ = [
     "BOOKS",
     "MAY_NOT",
@@ -95,6 +92,11 @@ def _holds_results(folder: Path, names: list[str]) -> bool:
 
 def _first_of_each_series(files: list[Path]) -> list[Path]:
     """One file of each DICOM series, and those without a legible header: opening them says what is wrong."""
+    if not files:
+        return []
+    import pydicom  # half a second, for DICOM files alone
+    from pydicom.errors import InvalidDicomError
+
     first: dict[str, Path] = {}
     for file in files:
         try:

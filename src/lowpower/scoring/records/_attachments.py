@@ -20,6 +20,8 @@ from lowpower.stain import Cells
 __all__ = ["ATTACHMENTS", "Attachments", "CellTable", "write_attachments"]
 
 _PICTURES = {"overlay": "overlay.png", "cells_overlay": "cells.png", "quality": "quality.png"}
+_COMPRESSION = 3
+"""Of PNG: a twentieth larger than at the usual 6, in a third of the time."""
 ATTACHMENTS = (
     "overlay.png",
     "network.geojson",
@@ -112,7 +114,7 @@ def write_attachments(folder: Path, made: Attachments) -> None:
     ):
         if picture is not None:
             with atomic_path(folder / _PICTURES[name]) as temporary:
-                picture.save(temporary)
+                picture.save(temporary, compress_level=_COMPRESSION)
             written.append(_PICTURES[name])
     for name, features in (
         ("tissue.geojson", made.tissue),
