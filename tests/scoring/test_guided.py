@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -64,6 +66,33 @@ def test_interrupted_it_says_what_it_knows_and_is_made_again(slide, tmp_path):
     assert "interrupted, so incomplete" in record.reason
     assert not guided(slide, tmp_path).interrupted
     assert kept(tmp_path).measured.reading.stopped in ("settled", "all")
+
+
+STOPPED = """
+import os, signal
+from lowpower.cli import _progress, main
+def field_done(self, done, total):
+    if done == total - 1:
+        os.kill(os.getpid(), signal.SIGINT)
+_progress.SlideProgress.field_done = field_done
+main()
+"""
+
+
+def test_ctrl_c_gives_the_interval_so_far_and_exit_code_130(slide, tmp_path):
+    run = ["measure", str(slide), "--mpp", "0.5", "--effort", "guided", "--out", str(tmp_path / "out")]
+    ended = subprocess.run([sys.executable, "-c", STOPPED, *run], capture_output=True, text=True, check=False)
+    assert ended.returncode == 130, ended.stderr
+    assert "one slide was read in part, as its record says; 0 of 1 slides are done" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    record = kept(tmp_path / "out")
+    reading = record.measured.reading
+    assert reading.stopped == "interrupted"
+    assert 0 < reading.read < reading.fields
+    assert reading.h_score.low < record.measured.h_score < reading.h_score.high
+    assert "interrupted, so incomplete" in record.reason
+    table = (tmp_path / "out" / "measurements.csv").read_text()
+    assert slide.name in table
 
 
 def test_interrupted_before_anything_can_be_said_nothing_is_kept(slide, tmp_path):
