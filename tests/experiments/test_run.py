@@ -134,6 +134,11 @@ def test_a_moved_cohort_is_told_and_proved_the_same(finished, cohort, tmp_path):
         ({"accelerator": "gpu"}, "shows no GPU"),
         ({"devices": 0}, "devices 0"),
         ({"accelerator": "abacus"}, "unknown"),
+        ({"accelerator": "tpu"}, "unknown"),
+        ({"accelerator": "cpu", "devices": "x"}, "devices x"),
+        ({"accelerator": "cpu", "devices": -3}, "devices -3"),
+        ({"accelerator": "cpu", "devices": [0, 7]}, r"devices \[0, 7\]"),
+        ({"accelerator": "cpu", "strategy": "dpp"}, "strategy dpp"),
     ],
 )
 def test_what_this_machine_lacks_is_told_before_any_work(cohort, tmp_path, trainer, words):

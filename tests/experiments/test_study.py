@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+import torch
 from tests.experiments.tiny_study import STAIN, arms, config_of
 
 from lowpower.cohort import read_cohort
@@ -148,6 +149,16 @@ def test_folds_that_cannot_be(manifest: Path, tmp_path: Path) -> None:
         run_study(config_of(manifest, tmp_path, folds={"outer": 9}))
     with pytest.raises(CohortError, match="fold 7 does not exist"):
         run_study(config_of(manifest, tmp_path, folds={"outer": 2, "only": [7]}))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_ends_a_study_before_any_work(manifest: Path, tmp_path: Path) -> None:
+    wanted = config_of(manifest, tmp_path / "study", entries=[STAIN]).model_copy(
+        update={"accelerator": "gpu"}
+    )
+    with pytest.raises(ConfigError, match="shows no CUDA device"):
+        run_study(wanted)
+    assert not (tmp_path / "study").exists()
 
 
 def test_one_picture_under_two_names_is_a_leak(manifest: Path, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from lowpower.experiments.plan import (
 )
 from lowpower.experiments.units import Done, Unit, fingerprint, finished, lost_unit, run_unit
 from lowpower.files import make_folder, write_json
+from lowpower.training import device_of
 
 __all__ = ["contents_of", "run_study", "threads_kept"]
 
@@ -76,6 +77,7 @@ def run_study(
         }
     )
     report = progress or (lambda stage, done, total: None)
+    device_of(config.accelerator)  # refuses a GPU that is not there before any work
     workers = workers or max(1, default_workers() // config.threads)
     cohort = read_cohort(config.cohort, ish_unknown=config.ish_unknown)
     folds = _folds(config, cohort)

@@ -27,7 +27,7 @@ from lowpower.experiments.artefacts import with_measured
 from lowpower.experiments.plan import BUNDLE, CALIBRATION, FOLDS, MEASURED, doubtful_slides, refuse_doubtful
 from lowpower.files import atomic_path, write_json
 from lowpower.models import Bundle, BundleSpec, ConformalLimits, Decision, save_bundle, software_versions
-from lowpower.training import TrainConfig, TrainingRun, check_accelerator, read_config, train
+from lowpower.training import TrainConfig, TrainingRun, check_trainer, read_config, train
 from lowpower.views import PreparedView, prepare_views
 
 __all__ = ["FinishedRun", "doubtful_in", "prepare_run", "train_run"]
@@ -104,12 +104,12 @@ def train_run(
     if out is not None:
         config = config.model_copy(update={"out": Path(out)})
     config = config.model_copy(update={"cohort": config.cohort.resolve(), "out": config.run_folder.resolve()})
-    if fresh:
-        _forget(config.run_folder)
-    check_accelerator(config.trainer.accelerator, config.trainer.devices)
+    check_trainer(config.trainer)
     cohort = read_cohort(config.cohort, ish_unknown=config.ish_unknown)
     refuse_copies(cohort, content_hashes(cohort))
     folds = folds_of(config, cohort)
+    if fresh:  # not before it is clear that another run can begin
+        _forget(config.run_folder)
     split = folds.split(config.folds.fold)
     workers = workers or default_workers()
     report = of_stage(progress, "looking for copies")

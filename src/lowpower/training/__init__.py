@@ -14,7 +14,7 @@ from lowpower.training._train_config import (
 from lowpower.training._train_network import TrainingRun, train
 from lowpower.training._train_patches import PatchExample, predict_patches, train_patches
 from lowpower.training.data import Batch, CropBatches, Example, ViewStore, balanced_order, make_crop
-from lowpower.training.loop import check_accelerator, device_of, resolve_precision
+from lowpower.training.loop import check_trainer, device_of, resolve_precision
 
 __all__ = [
     "Augmentation",
@@ -36,7 +36,7 @@ __all__ = [
     "TrainingRun",
     "ViewStore",
     "balanced_order",
-    "check_accelerator",
+    "check_trainer",
     "device_of",
     "keys_at",
     "make_crop",

@@ -1,15 +1,15 @@
 """Lightning's side: how to step, stop, resume, and on which device."""
 
-from lowpower.training.loop._learn import learn
+from lowpower.training.loop._learn import check_trainer, learn
 from lowpower.training.loop._learner import Learner, LearningRun, LearningSummary
-from lowpower.training.loop._precision import Accelerator, check_accelerator, device_of, resolve_precision
+from lowpower.training.loop._precision import Accelerator, device_of, resolve_precision
 
 __all__ = [
     "Accelerator",
     "Learner",
     "LearningRun",
     "LearningSummary",
-    "check_accelerator",
+    "check_trainer",
     "device_of",
     "learn",
     "resolve_precision",

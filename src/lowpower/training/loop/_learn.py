@@ -6,8 +6,10 @@ import contextlib
 import math
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import polars as pl
@@ -22,12 +24,41 @@ from lowpower.training._sections import TrainerOptions
 from lowpower.training.loop._callbacks import BEST, LAST, DataWait, Progress, RunCheckpoint
 from lowpower.training.loop._learner import Epochs, Learner, LearningRun, LearningSummary
 from lowpower.training.loop._module import LearnerData, LearnerModule
-from lowpower.training.loop._precision import resolve_precision
+from lowpower.training.loop._precision import check_accelerator, resolve_precision
 from lowpower.training.loop._quiet import quiet_lightning
 
-__all__ = ["learn"]
+__all__ = ["check_trainer", "learn"]
 
 _CHECKPOINTS, _SUMMARY = "checkpoints", "training.json"
+
+
+def check_trainer(options: TrainerOptions) -> None:
+    """Say before any work that training cannot run as asked: no such device, strategy or number of them.
+
+    Raises:
+        ConfigError: in Lightning's first sentence, where it is Lightning that refuses.
+    """
+    check_accelerator(options.accelerator, options.devices)
+    with quiet_lightning(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the same are given when training begins
+        try:
+            L.Trainer(**_placed(options), logger=False, enable_checkpointing=False)
+        except (ValueError, TypeError, RuntimeError, ImportError, AttributeError) as error:
+            said = " ".join(str(error).split()).split(". ")[0].replace("`", "").rstrip(".")
+            asked = (
+                f"accelerator {options.accelerator}, devices {options.devices}, strategy {options.strategy}"
+            )
+            raise ConfigError(f"trainer: {asked} cannot be had here: {said}.") from error
+
+
+def _placed(options: TrainerOptions) -> dict[str, Any]:
+    """Where Lightning is to compute."""
+    return {
+        "accelerator": options.accelerator,
+        "devices": options.devices,
+        "num_nodes": options.num_nodes,
+        "strategy": options.strategy,
+    }
 
 
 def learn(
@@ -108,10 +139,7 @@ def _fit(
     started = time.perf_counter()
     with quiet_lightning():
         trainer = L.Trainer(
-            accelerator=options.accelerator,
-            devices=options.devices,
-            num_nodes=options.num_nodes,
-            strategy=options.strategy,
+            **_placed(options),
             precision=resolve_precision(options.precision, options.accelerator, convolves=learner.convolves),
             max_epochs=course.epochs,
             gradient_clip_val=course.clip,

@@ -67,5 +67,5 @@ def check_accelerator(accelerator: str, devices: int | str | list[int]) -> None:
         raise ConfigError(f"accelerator {accelerator}: this machine shows no GPU; use cpu or auto.")
     if accelerator == "mps" and not torch.backends.mps.is_available():
         raise ConfigError("accelerator mps: this machine has no Apple GPU; use cpu or auto.")
-    if accelerator not in ("auto", "cpu", "gpu", "cuda", "mps", "tpu", "hpu", "xpu"):
-        raise ConfigError(f"accelerator {accelerator!r} is unknown; use cpu, gpu or auto.")
+    if accelerator not in ("auto", "cpu", "gpu", "cuda", "mps"):
+        raise ConfigError(f"accelerator {accelerator!r} is unknown; use cpu, gpu, mps or auto.")
