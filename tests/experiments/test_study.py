@@ -153,11 +153,9 @@ def test_folds_that_cannot_be(manifest: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_there_ends_a_study_before_any_work(manifest: Path, tmp_path: Path) -> None:
-    wanted = config_of(manifest, tmp_path / "study", entries=[STAIN]).model_copy(
-        update={"accelerator": "gpu"}
-    )
+    config = config_of(manifest, tmp_path / "study", entries=[STAIN])
     with pytest.raises(ConfigError, match="shows no CUDA device"):
-        run_study(wanted)
+        run_study(config.model_copy(update={"accelerator": "gpu"}))
     assert not (tmp_path / "study").exists()
 
 

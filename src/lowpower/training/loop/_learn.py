@@ -45,9 +45,7 @@ def check_trainer(options: TrainerOptions) -> None:
             L.Trainer(**_placed(options), logger=False, enable_checkpointing=False)
         except (ValueError, TypeError, RuntimeError, ImportError, AttributeError) as error:
             said = " ".join(str(error).split()).split(". ")[0].replace("`", "").rstrip(".")
-            asked = (
-                f"accelerator {options.accelerator}, devices {options.devices}, strategy {options.strategy}"
-            )
+            asked = ", ".join(f"{name} {value}" for name, value in _placed(options).items())
             raise ConfigError(f"trainer: {asked} cannot be had here: {said}.") from error
 
 
