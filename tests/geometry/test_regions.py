@@ -86,6 +86,24 @@ class TestClasses:
         assert "25% of what counts is drawn as Necrosis too" in note
         assert read_regions(collection(TUMOUR, feature(box(0, 0, 800, 600), "Stroma"))).notes == ()
 
+    def test_a_class_derived_from_tumour_counts_and_one_from_ignore_is_cut_out(self):
+        names = {"names": ["Tumor", "3+"]}
+        derived = {**TUMOUR, "properties": {"classification": names}}
+        inner = feature(box(0, 0, 50, 50), "Ignore*: fold")
+        regions = read_regions(collection(derived, inner, feature(box(300, 300, 400, 400), "Stroma")))
+        assert regions.counted == {"Tumor: 3+": 1}
+        assert regions.cut_out == {"Ignore*: fold": 1}
+        assert regions.left_out == {"Stroma": 1}
+
+    def test_areas_without_a_class_that_are_called_by_several_names_are_doubted(self):
+        def named(key, text):
+            return {**feature(box(0, 0, 9, 9)), "properties": {key: text}}
+
+        assert read_regions(collection(named("name", "1"), named("name", "1"))).notes == ()
+        for key in ("name", "label", "class"):
+            (note,) = read_regions(collection(named(key, "Tumor"), named(key, "Stroma"))).notes
+            assert "called Stroma, Tumor, and all of them count" in note
+
 
 class TestShapes:
     def test_nothing_drawn_is_passed_over(self):
@@ -93,6 +111,9 @@ class TestShapes:
         nested = [
             feature({"type": "Polygon", "coordinates": [[]]}),
             feature(None),
+            feature({}),
+            None,
+            feature({"type": "Polygon", "coordinates": None}),
             feature({"type": "MultiPolygon", "coordinates": [[]]}),
         ]
         flat = feature({"type": "Polygon", "coordinates": [[[0, 0], [9, 9], [0, 0]]]}, "Tumor")
@@ -155,9 +176,11 @@ class TestFiles:
             (b'{"type": "Point", "coordinates": [0, 0]}', "holds no area"),
             (b'{"type": "FeatureCollection", "features": []}', "holds no area"),
             (b'{"type": "FeatureCollection", "features": null}', "FeatureCollection"),
-            (b"[3]", "a int"),
-            (b"null", "NoneType"),
-            (b'{"a": 1}', "type None"),
+            (b"[3]", "holds a number where areas are meant"),
+            (b'{"type": "Feature", "geometry": []}', "lists of points"),
+            (b'{"type": "Polygon", "coordinates": [[0, 0], [9, 9], [0, 9]]}', "lists of points"),
+            (b"null", "holds nothing"),
+            (b'{"a": 1}', "without a type"),
             (b"\x1f\x8b\x08\x00cut", "is gzip, but"),
             ('{"name": "caf\xe9"}'.encode("latin-1"), "is no GeoJSON"),
         ],

@@ -34,10 +34,12 @@ class Area:
     Attributes:
         name: Its class; None where it has none.
         shape: Its polygons, valid, base pixels.
+        called: What it is called beside its class: in QuPath any text, elsewhere perhaps the class.
     """
 
     name: str | None
     shape: BaseGeometry
+    called: str | None = None
 
 
 def read_bytes(path: Path) -> bytes:
@@ -89,12 +91,16 @@ def read_areas(given: Path | Mapping[str, Any], data: bytes | None = None) -> li
             problem = f"its feature {number} is no valid GeoJSON ({_said(error)}); give {_ACCEPTED}."
             raise RegionsError(name, problem) from error
         if not shape.is_empty:
-            areas.append(Area(kind, shape))
+            areas.append(Area(kind, shape, _called(feature.get("properties"))))
     return areas
 
 
 def _said(error: Exception) -> str:
-    return f"no {error}" if isinstance(error, KeyError) else str(error)
+    if isinstance(error, KeyError):
+        return f"no {error}"
+    # Python's own words for what it cannot take apart say nothing to whoever drew the area.
+    told = isinstance(error, ValueError) or str(error).startswith("its ")
+    return str(error) if told else "it is not made of lists of points"
 
 
 def _features(told: Any, name: Path) -> Iterator[Mapping[str, Any]]:
@@ -102,7 +108,8 @@ def _features(told: Any, name: Path) -> Iterator[Mapping[str, Any]]:
     kind = told.get("type") if isinstance(told, Mapping) else None
     if isinstance(told, list):
         for part in told:
-            yield from _features(part, name)
+            if part is not None:
+                yield from _features(part, name)
     elif kind == "FeatureCollection" and isinstance(told.get("features"), list):
         yield from _features(told["features"], name)
     elif kind == "Feature":
@@ -110,8 +117,11 @@ def _features(told: Any, name: Path) -> Iterator[Mapping[str, Any]]:
     elif kind in ("Polygon", "MultiPolygon", "GeometryCollection", *_NO_AREAS):
         yield {"geometry": told}
     else:
-        seen = f"of type {kind!r}" if isinstance(told, Mapping) else f"a {type(told).__name__}"
-        raise RegionsError(name, f"is no GeoJSON (holds something {seen}); give {_ACCEPTED}.")
+        kinds = {"str": "text", "int": "a number", "float": "a number", "bool": "true or false"}
+        seen = kinds.get(type(told).__name__, "nothing")
+        if isinstance(told, Mapping):
+            seen = f"something of type {kind!r}" if kind else "something without a type"
+        raise RegionsError(name, f"is no GeoJSON (holds {seen} where areas are meant); give {_ACCEPTED}.")
 
 
 def _class_of(properties: Any) -> str | None:
@@ -124,9 +134,14 @@ def _class_of(properties: Any) -> str | None:
     return (said or "").strip() or None
 
 
+def _called(properties: Any) -> str | None:
+    said = [(properties or {}).get(key) for key in ("label", "class", "category", "name")]
+    return next((text.strip() for text in said if isinstance(text, str) and text.strip()), None)
+
+
 def _shape(geometry: Any) -> BaseGeometry:
     """The valid polygons of a geometry, empty where it is none or no area."""
-    if geometry is None:
+    if geometry is None or geometry == {} or geometry.get("coordinates", 0) is None:
         return shapely.Polygon()
     kind = geometry["type"]
     if kind == "GeometryCollection":

@@ -69,9 +69,10 @@ class Regions:
 def read_regions(given: str | Path | Mapping[str, Any] | Regions, classes: Sequence[str] = ()) -> Regions:
     """The tumour regions of a GeoJSON file or mapping.
 
-    Areas of class Tumor (Tumour, Invasive tumor, Invasive carcinoma, Region) count, and where no area has a
-    class all do; areas of a class that ends with `*` (QuPath's `Ignore*`) are cut out; others are left out
-    unless `classes` names them, "unclassified" for those without one. Capitals do not matter.
+    Areas of class Tumor (Tumour, Invasive tumor, Invasive carcinoma, Region) and of classes derived from it
+    (`Tumor: 3+`) count, and where no area has a class all do; areas of a class that ends with `*` (QuPath's
+    `Ignore*`) are cut out; others are left out unless `classes` names them, "unclassified" for those without
+    one. Capitals do not matter.
 
     Args:
         given: The file (plain or gzip), GeoJSON as parsed, or regions already read.
@@ -95,7 +96,7 @@ def read_regions(given: str | Path | Mapping[str, Any] | Regions, classes: Seque
     notes = [f"{source}: no region is of the class {', '.join(absent)}, which was named."] if absent else []
     return Regions(
         regions.source, regions.area, regions.counted, regions.cut_out, regions.left_out,
-        (*notes, *_overlaps(regions, areas, wanted)),
+        (*notes, *_overlaps(regions, areas, wanted), *_called(source, areas)),
     )  # fmt: skip
 
 
@@ -106,7 +107,7 @@ def sum_up(source: Path, areas: Sequence[Area], wanted: frozenset[str] | set[str
         RegionsError: if nothing is left.
     """
     cut = [area for area in areas if _is_cut(area.name)]
-    counted = [area for area in areas if _name(area).casefold() in wanted and not _is_cut(area.name)]
+    counted = [area for area in areas if _is_wanted(area, wanted) and not _is_cut(area.name)]
     others = [area for area in areas if area not in counted and area not in cut]
     if not counted:
         raise RegionsError(source, _nothing(cut, others))
@@ -142,9 +143,28 @@ def _overlaps(regions: Regions, areas: Sequence[Area], wanted: set[str] | frozen
     return notes
 
 
+def _called(source: Path, areas: Sequence[Area]) -> list[str]:
+    """Areas without a class that are called by several names: perhaps these are their classes."""
+    names = sorted({area.called for area in areas if area.called})
+    if len(names) < 2 or any(area.name for area in areas):
+        return []
+    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return [
+        f"{source}: its areas have no class but are called {shown}, and all of them count: if these are "
+        "classes, set them in QuPath, or leave out what is not to count."
+    ]
+
+
+def _is_wanted(area: Area, wanted: set[str] | frozenset[str]) -> bool:
+    """Whether an area's class counts; a class derived from one that does, as QuPath's Tumor: 3+, does too."""
+    name = _name(area).casefold()
+    return name in wanted or name.partition(":")[0].strip() in wanted
+
+
 def _is_cut(name: str | None) -> bool:
     """QuPath's way to say "ignore"; its `Region*` only marks a place."""
-    return name is not None and name.endswith("*") and name.casefold() != "region*"
+    base = (name or "").partition(":")[0].strip()
+    return base.endswith("*") and base.casefold() != "region*"
 
 
 def _name(area: Area) -> str:
