@@ -100,7 +100,7 @@ def test_byte_order_mark_and_windows_line_ends_are_no_problem(tmp_path: Path) ->
         (HEADER + "a,b,HER2,0\n\nc,d,HER2,0,more\n", "row 4 has 5 cells and the header 4"),
         (HEADER + "a,b,HER2,NULL\n", r"row 2, a: score is missing \(NULL\)"),
         (HEADER + "a,b,HER2,0\nc,N/A,HER2,0\n", r"row 3, c: patient is missing \(N/A\)"),
-        ("slide,patient,,score\na,b,HER2,0\n", "column 3 of the header has no name"),
+        ("slide,patient,,score\na,b,HER2,0\n", "missing column 'marker'"),
         (HEADER + "a,b,p53,10\n", "marker 'p53' is not one of HER2, ER, PR, Ki-67"),
         (HEADER + "a,b,HER2,0\na,b,HER2,0\n", "listed in rows 2, 3"),
         (HEADER + "a,b,ER,0.8\nc,d,ER,0.1\n", "write percentages"),
@@ -354,3 +354,61 @@ def test_a_path_written_on_windows_is_found(tmp_path):
     (tmp_path / "c.csv").write_text("slide,patient,marker,score\nslides\\a.tif,P1,HER2,1+\n")
     (path,) = read_cohort(tmp_path / "c.csv").table["slide"]
     assert path == str(tmp_path / "slides" / "a.tif")
+
+
+@pytest.mark.parametrize(
+    ("text", "patients", "notes"),
+    [
+        ("SEP=\t\nslide\tpatient\tmarker\tscore\na\tb\tHER2\t0\n", ["b"], ()),
+        (",slide,patient,marker,score\n0,a,b,HER2,0\n1,c,d,HER2,0\n", ["b", "d"], ("column 1 has no name",)),
+        (",,,,\n,slide,patient,marker,score\n,a,b,HER2,0\n", ["b"], ()),
+        ('slide,patient,marker,score\na,="007",HER2,0\n', ["007"], ()),
+    ],
+)
+def test_what_other_programs_write_around_a_table(
+    tmp_path: Path, text: str, patients: list[str], notes: tuple[str, ...]
+) -> None:
+    cohort = read_cohort(write(tmp_path, text))
+    assert cohort.table["patient"].to_list() == patients
+    assert len(cohort.notes) == len(notes)
+    assert all(note in said for note, said in zip(notes, cohort.notes, strict=True))
+
+
+def test_a_decimal_comma_is_a_point(tmp_path: Path) -> None:
+    path = write(tmp_path, "slide;patient;marker;score\na;b;ER;12,5\nc;d;ER;80,0 %\ne;f;HER2;2,0\n")
+    assert read_cohort(path).table["score"].to_list() == ["12.5", "80", "2+"]
+
+
+@pytest.mark.parametrize("more", [0, 200_000])
+def test_a_quote_that_is_not_closed_is_named(tmp_path: Path, more: int) -> None:
+    told = refusal(write(tmp_path, HEADER + '"a,b,HER2,0\n' + "c,d,HER2,0\n" * (more // 10 + 1)))
+    assert "look for a quote that is not closed" in told
+    assert "\n" not in told
+
+
+def test_a_name_with_a_line_break_stays_on_one_line(tmp_path: Path) -> None:
+    assert "row 2, a b: score is empty" in refusal(write(tmp_path, HEADER + '"a\nb",c,HER2,\n'))
+
+
+@pytest.mark.parametrize("start", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0"])
+def test_a_workbook_under_a_text_name_is_told(tmp_path: Path, start: bytes) -> None:
+    (tmp_path / "cohort.csv").write_bytes(start + b"slide,patient")
+    assert "spreadsheet program's own file" in refusal(tmp_path / "cohort.csv")
+
+
+def test_a_sheet_is_read_as_it_shows_its_numbers(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["slide", "patient", "marker", "score"])
+    book.active.append(["old.svs", "x", "HER2", "0"])
+    book.active.sheet_state = "hidden"
+    sheet = book.create_sheet("cohort")
+    for row in (["slide", "patient", "marker", "score"], ["a.svs", 7, "ER", 0.8], ["b.svs", 8, "ER", 0.05]):
+        sheet.append([None, None, *row])  # a table may begin further right
+    for row in (2, 3):
+        sheet.cell(row, 4).number_format, sheet.cell(row, 6).number_format = "000", "0%"
+    book.active = 1
+    book.save(tmp_path / "cohort.xlsx")
+    cohort = read_cohort(tmp_path / "cohort.xlsx")
+    assert cohort.table["patient"].to_list() == ["007", "008"]
+    assert cohort.table["score"].to_list() == ["80", "5"]
+    assert cohort.notes == ("sheet 'Sheet' has a column slide too and is not read; a manifest is one sheet.",)

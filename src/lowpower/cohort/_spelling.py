@@ -130,6 +130,8 @@ def canonical_score(text: str, marker: str) -> str:
     Raises:
         ValueError: with a sentence, where the spelling is unknown or the percentage is above 100.
     """
+    if re.fullmatch(r"\s*\d+,\d+\s*%?\s*", text):  # a decimal comma
+        text = text.replace(",", ".")
     if marker == "HER2":
         found = _look_up(text, HER2_SCORES)
         if found is None:

@@ -12,7 +12,7 @@ from typing import Final
 import polars as pl
 
 from lowpower.cohort._schemes import ISH_UNKNOWN, IshUnknown, LabelScheme, scheme_of
-from lowpower.errors import CohortError
+from lowpower.errors import CohortError, one_line
 
 __all__ = ["COLUMNS", "REQUIRED", "Cohort", "Problem", "sentences"]
 
@@ -54,7 +54,7 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"row {self.row}" if self.row is not None else ""
-        where = ", ".join(part for part in (place, self.slide) if part)
+        where = ", ".join(part for part in (place, one_line(self.slide or "")) if part)
         return f"{where}: {self.message}" if where else self.message
 
 

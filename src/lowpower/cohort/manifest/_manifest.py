@@ -77,7 +77,7 @@ def parse_manifest(
         problems += [Problem(number, cells["slide"] or None, kind, message) for kind, message in wrong]
         rows.append(row | {"manifest_row": number})
     problems = joined_empty(problems)
-    notes = _ignored(raw.columns, columns)
+    notes = [*raw.notes, *_ignored(raw.columns, columns)]
     unified, asked = unify_patients(rows)
     problems += asked + repeated(rows) + fractions(rows)
     schema: dict[str, type[pl.DataType]] = {name: pl.String for name in COLUMNS}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import polars as pl
@@ -20,6 +22,8 @@ MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "<na
 """How exports of SQL, R, pandas and spreadsheets write that there is no value; case does not matter."""
 _NO_DATES = ("slide", "patient", "score", "block", "marker", "ish")
 _SEPARATORS = (",", ";", "\t", "|")
+_BINARY = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How files of spreadsheet programs begin, new and old."""
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -36,10 +40,12 @@ class TextTable:
         columns: Names as spelled, stripped.
         rows: Of each row that is not wholly empty, the number that a spreadsheet shows (the header is 1, or
             further down) and its cells, stripped, one a column.
+        notes: What was passed over: columns without a name, other sheets with slides.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[int, tuple[str, ...]], ...]
+    notes: tuple[str, ...] = ()
 
 
 def read_text_table(path: Path) -> TextTable:
@@ -52,25 +58,30 @@ def read_text_table(path: Path) -> TextTable:
         raise CohortError(
             f"{path}: {'is a folder' if path.is_dir() else 'no such file'}; name a table (CSV or XLSX)."
         )
+    notes: list[str] = []
     try:
         suffix = path.suffix.lower()
         if suffix == ".parquet":
             table = pl.read_parquet(path).with_columns(pl.all().cast(pl.String)).fill_null("")
             records = [list(table.columns), *(list(row) for row in table.iter_rows())]
         elif suffix in (".xlsx", ".xlsm"):
-            records = _sheet(path)
+            records, notes = _sheet(path)
         else:
-            records = _records(_decoded(path))
+            records = _records(path, _decoded(path))
     except OSError as error:
         raise CohortError(f"{path}: cannot be read ({error.strerror or error}).") from error
     except pl.exceptions.PolarsError as error:
         reason = str(error).split("\n", 1)[0]
         raise CohortError(f"{path}: cannot be read as a table ({reason}).") from error
-    return _table(path, records)
+    return _table(path, records, notes)
 
 
 def _decoded(path: Path) -> str:
     data = path.read_bytes()
+    if data.startswith(_BINARY):
+        raise CohortError(
+            f"{path}: is a spreadsheet program's own file, not text; save it as XLSX, or as CSV."
+        )
     encoding = next((name for mark, name in _BOMS if data.startswith(mark)), "utf-8")
     try:
         text = data.decode(encoding)
@@ -81,19 +92,35 @@ def _decoded(path: Path) -> str:
     return text
 
 
-def _records(text: str) -> list[list[str]]:
+def _records(path: Path, text: str) -> list[list[str]]:
     separator = None
     first, _, rest = text.partition("\n") if "\n" in text else text.partition("\r")
-    if first.strip().casefold().startswith("sep=") and len(first.strip()) == 5:  # told by and to spreadsheets
-        separator, text = first.strip()[4], rest
+    told = re.fullmatch("sep=(.)", first.strip("\r\n "), re.IGNORECASE)
+    if told is not None:  # by and to spreadsheets
+        separator, text = told[1], rest
         first = rest.splitlines()[0] if rest.strip() else ""
     if separator is None:
         separator = max(_SEPARATORS, key=first.split("\r")[0].count)
     # Opened so that lone carriage returns end lines, but not those inside quotes.
-    return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        return [[_formula_text(cell) for cell in record] for record in reader]
+    except csv.Error as error:
+        # "unexpected end of data", or a field of more than 128 kB: nearly always the same slip.
+        raise CohortError(
+            f"{path}: line {reader.line_num}: a cell in quotes does not end where it should ({error}); look for a "
+            "quote that is not closed."
+        ) from error
 
 
-def _sheet(path: Path) -> list[list[str]]:
+def _formula_text(cell: str) -> str:
+    """What a cell shows that keeps its zeros by a formula: ="007"."""
+    told = re.fullmatch('="([^"]*)"', cell.strip())
+    return cell if told is None else told[1]
+
+
+def _sheet(path: Path) -> tuple[list[list[str]], list[str]]:
+    """The rows of the sheet with the slides as it shows them, and what is said of other such sheets."""
     import openpyxl
     from openpyxl.utils.exceptions import InvalidFileException
 
@@ -102,12 +129,31 @@ def _sheet(path: Path) -> list[list[str]]:
     except (BadZipFile, InvalidFileException, KeyError, ValueError) as error:
         raise CohortError(f"{path}: is no XLSX file ({error}); save it again, or as CSV.") from error
     try:
-        sheets = [[list(row) for row in sheet.iter_rows(values_only=True)] for sheet in book.worksheets]
+        shown = sorted(book.worksheets, key=lambda sheet: sheet.sheet_state != "visible")
+        sheets = [
+            (sheet.title, [[_as_shown(cell) for cell in row] for row in sheet.iter_rows()]) for sheet in shown
+        ]
     finally:
         book.close()
-    chosen = next((rows for rows in sheets if "slide" in _header(rows)), sheets[0] if sheets else [])
+    with_slides = [(title, rows) for title, rows in sheets if "slide" in _header(rows)]
+    _, chosen = (with_slides or sheets or [("", [])])[0]
     _check_dates(path, chosen)
-    return [[_cell(value) for value in row] for row in chosen]
+    notes = [
+        f"sheet {title!r} has a column slide too and is not read; a manifest is one sheet."
+        for title, _ in with_slides[1:]
+    ]
+    return [[_cell(value) for value in row] for row in chosen], notes
+
+
+def _as_shown(cell: Any) -> object:
+    """A cell's value; a number whose format writes zeros before it (007) or a percentage as the sheet shows it."""
+    value, form = cell.value, str(getattr(cell, "number_format", "") or "")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if re.fullmatch("0{2,}", form) and float(value).is_integer():
+            return str(int(value)).zfill(len(form))
+        if form.endswith("%"):
+            return f"{100 * value:.10g}%"
+    return value
 
 
 def _header(rows: list[list[object]]) -> list[str]:
@@ -136,7 +182,7 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _table(path: Path, records: list[list[str]]) -> TextTable:
+def _table(path: Path, records: list[list[str]], notes: list[str]) -> TextTable:
     numbered = [(number, [cell.strip() for cell in record]) for number, record in enumerate(records, start=1)]
     filled = [(number, cells) for number, cells in numbered if any(cells)]
     if not filled:
@@ -147,15 +193,23 @@ def _table(path: Path, records: list[list[str]]) -> TextTable:
     repeated = [name for name, count in Counter(map(str.casefold, header)).items() if count > 1 and name]
     if repeated:
         raise CohortError(f"{path}: column {repeated[0]!r} appears twice; remove one.")
-    if "" in header:
-        place = header.index("") + 1
-        raise CohortError(f"{path}: column {place} of the header has no name; name it or remove it.")
-    rows = []
     for number, cells in body:
         if any(cells[len(header) :]):
             raise CohortError(
                 f"{path}: row {number} has {len(cells)} cells and the header {len(header)}; put a cell that "
                 f"holds the separator in quotes, and let the header stand first (it is row {place})."
             )
-        rows.append((number, tuple(cells[: len(header)] + [""] * (len(header) - len(cells)))))
-    return TextTable(tuple(header), tuple(rows))
+    named = [column for column, name in enumerate(header) if name]
+    # Row numbers of other programs stand in a column without a name; a table may begin further right.
+    notes = notes + [
+        f"column {column + 1} has no name and is not read."
+        for column, name in enumerate(header)
+        if not name and any(cells[column : column + 1] != [""] for _, cells in body)
+    ]
+    rows = [
+        (number, tuple(cells[column] if column < len(cells) else "" for column in named))
+        for number, cells in body
+    ]
+    return TextTable(
+        tuple(header[column] for column in named), tuple(row for row in rows if any(row[1])), tuple(notes)
+    )
