@@ -108,8 +108,8 @@ def _records(path: Path, text: str) -> list[list[str]]:
     except csv.Error as error:
         # "unexpected end of data", or a field of more than 128 kB: nearly always the same slip.
         raise CohortError(
-            f"{path}: line {reader.line_num}: a cell in quotes does not end where it should ({error}); look for a "
-            "quote that is not closed."
+            f"{path}: line {reader.line_num}: a cell in quotes does not end where it should ({error}); "
+            "look for a quote that is not closed."
         ) from error
 
 
@@ -146,7 +146,7 @@ def _sheet(path: Path) -> tuple[list[list[str]], list[str]]:
 
 
 def _as_shown(cell: Any) -> object:
-    """A cell's value; a number whose format writes zeros before it (007) or a percentage as the sheet shows it."""
+    """A cell's value; a number with zeros before it (007) and a percentage as the sheet shows them."""
     value, form = cell.value, str(getattr(cell, "number_format", "") or "")
     if isinstance(value, int | float) and not isinstance(value, bool):
         if re.fullmatch("0{2,}", form) and float(value).is_integer():
