@@ -30,6 +30,7 @@ __all__ = [
     "sha256_of",
     "shared_marks",
     "sweep_parts",
+    "unwritten",
     "write_bytes",
     "write_json",
     "write_text",
@@ -51,13 +52,16 @@ def output_errors(path: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            cure = "the disk is full; free space or choose another folder with --out."
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            cure = "no permission to write there; choose another folder with --out."
-        else:
-            cure = f"could not be written ({error.strerror or error}); choose another folder with --out."
-        raise OutputError(f"{path}: {cure}") from error
+        raise OutputError(f"{path}: {unwritten(error)}") from error
+
+
+def unwritten(error: OSError) -> str:
+    """Why something could not be written, and what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full; free space or choose another folder with --out."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "no permission to write there; choose another folder with --out."
+    return f"could not be written ({error.strerror or error}); choose another folder with --out."
 
 
 def make_folder(folder: str | Path) -> Path:

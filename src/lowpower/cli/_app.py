@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import io
 import sys
@@ -42,6 +43,7 @@ __all__ = ["main"]
 
 
 _INTERRUPTED: Final = 130
+_OF_WRITING: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
 class _Interrupted(Exception):
@@ -156,6 +158,10 @@ def main() -> None:
             _end(str(error), 1)
         except OSError as error:
             where = one_line(error.filename) if error.filename else "a file"
+            if error.errno in _OF_WRITING:
+                from lowpower.files import unwritten
+
+                _end(f"{where}: {unwritten(error)}", 1)
             _end(f"{where}: {error.strerror or error}; check the path, and the permission to read it.", 1)
         except TyperException as error:
             if type(error).__name__ == "NoArgsIsHelpError":  # the help was shown already
