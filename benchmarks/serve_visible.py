@@ -1,7 +1,7 @@
 """How soon a result that is made can be seen: from its file on disk to the worklist of the service.
 
-The whole service runs in a process of its own and scores copies of a simulated slide; a reader asks for the worklist
-again and again. Prints one JSON object; the least step that can be seen is --every.
+The whole service runs in a process of its own and scores copies of a simulated slide; a reader asks for the
+worklist again and again. Prints one JSON object; the least step that can be seen is --every.
 
     python benchmarks/serve_visible.py [--slides 10] [--database postgresql://USER@HOST/EMPTY_DATABASE]
 """
@@ -29,7 +29,7 @@ def main() -> None:
     waited = []
     with (
         tempfile.TemporaryDirectory() as folder,
-        running_service(Path(folder) / "data", given.database, workers=1) as (client, _, _),
+        running_service(Path(folder) / "data", given.database, workers=1) as (client, _, _, _),
     ):
         results = Path(folder) / "data" / "results"
         for number in range(given.slides):

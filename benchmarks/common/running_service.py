@@ -21,8 +21,8 @@ __all__ = ["running_service"]
 @contextlib.contextmanager
 def running_service(
     data: Path, database: str | None, *, workers: int
-) -> Iterator[tuple[ServiceClient, str, str]]:
-    """A client with a token, the service's address, and the token."""
+) -> Iterator[tuple[ServiceClient, str, str, int]]:
+    """A client with a token, the service's address, the token, and the number of its process."""
     department = Department.open(read_settings(None, {}, data=data, database=database, workers=0))
     _, token = department.accounts.new_token(Who("benchmark", Role.ADMIN), "benchmark", Role.ADMIN, None)
     department.database.close()
@@ -38,7 +38,7 @@ def running_service(
     assert process.stdout is not None
     try:
         address = process.stdout.readline().strip()
-        yield ServiceClient(address, token, timeout=120.0), address, token
+        yield ServiceClient(address, token, timeout=120.0), address, token, process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
