@@ -6,7 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lowpower.evaluation import MEASURED_COLUMNS, DecisionOptions, fit_decision, judge_answers
+from lowpower.evaluation import (
+    APPEARANCE_COLUMNS,
+    MEASURED_COLUMNS,
+    DecisionOptions,
+    fit_decision,
+    judge_answers,
+)
 
 CLASSES = 4
 
@@ -75,3 +81,34 @@ def test_what_is_said_holds_the_counts(decision):
     told = judge_answers(slides(40, 5, measured=True), "her2_four", decision, resamples=50)
     assert f"{told.issued.given} of 40 issued" in told.issued.sentence("issued")
     assert told.model_validate_json(told.model_dump_json()) == told
+
+
+def seen(table: pl.DataFrame, seed: int, shift: float = 0.0) -> pl.DataFrame:
+    """The same slides with what they look like; `shift` is another laboratory."""
+    looks = np.random.default_rng(seed).normal(shift, 0.01, (len(table), len(APPEARANCE_COLUMNS)))
+    return table.with_columns(
+        pl.Series(name, column) for name, column in zip(APPEARANCE_COLUMNS, looks.T, strict=True)
+    )
+
+
+class TestOtherLaboratories:
+    def test_nothing_is_said_of_slides_unlike_those_of_the_fit(self):
+        fitted = fit_decision(seen(slides(300, 1, measured=True), 1), "her2_four")
+        table = slides(100, 2, measured=True)
+        ours = judge_answers(seen(table, 3), "her2_four", fitted, resamples=50)
+        theirs = judge_answers(seen(table, 4, shift=0.5), "her2_four", fitted, resamples=50)
+        assert ours.issued.given > 85
+        assert theirs.issued.given == 0
+        assert [one.given for one in theirs.cutoffs.values()] == [0, 0, 0]
+        assert theirs.joint["accuracy"].value == ours.joint["accuracy"].value
+
+    @pytest.mark.parametrize("count", [19, 300])
+    def test_few_patients_or_unknown_looks_tell_of_no_other(self, count):
+        table = slides(300, 1, measured=True)
+        table = seen(table, 1) if count < 20 else table
+        unknown = pl.int_range(300) >= count
+        if count < 20:
+            table = table.with_columns(
+                pl.when(unknown).then(None).otherwise(pl.col(name)).alias(name) for name in APPEARANCE_COLUMNS
+            )
+        assert fit_decision(table, "her2_four").joint.familiar is None

@@ -7,8 +7,19 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lowpower.models import Combination, ConformalLimits, CutoffRule, Decision, Joint, Selective, Voice
+from lowpower.models import (
+    Combination,
+    ConformalLimits,
+    CutoffRule,
+    Decision,
+    Familiar,
+    Joint,
+    Selective,
+    Voice,
+    appearance_of,
+)
 from lowpower.scoring import Measured
+from lowpower.scoring.records._measured import Stains
 from lowpower.scoring.slide._decide import answer_of
 
 
@@ -105,6 +116,33 @@ def test_the_measurement_takes_part_where_there_is_one(model):
         assert ("leave out --no-measure" in alone.why) is (told is None)
     hopeless = model(Decision(network=voice(None), joint=Joint(combination=combination, voice=voice(None))))
     assert "no-measure" not in ask(hopeless, *network).why
+
+
+def test_a_slide_unlike_those_of_the_fit_is_referred_and_says_in_what(model):
+    flat = Combination(
+        mean=(0.0,) * 8, scale=(1.0,) * 8, weights=((0.0,) * 8,) * 4, intercepts=(0.0, 0.0, 9.0, 0.0),
+        strength=1.0,
+    )  # fmt: skip
+    blue, brown, glass = (0.65, 0.70, 0.29), (0.27, 0.57, 0.78), (240.0, 241.0, 238.0)
+    usual = np.array(appearance_of(glass, blue, brown, 1.0))
+    looks = usual + np.random.default_rng(0).normal(0, 0.002, (30, len(usual)))
+    joint = Joint(combination=flat, voice=voice(0.8), familiar=Familiar.of(looks))
+    bundle = model(Decision(network=voice(None), joint=joint))
+    told = measured((0.1, 0.2, 0.7, 0.0))
+
+    def seen(glass):
+        stains = Stains(hematoxylin=blue, dab=brown, source="measured", glass=glass)
+        return ask(
+            bundle, 0.1, 0.1, 0.7, 0.1, told=told.model_copy(update={"stains": stains, "rendering": 1.0})
+        )
+
+    assert seen(glass).issued
+    assert seen(None).issued
+    other = seen((240.0, 215.0, 200.0))
+    assert (other.likeliest, other.issued) == ("2+", False)
+    assert "unlike all" in other.why
+    assert "most of all in its glass" in other.why
+    assert {one.answer for one in other.cutoffs} == {"undetermined"}
 
 
 @pytest.mark.parametrize(("group", "answer"), [("null", "no"), ("ultralow", "yes")])

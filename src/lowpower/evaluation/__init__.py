@@ -22,6 +22,7 @@ from lowpower.evaluation.comparing import (
     shared_slides,
 )
 from lowpower.evaluation.decisions import (
+    APPEARANCE_COLUMNS,
     MEASURED_COLUMNS,
     Calibration,
     ConformalRule,
@@ -59,6 +60,7 @@ from lowpower.evaluation.metrics import (
 )
 
 __all__ = [
+    "APPEARANCE_COLUMNS",
     "MEASURED_COLUMNS",
     "MIN_PATIENTS",
     "PER_SLIDE",

@@ -11,7 +11,7 @@ from lowpower.evaluation._bootstrap import RESAMPLES
 from lowpower.evaluation._evaluate import evaluate_predictions
 from lowpower.evaluation._evaluation import Metric
 from lowpower.evaluation._proportion import wilson
-from lowpower.evaluation.decisions import MEASURED_COLUMNS, measured_classes
+from lowpower.evaluation.decisions import APPEARANCE_COLUMNS, MEASURED_COLUMNS, measured_classes
 from lowpower.evaluation.metrics import apply_temperature, parse_predictions
 from lowpower.models import Decision
 
@@ -68,7 +68,8 @@ def judge_answers(
     """Answer every slide of a test as `score` would, and count.
 
     Args:
-        table: `slide`, `patient`, `label`, `p_...` as the network gave them; `MEASURED_COLUMNS` if measured.
+        table: `slide`, `patient`, `label`, `p_...` as the network gave them; `MEASURED_COLUMNS` and
+            `APPEARANCE_COLUMNS` if measured.
         scheme: Label scheme, or its name.
         decision: Of the bundle.
         temperature: Of the network's probabilities.
@@ -83,6 +84,9 @@ def judge_answers(
     numbers = np.full((len(network), len(MEASURED_COLUMNS)), np.nan)
     if all(name in table.columns for name in MEASURED_COLUMNS):
         numbers = table.select(MEASURED_COLUMNS).cast(pl.Float64).to_numpy()
+    looks = np.full((len(network), len(APPEARANCE_COLUMNS)), np.nan)
+    if all(name in table.columns for name in APPEARANCE_COLUMNS):
+        looks = table.select(APPEARANCE_COLUMNS).cast(pl.Float64).to_numpy()
     issued, right, joined = [], [], []
     decided: list[list[bool | None]] = []
     spoken = np.empty_like(network)
@@ -93,6 +97,8 @@ def judge_answers(
         )
         joined.append(voice is not decision.network)
         allowed = measured_classes(scheme, told[:4]) if joined[-1] else None
+        if joined[-1] and decision.stranger(looks[row]) is not None:
+            allowed = frozenset()
         issued.append(voice.issues(spoken[row], allowed))
         right.append(int(spoken[row].argmax()) == int(found.sample.labels[row]))
         decided.append([voice.at_cutoff(i, spoken[row], allowed)[0] for i in range(len(scheme.cutoffs))])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lowpower.models._pretrained import build_network, is_weight_path
     from lowpower.models._share_regression import ShareRegression, fit_share_regression, measured_inputs
     from lowpower.models.bundle import (
+        APPEARANCE,
         Blueprint,
         Bundle,
         BundleMetric,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         ConformalLimits,
         CutoffRule,
         Decision,
+        Familiar,
         Joint,
         LateFusion,
         MeasuredModel,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
         PatchModel,
         Selective,
         Voice,
+        appearance_of,
         joint_inputs,
         load_bundle,
         module_of,
@@ -66,6 +69,7 @@ if TYPE_CHECKING:
     from lowpower.models.weights import LITE0_SHA256, lite0_features, load_lite0, read_state
 
 __all__ = [
+    "APPEARANCE",
     "CELL_CLASSES",
     "LITE0_SHA256",
     "Aggregator",
@@ -81,6 +85,7 @@ __all__ = [
     "Encoder",
     "EncoderCard",
     "EncoderRef",
+    "Familiar",
     "FusionName",
     "HeadName",
     "HistogramFusion",
@@ -96,6 +101,7 @@ __all__ = [
     "SlideNetwork",
     "Voice",
     "aggregator_names",
+    "appearance_of",
     "build_network",
     "check_backbone",
     "class_probabilities",
@@ -139,6 +145,7 @@ _HOMES = {
     "_pretrained": ("build_network", "is_weight_path"),
     "_share_regression": ("ShareRegression", "fit_share_regression", "measured_inputs"),
     "bundle": (
+        "APPEARANCE",
         "Blueprint",
         "Bundle",
         "BundleMetric",
@@ -147,6 +154,7 @@ _HOMES = {
         "ConformalLimits",
         "CutoffRule",
         "Decision",
+        "Familiar",
         "Joint",
         "LateFusion",
         "MeasuredModel",
@@ -154,6 +162,7 @@ _HOMES = {
         "PatchModel",
         "Selective",
         "Voice",
+        "appearance_of",
         "joint_inputs",
         "load_bundle",
         "module_of",

@@ -238,6 +238,7 @@ def _scored(
         notes,
         open_questions,
         scale.rendering if marker == "HER2" else None,
+        (float(scale.white_point[0]), float(scale.white_point[1]), float(scale.white_point[2])),
     )
 
 

@@ -67,6 +67,7 @@ class Measurement:
         open_questions: HER2: what the guideline leaves open here (`her2_open_questions`); also in the notes.
         rendering: HER2: what this slide's optics show of a membrane's OD, over what the usual slide's show:
             the cut-offs in OD were multiplied by it (`Her2Cutoffs.seen_through`).
+        white_point: (3,) RGB of the slide's glass.
         reading: Of a guided measurement: how much was read, between what the numbers lie, and what reading on
             would change. Shares, H-score and percent are then estimates of the whole slide's, and `cells` are
             those that were read.
@@ -90,6 +91,7 @@ class Measurement:
     notes: tuple[str, ...]
     open_questions: tuple[str, ...] = ()
     rendering: float | None = None
+    white_point: tuple[float, float, float] | None = None
     reading: Reading | None = None
 
     def __str__(self) -> str:

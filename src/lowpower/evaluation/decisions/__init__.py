@@ -7,7 +7,12 @@ from lowpower.evaluation.decisions._abstention import (
     fit_conformal,
     risk_coverage,
 )
-from lowpower.evaluation.decisions._fit_decision import MEASURED_COLUMNS, DecisionOptions, fit_decision
+from lowpower.evaluation.decisions._fit_decision import (
+    APPEARANCE_COLUMNS,
+    MEASURED_COLUMNS,
+    DecisionOptions,
+    fit_decision,
+)
 from lowpower.evaluation.decisions._held_out import patient_folds
 from lowpower.evaluation.decisions._measured_classes import measured_classes
 from lowpower.evaluation.decisions._operating import (
@@ -19,6 +24,7 @@ from lowpower.evaluation.decisions._operating import (
 from lowpower.evaluation.decisions._selective import fit_selective
 
 __all__ = [
+    "APPEARANCE_COLUMNS",
     "MEASURED_COLUMNS",
     "Calibration",
     "ConformalRule",

@@ -16,13 +16,25 @@ from lowpower.evaluation.decisions._combine import fit_combination, out_of_fold
 from lowpower.evaluation.decisions._measured_classes import measured_classes
 from lowpower.evaluation.decisions._selective import fit_selective
 from lowpower.evaluation.metrics import Predictions, apply_temperature, parse_predictions
-from lowpower.models import ConformalLimits, CutoffRule, Decision, Joint, Voice
+from lowpower.models import (
+    APPEARANCE,
+    ConformalLimits,
+    CutoffRule,
+    Decision,
+    Familiar,
+    Joint,
+    Voice,
+)
 
-__all__ = ["MEASURED_COLUMNS", "DecisionOptions", "fit_decision"]
+__all__ = ["APPEARANCE_COLUMNS", "MEASURED_COLUMNS", "DecisionOptions", "fit_decision"]
 
 MEASURED_COLUMNS: Final = (*(f"measured_share_{grade}" for grade in range(4)), "measured_h_score")
 """Shares of tumour-like cells from not stained to strongest, and the H-score; null where not measured."""
+APPEARANCE_COLUMNS: Final = tuple(f"appearance_{name}" for name in APPEARANCE)
+"""What `lowpower.models.appearance_of` gives; null where not known."""
 _LEAST_PER_CLASS: Final = 5
+_FEWEST_FAMILIAR: Final = 20
+"""Patients: with 20 a slide like theirs is taken for another laboratory's once in 21 times at most."""
 _EVEN: Final = 0.5
 
 
@@ -56,12 +68,13 @@ def fit_decision(
 
     What combines network and measurement is fitted on all rows; what is calibrated is cross-fitted: each
     patient's joint probabilities come from a combination that never saw that patient. Nothing is said against
-    the measured score, then or later. Each rule is fitted on
-    one slide a patient, since its bound counts independent answers.
+    the measured score, then or later, nor of slides unlike all of these. Each rule is fitted on one slide a
+    patient, since its bound counts independent answers.
 
     Args:
         table: Validation predictions: `slide`, `patient`, `label`, `p_...` as the network gave them, and
-            `MEASURED_COLUMNS` if the stain was measured.
+            `MEASURED_COLUMNS` if the stain was measured, `APPEARANCE_COLUMNS` where slides unlike these
+            shall be told.
         scheme: Label scheme, or its name.
         temperature: Of the network's probabilities.
         options: What is promised.
@@ -85,8 +98,23 @@ def fit_decision(
     apart = out_of_fold(known.sample.labels, known.patients, *inputs)
     combination = fit_combination(known.sample.labels, known.patients, *inputs)
     allowed = [measured_classes(scheme, row) for row in numbers[there, :4]]
-    joint = Joint(combination=combination, voice=_voice(known, apart, scheme, options, allowed))
+    joint = Joint(
+        combination=combination,
+        voice=_voice(known, apart, scheme, options, allowed),
+        familiar=_familiar(table.filter(pl.Series(there))),
+    )
     return Decision(network=voice, joint=joint)
+
+
+def _familiar(table: pl.DataFrame) -> Familiar | None:
+    """What slides look like on which the rules were fitted; None where that is known of few patients."""
+    if any(name not in table.columns for name in APPEARANCE_COLUMNS):
+        return None
+    told = table.select(APPEARANCE_COLUMNS).cast(pl.Float64).to_numpy()
+    there = np.isfinite(told).all(1)
+    if table.filter(pl.Series(there))["patient"].n_unique() < _FEWEST_FAMILIAR:
+        return None
+    return Familiar.of(told[there])
 
 
 def _voice(

@@ -16,7 +16,7 @@ from lowpower.errors import LowpowerError, NoTissueError
 from lowpower.experiments.artefacts._costs import NOTHING, Cost, together, watch
 from lowpower.experiments.plan import Need
 from lowpower.files import atomic_path, sha256_of
-from lowpower.models import Encoder, create_encoder, measured_inputs
+from lowpower.models import Encoder, appearance_of, create_encoder, measured_inputs
 from lowpower.slides import Slide
 from lowpower.stain import Measurement, measure
 from lowpower.tissue import Tissue, find_tissue
@@ -44,6 +44,7 @@ class Artefact(BaseModel):
         file: What was made, a path; None for a measurement.
         sha256: Of the file.
         values: Numbers of a measurement.
+        appearance: Of a measured slide (`lowpower.models.appearance_of`); empty in records of before.
         white_point: Of the slide's glass.
         mpp: um/px of what was made.
         flags: Codes of the tissue's quality flags.
@@ -63,6 +64,7 @@ class Artefact(BaseModel):
     file: str | None = None
     sha256: str | None = None
     values: tuple[float, ...] = ()
+    appearance: tuple[float, ...] = ()
     white_point: tuple[float, float, float] = (255.0, 255.0, 255.0)
     mpp: float = 0.0
     flags: tuple[str, ...] = ()
@@ -232,6 +234,7 @@ def _measured(opened: Opened, need: Need, folder: Path) -> Artefact:
         row=opened.job.row,
         state="ok",
         values=values,
+        appearance=_appearance(measurement),
         mpp=float(measurement.mpp or 0),
         read=finding,
         features=making.cost,
@@ -246,6 +249,12 @@ def _values(found: Measurement) -> tuple[float, ...] | None:
     bins = found.nuclear.bins if found.nuclear is not None else ()
     area = (found.areas.weak, found.areas.moderate, found.areas.strong)
     return measured_inputs((*shares, *bins), found.h_score, area)
+
+
+def _appearance(found: Measurement) -> tuple[float, ...]:
+    if found.white_point is None or found.vectors is None:
+        return ()
+    return appearance_of(found.white_point, found.vectors.hematoxylin, found.vectors.dab, found.rendering)
 
 
 def _stored(cost: Cost, path: Path) -> Cost:

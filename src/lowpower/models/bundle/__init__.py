@@ -18,9 +18,11 @@ if TYPE_CHECKING:
         Voice,
         joint_inputs,
     )
+    from lowpower.models.bundle._familiar import APPEARANCE, Familiar, appearance_of
     from lowpower.models.bundle._modules import module_of, save_bundle, weights_of
 
 __all__ = [
+    "APPEARANCE",
     "Blueprint",
     "Bundle",
     "BundleMetric",
@@ -29,6 +31,7 @@ __all__ = [
     "ConformalLimits",
     "CutoffRule",
     "Decision",
+    "Familiar",
     "Joint",
     "LateFusion",
     "MeasuredModel",
@@ -36,6 +39,7 @@ __all__ = [
     "PatchModel",
     "Selective",
     "Voice",
+    "appearance_of",
     "joint_inputs",
     "load_bundle",
     "module_of",
@@ -47,6 +51,7 @@ __all__ = [
 _HOMES = {
     "_blueprint": ("Blueprint", "LateFusion", "MeasuredModel", "MilModel", "PatchModel"),
     "_bundle": ("Bundle", "load_bundle"),
+    "_familiar": ("APPEARANCE", "Familiar", "appearance_of"),
     "_modules": ("module_of", "save_bundle", "weights_of"),
     "_bundle_spec": ("BundleMetric", "BundleSpec", "software_versions"),
     "_decision": (

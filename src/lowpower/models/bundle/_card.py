@@ -135,6 +135,12 @@ def _answers(spec: BundleSpec) -> str:
             for cutoff, one in zip(cutoffs, voice.cutoffs, strict=True)
         ]
         told.append(f"{name}: {'; '.join(f'{what} {_rule(rule)}' for what, rule in rules)}")
+    familiar = None if decision.joint is None else decision.joint.familiar
+    if familiar is not None:
+        told.append(
+            f"measured slides unlike all {len(familiar.appearances)} of these in stain, glass or sharpness: "
+            f"never (further than {familiar.farthest:.2f})"
+        )
     return ". ".join((*told, *decision.notes))
 
 

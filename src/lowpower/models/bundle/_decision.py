@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from lowpower.cohort import LabelScheme
+from lowpower.models.bundle._familiar import Familiar
 
 __all__ = [
     "Combination",
@@ -151,6 +152,9 @@ class Joint(_Part):
 
     combination: Combination
     voice: Voice
+    familiar: Familiar | None = Field(
+        None, description="Slides the rules are about; nothing is said of others. None in older bundles."
+    )
 
 
 class Decision(_Part):
@@ -174,6 +178,15 @@ class Decision(_Part):
             return self.network, network
         combined = self.joint.combination.probabilities(network[None], shares[None], np.array([h_score]))
         return self.joint.voice, combined[0]
+
+    def stranger(self, appearance: ArrayLike | None) -> str | None:
+        """What of a measured slide is unlike those that the rules were fitted on; None where nothing is.
+
+        Args:
+            appearance: Of the slide (`appearance_of`); None where it is not known.
+        """
+        known = None if self.joint is None else self.joint.familiar
+        return None if known is None or appearance is None else known.stranger(appearance)
 
     def fits(self, scheme: LabelScheme) -> bool:
         """Whether the numbers are of this scheme's classes and cut-offs."""

@@ -56,6 +56,9 @@ class Stains(Record):
     hematoxylin: tuple[float, float, float]
     dab: tuple[float, float, float]
     source: str = Field(description="Which of the two were measured here, and which are Ruifrok's.")
+    glass: tuple[float, float, float] | None = Field(
+        None, description="RGB of the slide's glass, 0 to 255. None without a score, and in older records."
+    )
 
 
 class CellNetwork(Record):
@@ -222,7 +225,10 @@ def measured_of(measurement: Measurement, laboratory: str | None = None) -> Meas
     stains = None
     if vectors is not None:
         stains = Stains(
-            hematoxylin=_three(vectors.hematoxylin), dab=_three(vectors.dab), source=vectors.source
+            hematoxylin=_three(vectors.hematoxylin),
+            dab=_three(vectors.dab),
+            source=vectors.source,
+            glass=measurement.white_point,
         )
     return Measured(
         marker=measurement.marker,

@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.cohort import LabelScheme
-from lowpower.models import Bundle, ConformalLimits, Voice
+from lowpower.models import Bundle, ConformalLimits, Voice, appearance_of
 from lowpower.scoring.records import Answer, CutoffAnswer, Measured
 
 __all__ = ["answer_of", "prediction_set"]
 
 _NULL: Final = "null | ultralow"
+_UNLIKE: Final = (
+    "this slide is unlike all on which the model's answers were fitted, most of all in its {}: no promise is "
+    "about it. Fit a model on slides like it (lowpower train), or read it yourself."
+)
 _UNMEASURED: Final = "Measured too, it may be issued: leave out --no-measure (in Python measure=False)."
 
 
@@ -53,8 +57,13 @@ def answer_of(bundle: Bundle, network: NDArray[np.float64], measured: Measured |
     conformal = bundle.abstention if voice is None else voice.conformal
     kept = prediction_set(conformal, classes, probabilities)
     allowed = _allowed(bundle.scheme, measured) if by == "network and measurement" else None
+    strange = None
+    if decision is not None and by == "network and measurement":
+        strange = decision.stranger(_appearance(measured))
     if voice is None:
         why = _without_rule(conformal, kept)
+    elif strange is not None:
+        why, allowed = _UNLIKE.format(strange), frozenset()
     else:
         why = _below(voice, classes, probabilities, allowed)
     joint = None if decision is None else decision.joint
@@ -82,6 +91,14 @@ def _numbers(measured: Measured | None) -> tuple[NDArray[np.float64] | None, flo
     if measured is None or measured.shares is None or measured.h_score is None:
         return None, None
     return np.array(list(measured.shares.values()), np.float64), measured.h_score
+
+
+def _appearance(measured: Measured | None) -> tuple[float, ...] | None:
+    """What `Familiar` looks at; None in records of before."""
+    stains = None if measured is None else measured.stains
+    if measured is None or stains is None or stains.glass is None:
+        return None
+    return appearance_of(stains.glass, stains.hematoxylin, stains.dab, measured.rendering)
 
 
 def _allowed(scheme: LabelScheme, measured: Measured | None) -> frozenset[int] | None:
