@@ -147,7 +147,7 @@ def test_what_the_network_excludes_and_the_stain_shows_refers(bundle, cells_png)
     """Biased towards 0 with a set of 0 alone, the network is contradicted by intense membranes."""
     sure = bundle.spec.abstention.model_copy(update={"min_probability": (0.0, 1.1, 1.1, 1.1)})
     spec = bundle.spec.model_copy(update={"abstention": sure})
-    biased = dataclasses.replace(bundle, spec=spec, module=_always_zero(bundle.network))
+    biased = dataclasses.replace(bundle, spec=spec, loaded=_always_zero(bundle.network), graph=None)
     result = score(cells_png, biased, mpp=0.5)
     assert result.prediction_set == ("0",)
     assert result.agreement.level == "disagree"
