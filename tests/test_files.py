@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 
+import polars as pl
 import pytest
 
 from lowpower.errors import ConfigError, OutputError
@@ -134,3 +135,43 @@ def test_a_lock_is_held_by_one_at_a_time(tmp_path):
         order.append("first")
     thread.join()
     assert order == ["first", "other"]
+
+
+LIMITED = """
+import resource, sys
+import polars as pl
+from lowpower.cli import main
+from lowpower.files import write_bytes
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)
+main()
+"""
+
+
+def test_a_table_that_a_full_disk_cuts_is_one_sentence_and_leaves_nothing(tmp_path):
+    # /dev/full takes nothing: what polars says of it carries the operating system's number.
+    with (
+        pytest.raises(OutputError, match=r"cells\.parquet: the disk is full"),
+        output_errors("cells.parquet"),
+    ):
+        pl.DataFrame({"x": list(range(100_000))}).write_parquet("/dev/full")
+    with pytest.raises(ValueError, match="another"), output_errors("cells.parquet"):
+        raise ValueError("another matter")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+@pytest.mark.parametrize("bytes_left", [0, 3_000, 20_000])
+def test_simulating_where_files_cannot_grow_is_one_sentence(tmp_path, bytes_left):
+    (tmp_path / "spec.yaml").write_text("patients: 1\nspecimens: {disc: 1.0}\nmpp: [2.0, 2.0]\n")
+    verb = ["simulate", "spec.yaml", "--out", "out", "--workers", "1"]
+    ended = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(bytes_left), *verb],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith("lowpower: ")
+    assert "could not be written" in ended.stderr
+    assert not [path for path in (tmp_path / "out").rglob("*.part*")]

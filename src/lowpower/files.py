@@ -19,7 +19,7 @@ import psutil
 import yaml
 from filelock import FileLock, SoftFileLock
 
-from lowpower.errors import ConfigError, OutputError
+from lowpower.errors import ConfigError, LowpowerError, OutputError
 
 __all__ = [
     "atomic_path",
@@ -38,6 +38,7 @@ __all__ = [
 
 _HOST: Final = re.sub(r"[^A-Za-z0-9]", "", socket.gethostname()) or "host"
 _PART: Final = re.compile(r"\..*\.([A-Za-z0-9]+)-(\d+)\.[^.]*\.part(\.[^.]*)?")
+_OS_ERROR: Final = re.compile(r"\(os error (\d+)\)")
 _ABANDONED_S: Final = 24 * 3600.0
 _LONGEST_PREFIX: Final = 60
 
@@ -53,6 +54,15 @@ def output_errors(path: str | Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(f"{path}: {unwritten(error)}") from error
+    except LowpowerError:
+        raise
+    except Exception as error:
+        # Libraries in Rust (polars, safetensors) wrap the operating system's error and keep its number.
+        told = _OS_ERROR.search(str(error))
+        if told is None:
+            raise
+        number = int(told[1])
+        raise OutputError(f"{path}: {unwritten(OSError(number, os.strerror(number)))}") from error
 
 
 def unwritten(error: OSError) -> str:

@@ -34,7 +34,7 @@ def command(
     """
     from lowpower.cli._given_paths import there
     from lowpower.cohort import draft_manifest, filled_manifests, write_manifest
-    from lowpower.errors import ConfigError
+    from lowpower.errors import ConfigError, OutputError
     from lowpower.files import make_folder, write_text
 
     there(folder, "give the folder that holds the slides.")
@@ -52,7 +52,11 @@ def command(
     markers = {row["marker"] for row in draft.rows} - {""}
     make_folder(out)
     write_manifest(manifest, draft.rows)
-    write_text(configuration, template(markers.pop() if len(markers) == 1 else "HER2"))
+    try:
+        write_text(configuration, template(markers.pop() if len(markers) == 1 else "HER2"))
+    except OutputError:
+        manifest.unlink()  # alone it would stand in the way of the next try
+        raise
     patients = len({row["patient"] for row in draft.rows} - {""})
     typer.echo(f"{manifest}: {_counted(len(draft.rows), 'slide')}, {_counted(patients, 'patient')}.")
     typer.echo(f"Guessed, so look at it: {draft.rule}")
