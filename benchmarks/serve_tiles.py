@@ -1,7 +1,8 @@
 """How soon tiles come out of a department's service while many pan: through rights, database and reader.
 
 The whole service runs on loopback in a process of its own, with one simulated slide; each viewer asks for
-tiles near a place of its own, one after another, with a token. Prints one JSON object.
+tiles near a place of its own, one after another, with a token. Prints one JSON object; processor time suffers
+less from other work on the machine than waiting does.
 
     python benchmarks/serve_tiles.py [--viewers 20] [--tiles 40] [--database postgresql://USER@HOST/EMPTY_DATABASE]
 """
@@ -18,6 +19,8 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
+
 import lowpower as lp
 from common.running_service import running_service
 
@@ -33,7 +36,12 @@ def main() -> None:
     given = options.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
-        running_service(Path(folder) / "data", given.database, workers=0) as (client, address, token),
+        running_service(Path(folder) / "data", given.database, workers=0) as (
+            client,
+            address,
+            token,
+            process,
+        ),
     ):
         key, _ = client.upload(lp.sample())
         headers = {"Authorization": f"Bearer {token}"}
@@ -57,14 +65,16 @@ def main() -> None:
             return waited
 
         look(0)  # the slide is open then
-        began = time.perf_counter()
+        service = psutil.Process(process)
+        began, used = time.perf_counter(), sum(service.cpu_times()[:2])
         with ThreadPoolExecutor(given.viewers) as pool:
             waited = sorted(one for each in pool.map(look, range(given.viewers)) for one in each)
-        wall = time.perf_counter() - began
+        wall, used = time.perf_counter() - began, sum(service.cpu_times()[:2]) - used
     told = {
         "viewers": given.viewers,
         "tiles": len(waited),
         "tiles_a_second": round(len(waited) / wall, 1),
+        "processor_ms_a_tile": round(1000 * used / len(waited), 2),
         "median_ms": round(statistics.median(waited), 1),
         "p95_ms": round(waited[int(0.95 * len(waited))], 1),
     }
