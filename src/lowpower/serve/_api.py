@@ -122,13 +122,10 @@ class _Page:
 
     def _place(self, key: str) -> SlidePlace:
         """The slide, scored or not."""
-        entry = self._host.entry(key)
-        if entry is not None:
-            return self._host.place(entry)
-        waiting = self._host.waiting(key)
-        if waiting is None:
+        place = self._host.place_of(key)
+        if place is None:
             raise HTTPException(404, "There is no slide of that name.")
-        return waiting.place
+        return place
 
     def _shown(self, key: str, request: Request) -> Entry:
         """The entry, unless its answer is kept back from this reader."""

@@ -104,6 +104,9 @@ class PageHost(Protocol):
     def place(self, entry: Entry) -> SlidePlace:
         """Where the slide of a result is, and how it was read."""
 
+    def place_of(self, key: str) -> SlidePlace | None:
+        """Where a slide is, scored or not; None where there is none. Asked for every tile."""
+
     def marker(self, entry: Entry) -> str | None:
         """The stain; of a record that does not say, that of the folder."""
 

@@ -63,7 +63,7 @@ class DepartmentHost:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database, self._settings = database, settings
         self.blind = settings.blind
-        self._records: OrderedDict[str, Result] = OrderedDict()
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._counts: dict[str, tuple[int, float]] = {}
         self._lock = threading.Lock()
 
@@ -127,16 +127,33 @@ class DepartmentHost:
             job = session.scalar(
                 select(Job).where(Job.slide_id == key).order_by(Job.created.desc(), Job.id).limit(1)
             )
-            place = SlidePlace(key=key, version="0", path=self._settings.data / slide.path)
             state: Any = slide.state
             return Waiting(
-                place, slide.marker, state, job.reason if job else None, job.progress if job else None
+                self._place(slide, None),
+                slide.marker,
+                state,
+                job.reason if job else None,
+                job.progress if job else None,
             )
 
     def place(self, entry: Entry) -> SlidePlace:
         """Where the slide is now; the record may tell of another disk."""
         with self._database.read() as session:
-            path = self._settings.data / session.get_one(Slide, entry.key).path
+            return self._place(session.get_one(Slide, entry.key), entry)
+
+    def place_of(self, key: str) -> SlidePlace | None:
+        """The same of any slide, by one question to the database."""
+        with self._database.read() as session:
+            slide = slide_or_none(session, key)
+            if slide is None:
+                return None
+            entry = None if slide.result_id is None else self._entry(session, slide.result_id, key)
+            return self._place(slide, entry)
+
+    def _place(self, slide: Slide, entry: Entry | None) -> SlidePlace:
+        path = self._settings.data / slide.path
+        if entry is None:
+            return SlidePlace(key=slide.id, version="0", path=path)
         return SlidePlace.of(entry, path, cure="ask who runs lowpower to put it back.")
 
     def marker(self, entry: Entry) -> str | None:
@@ -224,14 +241,20 @@ class DepartmentHost:
         return count
 
     def _entry(self, session: Session, result_id: str, key: str) -> Entry:
-        result = session.get_one(ScoredResult, result_id)
+        """A result as the page knows it; results never change, so those that were looked at last are kept."""
         with self._lock:
-            record = self._records.get(result_id)
-            if record is None:
-                record = self._records[result_id] = Result.model_validate_json(result.record)
-                while len(self._records) > _KEPT:
-                    self._records.popitem(last=False)
-        return Entry(key, self._settings.data / "results" / result.folder, record, result.written)
+            entry = self._entries.get(result_id)
+            if entry is not None:
+                self._entries.move_to_end(result_id)
+                return entry
+        result = session.get_one(ScoredResult, result_id)
+        record = Result.model_validate_json(result.record)
+        entry = Entry(key, self._settings.data / "results" / result.folder, record, result.written)
+        with self._lock:
+            self._entries[result_id] = entry
+            while len(self._entries) > _KEPT:
+                self._entries.popitem(last=False)
+        return entry
 
     def _wanted(self, asked: WorklistAsked) -> list[ColumnElement[bool]]:
         wanted: list[ColumnElement[bool]] = []

@@ -72,6 +72,13 @@ class FolderHost:
             cure="put it back, or name its folder: lowpower view RESULTS --slides DIR",
         )
 
+    def place_of(self, key: str) -> SlidePlace | None:
+        entry = self.entry(key)
+        if entry is not None:
+            return self.place(entry)
+        waiting = self.waiting(key)
+        return None if waiting is None else waiting.place
+
     def marker(self, entry: Entry) -> str | None:
         if entry.record.marker is not None:
             return entry.record.marker
