@@ -1,65 +1,80 @@
 """Are answers worth having? Fresh simulated slides of unseen laboratories, as `score` answers them.
 
-    python benchmarks/decisions.py [--slides 300] [--seed 616161] [--model her2-sim] [--work FOLDER]
+    python benchmarks/decisions.py [--cohort SPEC] [--model her2-sim] [--workers 2] [--work FOLDER]
 
-Discs of 1.3 mm without controls, a third with something wrong, nearly each of another laboratory and
-scanner, from seeds used nowhere else. Truth is the score of the slide's own cells. Printed: scores issued and
-of these wrong; for each cut-off the slides decided and of these wrong, with 95 % intervals; what network and
-measurement do alone. Slides are simulated, scored and removed one by one; results stay in FOLDER, and a
-killed run goes on there.
+The cohort's specification tells what is simulated; by default the slides of laboratories and scanners used
+nowhere else (recipes/her2-sim-fresh-cohort.yaml). Truth is the score of the slide's own cells. Printed:
+scores issued and of these wrong; for each cut-off the slides decided and of these wrong, with 95 % intervals;
+what network and measurement do alone, with and without border cases. Slides are simulated, scored and
+removed one by one; results stay in FOLDER, and a killed run goes on there.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+from sklearn.metrics import cohen_kappa_score
 
+from lowpower.engine import default_workers, map_items
 from lowpower.errors import LowpowerError
-from lowpower.evaluation import wilson
+from lowpower.evaluation import evaluate_predictions, wilson
+from lowpower.files import atomic_path
 from lowpower.models import load_bundle
 from lowpower.scoring import Result, score
-from lowpower.simulate import CohortSpec, cohort_members, simulate_slide
+from lowpower.simulate import CohortSpec, SlideSpec, cohort_members, is_border, simulate_slide
 
 SCORES = ("0", "1+", "2+", "3+")
+COHORT = Path(__file__).parents[1] / "recipes" / "her2-sim-fresh-cohort.yaml"
+
+
+class Scored(BaseModel):
+    """One slide: its true score, whether that is a matter of few cells, and what was said of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    slide: str
+    truth: str
+    border: bool
+    result: Result | None
+    refused: str | None = None
 
 
 @dataclass(frozen=True)
-class Scored:
-    """One slide: its true score and what was said of it."""
+class Task:
+    """Where a slide's answer is kept, and how it is made."""
 
-    truth: str
-    result: Result
+    folder: Path
+    model: str
+    measure: bool
 
 
-def scored(options: argparse.Namespace) -> Iterator[Scored]:
-    """Every slide, from the folder where it is there."""
-    spec = CohortSpec(
-        name="decisions-simulated", seed=options.seed, patients=options.slides, second_slide=0,
-        sites=options.slides, site_seed=options.seed + 1, scanners=min(options.slides, 100),
-        scanner_seed=options.seed + 2, mpp=(0.25, 0.5), controls=0, artefacts=0.35,
-    )  # fmt: skip
-    bundle = load_bundle(options.model)
-    options.work.mkdir(parents=True, exist_ok=True)
-    for member in cohort_members(spec):
-        kept = options.work / f"{member.file}.json"
-        if not kept.exists():
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / member.file
-                truth = simulate_slide(member.spec, path)
-                try:
-                    result = score(path, bundle, measure=options.measure, pictures=False, workers=1)
-                except LowpowerError as error:
-                    print(f"{member.file}: {error}", flush=True)
-                    continue
-            kept.write_text(json.dumps({"truth": truth.score, "result": result.model_dump(mode="json")}))
-        told = json.loads(kept.read_text())
-        yield Scored(told["truth"], Result.model_validate(told["result"]))
+def answered(slide: tuple[str, SlideSpec], task: Task) -> Scored:
+    """One slide's answer, from the folder where it is there."""
+    name, spec = slide
+    kept = task.folder / f"{name}.json"
+    if kept.exists():
+        return Scored.model_validate_json(kept.read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        truth = simulate_slide(spec, path)
+        result, refused = None, None
+        try:
+            result = score(path, load_bundle(task.model), measure=task.measure, pictures=False, workers=1)
+        except LowpowerError as error:
+            refused = str(error)
+    one = Scored(
+        slide=name, truth=truth.score, border=is_border(truth.shares), result=result, refused=refused
+    )
+    with atomic_path(kept) as temporary:
+        temporary.write_text(one.model_dump_json())
+    return one
 
 
 def share(part: int, whole: int) -> str:
@@ -71,8 +86,10 @@ def share(part: int, whole: int) -> str:
 
 
 def report(slides: list[Scored]) -> None:
-    answers = [(SCORES.index(s.truth), s.result.answer) for s in slides if s.result.answer is not None]
-    print(f"\n{len(slides)} slides scored")
+    known = [(s, s.result, SCORES.index(s.truth)) for s in slides if s.result is not None]
+    answers = [(truth, result.answer) for _, result, truth in known if result.answer is not None]
+    border = sum(s.border for s in slides)
+    print(f"\n{len(slides)} slides, {border} of them border cases; {len(slides) - len(known)} refused")
     for title, wanted in (("issued", True), ("referred", False)):
         those = [(truth, answer) for truth, answer in answers if answer.issued is wanted]
         wrong = sum(answer.likeliest != SCORES[truth] for truth, answer in those)
@@ -91,30 +108,54 @@ def report(slides: list[Scored]) -> None:
     for truth, answer in answers:
         confusion[truth, SCORES.index(answer.likeliest) if answer.issued else 4] += 1
     print(f"\ntrue (rows), issued 0, 1+, 2+, 3+, referred\n{confusion}\n")
-    network = [(s.truth, max(s.result.probabilities, key=s.result.probabilities.__getitem__))
-               for s in slides if s.result.probabilities]  # fmt: skip
-    told = [(s.truth, s.result.measured.score) for s in slides if s.result.measured is not None]
-    both = [(SCORES[truth], answer.likeliest) for truth, answer in answers]
-    for title, pairs in (("network", network), ("measurement", told), ("together", both)):
-        print(f"{title + ' right':<26}{share(sum(truth == s for truth, s in pairs), len(pairs))}")
+    network = [(s.truth, result.probabilities, s.border) for s, result, _ in known if result.probabilities]
+    both = [(SCORES[truth], answer.probabilities, False) for truth, answer in answers]
+    for title, given in (("network", network), ("together", both)):
+        if not given:
+            continue
+        table = pl.DataFrame(
+            [
+                {"slide": str(number), "patient": str(number), "label": truth}
+                | {f"p_{index}": probabilities[name] for index, name in enumerate(SCORES)}
+                for number, (truth, probabilities, _) in enumerate(given)
+            ]
+        )
+        metrics = evaluate_predictions(table, "her2_four").metrics
+        told = [
+            f"{name} {one.value:.3f} ({one.low:.3f} to {one.high:.3f})"
+            for name, one in metrics.items()
+            if one.value is not None and one.low is not None and one.high is not None
+        ]
+        print(f"{title:<12}{', '.join(told)}")
+    measured = [(s.truth, result.measured.score, s.border) for s, result, _ in known
+                if result.measured is not None and result.measured.score in SCORES]  # fmt: skip
+    for title, those in (("", measured), (" without border cases", [one for one in measured if not one[2]])):
+        true, found = ([SCORES.index(one[part]) for one in those] for part in (0, 1))
+        kappa = cohen_kappa_score(true, found, weights="quadratic")
+        right = share(sum(t == f for t, f in zip(true, found, strict=True)), len(true))
+        print(f"measurement{title}: quadratic kappa {kappa:.3f}, right {right}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--slides", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=616161)
+    parser.add_argument("--cohort", type=Path, default=COHORT, help="specification of the simulated slides")
     parser.add_argument("--model", default="her2-sim")
     parser.add_argument("--work", type=Path, default=Path.home() / ".cache" / "lowpower" / "decisions")
+    parser.add_argument("--workers", type=int, default=default_workers())
     parser.add_argument("--measure", action=argparse.BooleanOptionalAction, default=True)
     options = parser.parse_args()
-    slides = []
-    for one in scored(options):
-        slides.append(one)
-        if len(slides) % 20 == 0:
-            print(f"{len(slides)} slides", flush=True)
-    report(slides)
+    options.work.mkdir(parents=True, exist_ok=True)
+    spec = CohortSpec.from_yaml(options.cohort)
+    members = [(member.file, member.spec) for member in cohort_members(spec)]
+
+    def show(done: int, total: int) -> None:
+        if done % 20 == 0:
+            print(f"{done} of {total} slides", flush=True)
+
+    task = Task(options.work, options.model, options.measure)
+    report(map_items(partial(answered, task=task), members, workers=options.workers, progress=show))
 
 
 if __name__ == "__main__":

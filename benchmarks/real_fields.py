@@ -1,12 +1,13 @@
 """What measuring makes of real labelled fields: nuclei, Ki-67 index, HER2 score, one table a source.
 
-    LOWPOWER_REAL=FOLDER python benchmarks/real_fields.py [--pictures DIR] [--history "what changed"]
+    LOWPOWER_REAL=FOLDER python benchmarks/real_fields.py [--optics] [--pictures DIR] [--history WORDS]
 
 `LOWPOWER_REAL` holds a folder a source with `labels.csv` (source, file, mpp, marker, label, positive_mask,
 negative_mask); the HER2 cores lie in `her2_cores` of `LOWPOWER_DATA`. Nothing of them is part of this
 project. What is absent is said. Masks hold every nucleus of one kind; a nucleus is a maximum of the mask's
 distance transform, and found if a measured one lies within 6 um of it, each once. Masks may be shifted: they
-are laid where they fit the found nuclei best, within 8 um.
+are laid where they fit the found nuclei best, within 8 um. `--optics` shows every field through other
+optics too (`common/optics.py`): what a reader would score the same must be measured the same.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import argparse
 import csv
 import datetime
 import os
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +31,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
+from common.optics import OPTICS, Change
 from lowpower.errors import LowpowerError
 from lowpower.slides import open_slide
 from lowpower.stain import Measurement, measure
@@ -222,10 +226,25 @@ def picture(field: Field, result: Measurement, target: Path) -> None:
     cv2.imwrite(str(target), cv2.cvtColor(image[:3000, :3000], cv2.COLOR_RGB2BGR))
 
 
-def measured(fields: list[Field], pictures: Path | None) -> Iterator[tuple[Field, Measurement]]:
+@contextmanager
+def seen(field: Field, change: Change | None) -> Iterator[Path]:
+    """The field's file, or one of the field as other optics show it."""
+    if change is None:
+        yield field.path
+        return
+    image = change(cv2.imread(str(field.path))[..., ::-1].astype(np.float32), field.mpp)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{field.path.stem}.png"
+        cv2.imwrite(str(path), np.clip(np.round(image), 0, 255).astype(np.uint8)[..., ::-1])
+        yield path
+
+
+def measured(
+    fields: list[Field], pictures: Path | None, change: Change | None = None
+) -> Iterator[tuple[Field, Measurement]]:
     for field in fields:
         try:
-            with open_slide(field.path, mpp=field.mpp) as slide:
+            with seen(field, change) as path, open_slide(path, mpp=field.mpp) as slide:
                 result = measure(slide, field.marker, workers=2)  # type: ignore[arg-type]
         except LowpowerError as error:
             print(f"  {field.path.name}: refused: {error}")
@@ -240,6 +259,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--pictures", type=Path, help="write overlays to this folder")
+    parser.add_argument("--optics", action="store_true", help="through other optics too")
     parser.add_argument("--history", help="add a row a source to benchmarks/results, with these words")
     options = parser.parse_args()
     if options.pictures is not None:
@@ -254,8 +274,12 @@ def main() -> None:
     for number, fields in enumerate(source for source in sources if source):
         name = f"{fields[0].marker} set {number + 1}" if fields[0].source != "her2_cores" else "HER2 cores"
         print(f"{name}: {len(fields)} fields at {fields[0].mpp:g} um/px")
-        results = list(measured(fields, options.pictures))
-        figures = (scores if fields[0].marker == "HER2" else nuclei)(results)
+        table = scores if fields[0].marker == "HER2" else nuclei
+        figures = table(list(measured(fields, options.pictures)))
+        for optics, change in OPTICS.items() if options.optics else ():
+            print(f" {name}, {optics}")
+            changed = table(list(measured(fields, None, change)))
+            figures |= {f"{key}, {optics}": value for key, value in changed.items()}
         for key, value in figures.items():
             print(f"  {key}: {value}")
         if options.history:
