@@ -174,6 +174,19 @@ def test_links_of_the_page_lead_to_files_whatever_the_name(place, run, shades, n
         assert (Path("out") / unquote(target)).is_file(), target
 
 
+def test_the_page_gives_each_models_promise_with_that_model(place, run, shades):
+    run([place(shades[0], "a.png")])
+    record = Path("out/a/result.json")
+    told = json.loads(record.read_text())
+    told["model"] |= {"name": "another", "trained_on": "Other slides."}
+    told["answer"] |= {"error": 0.07, "confidence": 0.9}
+    record.write_text(json.dumps(told))
+    run([place(shades[1], "b.png")])
+    page = " ".join(Path("out/report.html").read_text().split())
+    assert "Other slides. Of scores issued, at most 7% are wrong" in page
+    assert page.count("This model makes no promise about its issued scores.") == 1
+
+
 def test_the_page_can_be_mailed(place, run, shades):
     run([place(shades[0], "a.png")], one_file=True)
     page = Path("out/report.html").read_text()
