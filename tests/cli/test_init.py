@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lowpower.training import parse_config, read_config, template
+from lowpower.experiments import parse_experiment, read_experiment
+from lowpower.training import template
 
 
 def test_init_writes_a_manifest_and_a_configuration_and_nothing_over_them(lowpower, tmp_path, monkeypatch):
@@ -15,7 +16,7 @@ def test_init_writes_a_manifest_and_a_configuration_and_nothing_over_them(lowpow
     assert finished.code == 0
     assert "1 slide, 1 patient" in finished.out
     assert (tmp_path / "cohort.csv").read_text().splitlines()[1].startswith("slides/7_ER.png,7,ER,")
-    assert read_config(tmp_path / "training.yaml").scheme == "er_status"
+    assert read_experiment(tmp_path / "training.yaml").scheme == "er_status"
     again = lowpower("init", "slides")
     assert again.code == 1
     assert "there already" in again.err
@@ -28,7 +29,7 @@ def test_init_writes_a_manifest_and_a_configuration_and_nothing_over_them(lowpow
 def test_every_template_is_a_configuration(marker):
     import yaml
 
-    assert parse_config(yaml.safe_load(template(marker))).folds.outer == 5
+    assert parse_experiment(yaml.safe_load(template(marker))).folds.outer == 5
 
 
 def test_init_mentions_a_table_that_is_filled_already(lowpower, tmp_path, monkeypatch):

@@ -60,7 +60,7 @@ def test_preparing_names_them_and_training_refuses_them(cohort) -> None:
     assert doubtful_in(config, prepare_run(config)) == ["s00.png", "s01.png"]
     with pytest.raises(CohortError, match=r"may be on-slide control.*column control.*doubtful_control"):
         train_run(config, workers=1)
-    assert not (manifest.parent / "run" / "bundle").exists()
+    assert not (manifest.parent / "run" / "units").exists()
 
 
 @pytest.mark.parametrize(("said", "allowed"), [("none", 0.0), (None, 1.0)])

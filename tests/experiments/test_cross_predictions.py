@@ -55,20 +55,20 @@ def config(tmp_path_factory):
 
 def test_every_slide_but_the_tests_is_predicted_by_a_network_that_never_saw_its_patient(config) -> None:
     run = train_run(config(), workers=1)
-    table = pl.read_csv(run.folder / "predictions_folds.csv")
+    table = pl.read_parquet(run.unit / "cross.parquet")
     folds = json.loads((run.folder / "folds.json").read_text())["folds"][0]
     assert sorted(table["row"]) == sorted(folds["train"] + folds["validation"])
     patient = dict(table.select("row", "patient").iter_rows())
     predicted = set()
-    for folder in sorted((run.folder / "cross").iterdir()):
-        record = json.loads((folder / "run.json").read_text())
-        seen = {patient[row] for row in record["train_rows"] + record["validation_rows"]}
+    for folder in sorted((run.unit / "cross").iterdir()):
+        record = json.loads((folder / "rows.json").read_text())
+        seen = {patient[row] for row in record["train"] + record["validation"]}
         held = {row for row, name in patient.items() if name not in seen}
         assert not predicted & held
         predicted |= held
     assert predicted == set(patient)
     bundle = load_bundle(run.bundle)
-    assert run.calibration.n == table.height > run.training.validation.height
+    assert run.calibration.n == table.height > run.validation.height
     assert bundle.decision.network.issue.n == table["patient"].n_unique()
 
 
@@ -88,5 +88,5 @@ def test_validation_alone_is_enough_where_told(config) -> None:
     content = yaml.safe_load(path.read_text()) | {"out": "alone"}
     path.write_text(yaml.safe_dump(content))
     run = train_run(path, workers=1)
-    assert not (run.folder / "cross").exists()
-    assert run.calibration.n == run.training.validation.height
+    assert not (run.unit / "cross").exists()
+    assert run.calibration.n == run.validation.height

@@ -11,7 +11,7 @@ from lowpower.cohort import read_cohort, write_manifest
 from lowpower.errors import PredictionsError
 from lowpower.evaluation import read_given
 from lowpower.experiments.collect._collect import _predictions
-from lowpower.experiments.plan import parse_study
+from lowpower.experiments.plan import parse_experiment
 
 
 def predictions_of(folder: Path, distinct: str | None) -> Path:
@@ -23,7 +23,9 @@ def predictions_of(folder: Path, distinct: str | None) -> Path:
     if distinct is None:
         rows[1]["patient"] = "77"
     cohort = read_cohort(write_manifest(folder / "cohort.csv", rows))
-    config = parse_study({"cohort": "cohort.csv", "scheme": "her2_four", "arms": [{"paradigm": "slide"}]})
+    config = parse_experiment(
+        {"cohort": "cohort.csv", "scheme": "her2_four", "arms": [{"paradigm": "slide"}]}
+    )
     arm = pl.DataFrame(
         [
             {"arm": "slide", "fold": 0, "row": row, "slide": f"{person}.tif", "patient": person, "label": 0}

@@ -63,10 +63,13 @@ def test_training_never_names_a_test_slide(finished, cohort):
         if s["row"] in folds["folds"][0]["test"]
     }
     assert test
-    used = pl.read_csv(run.folder / "slides.csv")["slide"].to_list()
+    used = pl.read_csv(run.unit / "slides.csv")["slide"].to_list()
+    assert len(used) == 8
     assert not test & set(used)
-    validation = pl.read_csv(run.folder / "predictions_validation.csv")["slide"].to_list()
-    assert not test & set(validation)
+    assert run.validation.height == 4
+    assert not test & set(run.validation["slide"])
+    seen = {path.name.split("-")[0] for path in (run.folder.parents[0]).rglob("view-*/*.slide.json")}
+    assert not {Path(slide).stem for slide in test} & seen
 
 
 def test_the_bundle_is_calibrated_on_validation_and_names_its_cohort(finished, cohort):
@@ -78,14 +81,14 @@ def test_the_bundle_is_calibrated_on_validation_and_names_its_cohort(finished, c
     assert bundle.spec.software["lowpower"]
     assert bundle.decision.network.issue.threshold is None  # four validation patients vouch for nothing
     assert "fewer than 5 measured validation patients" in bundle.decision.notes[0]
-    assert list((run.folder / "measured").glob("measure-*/*.slide.json"))
+    assert list(cohort.parent.glob("views/measure-*/*.slide.json"))
 
 
 def test_a_calibration_cohort_gives_a_finished_bundle_its_answers(finished, cohort, tmp_path):
     run, _ = finished
     folder = shutil.copytree(run.bundle, tmp_path / "bundle")
     options = DecisionOptions(error=0.5, cutoff_error=0.4, confidence=0.6)
-    few = pl.read_csv(cohort)[run.training.validation["row"].to_list()]  # measured already
+    few = pl.read_csv(cohort)[run.validation["row"].to_list()]  # measured already
     few = few.with_columns(slide=str(cohort.parent) + "/" + pl.col("slide"))
     few.write_csv(tmp_path / "few.csv")
     bundle = fit_bundle(folder, tmp_path / "few.csv", run.folder, options, workers=2)
@@ -117,8 +120,8 @@ def test_a_moved_cohort_is_told_and_proved_the_same(finished, cohort, tmp_path):
     run, _ = finished
     moved = shutil.copytree(cohort.parent, tmp_path / "moved")
     folder = shutil.copytree(run.folder, tmp_path / "run")
-    config = json.loads((folder / "config.json").read_text()) | {"cohort": str(tmp_path / "gone.csv")}
-    (folder / "config.json").write_text(json.dumps(config))
+    config = json.loads((folder / "study.json").read_text()) | {"cohort": str(tmp_path / "gone.csv")}
+    (folder / "study.json").write_text(json.dumps(config))
     with pytest.raises(CohortError, match=r"gone.csv: no such file; .* --cohort NEW.csv"):
         evaluate_run(folder, resamples=200)
     assert evaluate_run(folder, cohort=moved / cohort.name, resamples=200).evaluation.slides == 8
@@ -179,7 +182,7 @@ def test_fresh_does_not_remove_what_is_no_run(tmp_path, cohort):
     precious = tmp_path / "run" / "precious.txt"
     precious.parent.mkdir()
     precious.write_text("mine")
-    with pytest.raises(ConfigError, match="not a run folder"):
+    with pytest.raises(ConfigError, match="is no folder of a run or a study"):
         train_run(write_config(tmp_path, cohort), fresh=True)
     assert precious.read_text() == "mine"
 
@@ -190,15 +193,15 @@ def test_a_cohort_changed_since_training_is_refused(tmp_path, finished, cohort):
     table = pl.read_csv(cohort, infer_schema_length=0)
     changed = table.with_columns(slide=str(cohort.parent) + "/" + pl.col("slide"), score=pl.lit("0"))
     changed.write_csv(tmp_path / "cohort.csv")
-    record = json.loads((tmp_path / "run" / "config.json").read_text())
+    record = json.loads((tmp_path / "run" / "study.json").read_text())
     record["cohort"] = str(tmp_path / "cohort.csv")
-    (tmp_path / "run" / "config.json").write_text(json.dumps(record))
+    (tmp_path / "run" / "study.json").write_text(json.dumps(record))
     with pytest.raises(CohortError, match="has changed"):
         evaluate_run(tmp_path / "run")
 
 
 def test_a_folder_that_is_no_run_is_one_sentence(tmp_path):
-    with pytest.raises(ConfigError, match=r"config\.json is missing"):
+    with pytest.raises(ConfigError, match=r"study\.json is missing"):
         evaluate_run(tmp_path)
 
 
@@ -215,7 +218,7 @@ def test_a_small_demo_from_nothing_to_a_report(tmp_path):
         DemoSize(patients=16, epochs=1, elsewhere=4),
         progress=lambda stage, done, total: seen.add(stage),
     )
-    assert {"simulating", "views", "training", "evaluating", "scoring elsewhere"} <= seen
+    assert {"simulating", "preparing slides", "training", "evaluating", "scoring elsewhere"} <= seen
     page = outcome.report.read_text()
     assert "All slides here are simulated" in page
     assert "one of each class" in page

@@ -12,7 +12,9 @@ from tests.experiments.tiny_study import STAIN, arms, config_of
 from lowpower.cohort import read_cohort
 from lowpower.errors import CohortError, ConfigError
 from lowpower.experiments import StudyResults, load_study, run_study
-from lowpower.experiments.units import _unit as units
+from lowpower.experiments.units import Done, Unit
+from lowpower.experiments.units import _run_unit as units
+from lowpower.training import TrainerOptions
 
 FIXED = (
     "predictions.csv",
@@ -91,7 +93,7 @@ def test_a_killed_study_goes_on_and_ends_with_the_same_bytes(
     ran: list[tuple[str, int]] = []
     run = units.run_unit
 
-    def noted(unit: units.Unit) -> units.Done:
+    def noted(unit: Unit) -> Done:
         ran.append((unit.config.arms[unit.arm].name, unit.fold))
         return run(unit)
 
@@ -122,7 +124,7 @@ def test_arms_may_be_added_but_nothing_else_changed(
     shutil.copytree(study.folder, folder)
     kept = [entry for entry in arms() if entry["paradigm"] == "slide"]
     changes: list[tuple[dict[str, Any], str]] = [
-        ({"seed": 1}, "since this study was begun seed changed"),
+        ({"seed": 1}, "since it was begun seed changed"),
         ({"folds": {"outer": 2, "validation_share": 0.3}}, "folds.validation_share changed"),
         ({"entries": kept}, "arm stain was removed"),
         ({"entries": [arms()[0] | {"mpp": 2}, *arms()[1:]]}, "fuses 'slide@8'"),
@@ -140,7 +142,7 @@ def test_arms_may_be_added_but_nothing_else_changed(
     assert not (folder / "units" / "patch").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").touch()
-    with pytest.raises(ConfigError, match="is not a study folder"):
+    with pytest.raises(ConfigError, match="is no folder of a run or a study"):
         run_study(config_of(manifest, tmp_path / "mine", entries=[STAIN]), fresh=True)
 
 
@@ -154,8 +156,8 @@ def test_folds_that_cannot_be(manifest: Path, tmp_path: Path) -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_there_ends_a_study_before_any_work(manifest: Path, tmp_path: Path) -> None:
     config = config_of(manifest, tmp_path / "study", entries=[STAIN])
-    with pytest.raises(ConfigError, match="shows no CUDA device"):
-        run_study(config.model_copy(update={"accelerator": "gpu"}))
+    with pytest.raises(ConfigError, match="shows no GPU"):
+        run_study(config.model_copy(update={"trainer": TrainerOptions(accelerator="gpu")}))
     assert not (tmp_path / "study").exists()
 
 

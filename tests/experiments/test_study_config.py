@@ -10,18 +10,19 @@ from pydantic import BaseModel
 from lowpower.errors import ConfigError
 from lowpower.experiments import (
     ArmRecord,
-    StudyConfig,
+    Experiment,
     StudyResults,
     load_study,
-    parse_study,
-    read_study_config,
+    parse_experiment,
+    read_experiment,
 )
 from lowpower.experiments.collect._results import COSTS, LEFT_OUT, UNITS, save_results
 from lowpower.experiments.plan._read import ARM_KINDS
 from lowpower.models import ModelSpec
 from lowpower.training import Augmentation, Fitting
+from lowpower.views import LowResRecipe
 
-TRAINING = (ModelSpec, Augmentation, Fitting)
+TRAINING = (ModelSpec, Augmentation, Fitting, LowResRecipe)
 
 
 def content(*arms: dict[str, object], **more: object) -> dict[str, object]:
@@ -29,7 +30,7 @@ def content(*arms: dict[str, object], **more: object) -> dict[str, object]:
 
 
 def test_a_list_of_resolutions_becomes_arms() -> None:
-    config = parse_study(
+    config = parse_experiment(
         content(
             {"paradigm": "slide", "mpp": [16, 8.0, 4, 2]},
             {"name": "stain", "paradigm": "mil", "encoder": "stain", "mpp": [1, 0.5]},
@@ -43,7 +44,7 @@ def test_a_list_of_resolutions_becomes_arms() -> None:
         "slide@16", "slide@8", "slide@4", "slide@2", "stain@1", "stain@0.5",
         "efficientnet-lite0-abmil@0.5", "patch@0.5", "measured", "slide@8+stain@0.5",
     ]  # fmt: skip
-    assert parse_study(config.model_dump(mode="json")) == config
+    assert parse_experiment(config.model_dump(mode="json")) == config
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_a_list_of_resolutions_becomes_arms() -> None:
 )  # fmt: skip
 def test_wrong_words_are_named_with_the_nearest(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        parse_study(wrong, source="s.yaml")
+        parse_experiment(wrong, source="s.yaml")
     assert str(caught.value).startswith("s.yaml: ")
     assert said in str(caught.value)
 
@@ -84,13 +85,13 @@ def test_none_means_no_weights(tmp_path: Path) -> None:
     path.write_text(
         "cohort: c.csv\narms: [{paradigm: slide, pretrained: none}, {paradigm: patch, pretrained: null}]\n"
     )
-    assert [arm.pretrained for arm in read_study_config(path).arms] == [None, None]  # type: ignore[union-attr]
+    assert [arm.pretrained for arm in read_experiment(path).arms] == [None, None]  # type: ignore[union-attr]
 
 
 def test_paths_are_taken_from_the_file(tmp_path: Path) -> None:
     path = tmp_path / "study.yaml"
     path.write_text("cohort: cohort.csv\nout: run\narms: [{paradigm: slide, pretrained: w.safetensors}]\n")
-    config = read_study_config(path)
+    config = read_experiment(path)
     assert config.cohort == tmp_path / "cohort.csv"
     assert config.cache_folder == tmp_path / "run" / "cache"
     assert config.arms[0].pretrained == str(tmp_path / "w.safetensors")  # type: ignore[union-attr]
@@ -101,11 +102,11 @@ def test_paths_are_taken_from_the_file(tmp_path: Path) -> None:
     ):
         path.write_text(text)
         with pytest.raises(ConfigError, match=said.replace("(", r"\(")):
-            read_study_config(path)
+            read_experiment(path)
 
 
 def test_results_come_back_as_they_were(tmp_path: Path) -> None:
-    config = parse_study(content({"paradigm": "measured"}))
+    config = parse_experiment(content({"paradigm": "measured"}))
     arm = ArmRecord(
         name="measured", paradigm="measured", mpp=0.5, label="measured stain", settings={}, state="ok"
     )
@@ -154,7 +155,7 @@ def test_every_key_is_in_the_reference() -> None:
         return names
 
     page, *parts = page.split("### `paradigm: ")
-    assert [row for row in rows(StudyConfig) if row not in page] == []
+    assert [row for row in rows(Experiment) if row not in page] == []
     assert [part.split("`")[0] for part in parts] == list(ARM_KINDS)
     for part, kind in zip(parts, ARM_KINDS.values(), strict=True):
         page = part
@@ -162,21 +163,21 @@ def test_every_key_is_in_the_reference() -> None:
 
 
 def test_seeds_make_one_arm_each_and_the_first_keeps_the_name() -> None:
-    config = parse_study(
+    config = parse_experiment(
         content({"paradigm": "slide", "mpp": [8, 4], "seeds": [3, 1]}, {"paradigm": "mil"}, seed=7)
     )
     names = ["slide@8", "slide@8-seed1", "slide@4", "slide@4-seed1", "efficientnet-lite0-abmil@0.5"]
     assert [arm.name for arm in config.arms] == names
     assert [config.seed_of(arm) for arm in config.arms] == [3, 1, 3, 1, 7]
     with pytest.raises(ConfigError, match="seeds"):
-        parse_study(content({"paradigm": "slide", "seeds": 3}))
+        parse_experiment(content({"paradigm": "slide", "seeds": 3}))
     with pytest.raises(ConfigError, match="two arms are called"):
-        parse_study(content({"paradigm": "slide", "seeds": [0, 1, 1]}))
+        parse_experiment(content({"paradigm": "slide", "seeds": [0, 1, 1]}))
     with pytest.raises(ConfigError, match="seeds"):
-        parse_study(content({"paradigm": "measured", "seeds": [0, 1]}))
+        parse_experiment(content({"paradigm": "measured", "seeds": [0, 1]}))
 
 
 def test_the_worked_study_reads() -> None:
-    config = read_study_config(Path(__file__).parents[2] / "examples" / "study.yaml")
+    config = read_experiment(Path(__file__).parents[2] / "examples" / "study.yaml")
     assert len(config.arms) >= 10
     assert len({arm.paradigm for arm in config.arms}) == 5

@@ -14,15 +14,15 @@ import pytest
 from tests.training.toys import SCORES, tissue_image, toy_cohort
 
 from lowpower.cohort import Cohort, Folds, make_folds
-from lowpower.experiments import StudyConfig, parse_study, run_study
+from lowpower.experiments import Experiment, parse_experiment, run_study
 
 NETWORK = {"backbone": "test_convnext", "width": 16, "inputs": "od", "dropout": 0.0, "pooling": "mean"}
 FITTED = ("stain", "softmax", "patch", "both")
 
 
-def study_of(manifest: Path) -> StudyConfig:
+def study_of(manifest: Path) -> Experiment:
     stain = {"paradigm": "mil", "encoder": "stain", "mpp": 2}
-    return parse_study(
+    return parse_experiment(
         {
             "cohort": str(manifest),
             "out": str(manifest.parent / "out"),

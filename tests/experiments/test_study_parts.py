@@ -7,7 +7,7 @@ import pytest
 
 from lowpower.cohort import Cohort, read_cohort, write_manifest
 from lowpower.errors import CohortError
-from lowpower.experiments import parse_study
+from lowpower.experiments import parse_experiment
 from lowpower.experiments.artefacts._costs import NOTHING, Cost, together, watch
 from lowpower.experiments.artefacts._makers import Artefact
 from lowpower.experiments.plan._needs import needs_of
@@ -80,7 +80,7 @@ def material(tmp_path: Path) -> Material:
         for row in range(40)
     ]
     cohort: Cohort = read_cohort(write_manifest(tmp_path / "cohort.csv", rows))
-    config = parse_study({"cohort": str(cohort.path), "arms": [{"paradigm": "measured"}]})
+    config = parse_experiment({"cohort": str(cohort.path), "arms": [{"paradigm": "measured"}]})
     artefacts = {}
     for row in range(40):
         shares = rng.dirichlet(1 + 12 * np.eye(4)[row % 4])
@@ -95,7 +95,7 @@ def material(tmp_path: Path) -> Material:
     [("her2_three", "HER2"), ("er_status", "ER"), ("pr_status", "PR"), ("ki67_three", "Ki-67")],
 )
 def test_the_scheme_says_what_is_measured(scheme: str, marker: str) -> None:
-    config = parse_study({"cohort": "c.csv", "scheme": scheme, "arms": [{"paradigm": "measured"}]})
+    config = parse_experiment({"cohort": "c.csv", "scheme": scheme, "arms": [{"paradigm": "measured"}]})
     assert [need.marker for need in needs_of(config.arms[0], config)] == [marker]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lowpower.experiments import StudyConfig, parse_study
+from lowpower.experiments import Experiment, parse_experiment
 
 NETWORK = {"backbone": "test_convnext", "width": 16, "inputs": "od", "dropout": 0.0}
 PATCHES = {"size": 48, "max_patches": 6, "min_tissue": 0.3}
@@ -40,8 +40,8 @@ STAIN = arms()[1]
 
 def config_of(
     manifest: Path, out: Path, *, entries: list[dict[str, Any]] | None = None, **more: Any
-) -> StudyConfig:
-    return parse_study(
+) -> Experiment:
+    return parse_experiment(
         {
             "cohort": str(manifest),
             "out": str(out),

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from lowpower.cohort import scheme_of
-from lowpower.experiments import ArmRecord, StudyConfig, StudyResults
+from lowpower.experiments import ArmRecord, Experiment, StudyResults
 
 ARMS = (
     ("slide@16", "slide", 16.0, 0.9, 0.1),
@@ -86,7 +86,7 @@ def made(
                 ),
                 (name, fold, "train", slides - count, 60.0 * seconds, 90.0, 400.0, 900.0, 0, 0),
             ]
-    config = StudyConfig.model_validate(
+    config = Experiment.model_validate(
         {
             "name": "made-up",
             "cohort": cohort or folder / "cohort.csv",

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.cohort import Cohort, read_cohort, write_manifest
-from lowpower.training import TrainConfig, parse_config
 from lowpower.units import Box, Mpp
 from lowpower.views import View
 
@@ -50,26 +49,6 @@ def toy_cohort(folder: Path, per_class: int = 5, mpp: float = 2.0) -> Cohort:
             cv2.imwrite(str(folder / file), image[..., ::-1])
             rows.append({"slide": file, "patient": file, "marker": "HER2", "score": name, "mpp": mpp})
     return read_cohort(write_manifest(folder / "cohort.csv", rows))
-
-
-def toy_config(cohort: Cohort, out: Path, **fitting: object) -> TrainConfig:
-    """A configuration that trains in seconds."""
-    return parse_config(
-        {
-            "name": "toy",
-            "cohort": str(cohort.path),
-            "out": str(out),
-            "model": {
-                "backbone": "test_convnext",
-                "strides": [8],
-                "width": 16,
-                "head": "corn",
-                "dropout": 0.0,
-            },
-            "fitting": {"epochs": 2, "batch": 4, "crop": 64, "learning_rate": 3e-3, **fitting},
-            "trainer": {"accelerator": "cpu", "devices": 1},
-        }
-    )
 
 
 def split_rows(cohort: Cohort, validation: int = 1) -> tuple[list[int], list[int]]:

@@ -3,7 +3,7 @@
 from lowpower.experiments._evaluate_run import TestOutcome, evaluate_run
 from lowpower.experiments._fit_bundle import fit_bundle
 from lowpower.experiments._run_study import run_study
-from lowpower.experiments._train_run import doubtful_in, prepare_run, train_run
+from lowpower.experiments._train_run import FinishedRun, doubtful_in, prepare_run, train_run
 from lowpower.experiments.collect import (
     GROUP_METRICS,
     GROUP_PATIENTS,
@@ -17,7 +17,10 @@ from lowpower.experiments.collect import (
     load_study,
 )
 from lowpower.experiments.deployment import Deployed, deploy
-from lowpower.experiments.plan import StudyConfig, parse_study, read_study_config
+from lowpower.experiments.plan import Experiment, parse_experiment, read_experiment
+
+# Former names.
+StudyConfig, parse_study, read_study_config = Experiment, parse_experiment, read_experiment
 
 __all__ = [
     "GROUP_METRICS",
@@ -25,6 +28,8 @@ __all__ = [
     "ArmFindings",
     "ArmRecord",
     "Deployed",
+    "Experiment",
+    "FinishedRun",
     "StudyConfig",
     "StudyFindings",
     "StudyResults",
@@ -37,8 +42,10 @@ __all__ = [
     "fit_bundle",
     "group_table",
     "load_study",
+    "parse_experiment",
     "parse_study",
     "prepare_run",
+    "read_experiment",
     "read_study_config",
     "run_study",
     "train_run",

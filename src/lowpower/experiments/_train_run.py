@@ -1,94 +1,127 @@
-"""From a configuration to a calibrated bundle: folds, training, thresholds. No test slide is opened."""
+"""A training: a study of one arm on one fold, whose test slides stay unseen, and the bundle of its model."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from lowpower.cohort import (
-    Cohort,
-    Folds,
-    content_hashes,
-    load_folds,
-    make_folds,
-    near_copies,
-    read_cohort,
-    refuse_copies,
-)
-from lowpower.engine import default_workers, of_stage
-from lowpower.errors import CohortError, ConfigError
-from lowpower.evaluation import Calibration, DecisionOptions, fit_calibration, fit_decision
-from lowpower.experiments._cross_predictions import cross_predictions, wants_cross
-from lowpower.experiments.artefacts import with_measured
-from lowpower.experiments.plan import BUNDLE, CALIBRATION, FOLDS, MEASURED, doubtful_slides, refuse_doubtful
-from lowpower.files import atomic_path, write_json
-from lowpower.models import Bundle, BundleSpec, ConformalLimits, Decision, save_bundle, software_versions
-from lowpower.training import TrainConfig, TrainingRun, check_trainer, read_config, train
-from lowpower.views import PreparedView, prepare_views
+from lowpower.cohort import Cohort, read_cohort
+from lowpower.errors import ConfigError
+from lowpower.evaluation import Calibration
+from lowpower.experiments._ready import configured, make_ready, threads_kept
+from lowpower.experiments.artefacts import Artefact, make_artefacts
+from lowpower.experiments.deployment import Maker
+from lowpower.experiments.plan import CALIBRATION, Experiment, FusionArm, doubtful_slides, needs_of
+from lowpower.experiments.units import finished, learn_unit, unit_of
 
-__all__ = ["FinishedRun", "doubtful_in", "prepare_run", "train_run"]
+__all__ = ["FinishedRun", "PreparedSlide", "doubtful_in", "prepare_run", "train_run"]
 
 
 @dataclass(frozen=True, eq=False)
 class FinishedRun:
-    """A trained and calibrated run.
+    """A trained and calibrated network.
 
     Attributes:
-        folder: The run folder.
-        bundle: The bundle's folder within it.
-        training: What training did, with the slides it left out.
-        calibration: Temperature, conformal rule and operating points from the validation slides.
+        folder: The run's folder.
+        unit: The folder within it of what was learnt: training/ with history.csv, slides.csv, tables.
+        bundle: The bundle's folder.
+        calibration: Temperature, conformal rule and operating points, from slides not learnt from.
+        validation: Columns row, slide, patient, label, p_0 .. (calibrated), set_size, referred; one row a
+            validation slide.
         notes: What the user must know: slides left out for want of ISH, slides that look like copies.
     """
 
     folder: Path
+    unit: Path
     bundle: Path
-    training: TrainingRun
     calibration: Calibration
+    validation: pl.DataFrame
     notes: tuple[str, ...] = ()
 
 
-def prepare_run(
-    config_path: str | Path, *, workers: int = 1, progress: Callable[[int, int], None] | None = None
-) -> list[PreparedView]:
-    """Make the view of every labelled slide of a configuration's cohort, ahead of training.
+@dataclass(frozen=True)
+class PreparedSlide:
+    """What `prepare` made of one slide.
 
-    Views do not depend on labels or folds, so test slides are prepared too; nothing is learnt from them.
+    Attributes:
+        row: Row of the cohort's table.
+        slide: Its path.
+        state: ok, refused or failed; the first that is not ok where arms need several things.
+        reason: One sentence, None when ok.
+        flags: Codes of the tissue's quality flags.
     """
-    config = read_config(config_path)
+
+    row: int
+    slide: str
+    state: str
+    reason: str | None
+    flags: tuple[str, ...]
+
+
+def prepare_run(
+    config: Experiment | str | Path,
+    *,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[PreparedSlide]:
+    """Make what a configuration's arms need of every labelled slide (views, patches, features), ahead.
+
+    None of it depends on labels or folds, so test slides are prepared too; nothing is learnt from them.
+    """
+    config = configured(config)
     cohort = read_cohort(config.cohort, ish_unknown=config.ish_unknown)
     rows = cohort.labels(config.label_scheme)["row"].to_list()
-    return prepare_views(
-        cohort, config.view, config.view_folder, rows=rows, workers=workers, progress=progress
-    )
+    threads = config.threads or 1
+    with threads_kept():
+        made = make_artefacts(
+            tuple(dict.fromkeys(need for arm in config.arms for need in needs_of(arm, config))),
+            cohort,
+            rows,
+            config.cache_folder,
+            workers=workers,
+            threads=threads,
+            progress=progress,
+        )
+    return [_prepared(cohort, row, made) for row in rows]
 
 
-def doubtful_in(config_path: str | Path, prepared: Sequence[PreparedView]) -> list[str]:
+def _prepared(cohort: Cohort, row: int, made: Mapping[str, Mapping[int, Artefact]]) -> PreparedSlide:
+    each = [of[row] for of in made.values()]
+    told = next((artefact for artefact in each if artefact.state != "ok"), each[0])
+    return PreparedSlide(row, str(cohort.table["slide"][row]), told.state, told.reason, told.flags)
+
+
+def doubtful_in(config: Experiment | str | Path, prepared: list[PreparedSlide]) -> list[str]:
     """Names of prepared slides whose control tissue is doubtful and unstated in the cohort's manifest."""
-    config = read_config(config_path)
+    config = configured(config)
     cohort = read_cohort(config.cohort, ish_unknown=config.ish_unknown)
-    return doubtful_slides(cohort, {record.row: record.flags for record in prepared})
+    return doubtful_slides(cohort, {slide.row: slide.flags for slide in prepared})
 
 
 def train_run(
-    config_path: str | Path,
+    config: Experiment | str | Path,
     *,
+    arm: str | None = None,
+    fold: int | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
     workers: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> FinishedRun:
-    """Train as configured and write a calibrated bundle; a killed run goes on where it stopped.
+    """Train one arm on one fold and write a calibrated bundle; a killed run goes on where it stopped.
+
+    Test slides are opened to look for copies alone; `evaluate_run` predicts them.
 
     Args:
-        config_path: The YAML configuration.
-        out: Run folder, over what the configuration says.
+        config: The configuration, or its YAML file.
+        arm: Which arm, where it has several.
+        fold: Which fold, over what it says; else the one it names, or the first.
+        out: The run's folder, over what it says.
         fresh: Forget an earlier run in the same folder.
-        workers: Processes that make views; by default every processor.
+        workers: Processes that read and measure slides; by default every processor.
         progress: Called with (stage, done, total).
 
     Returns:
@@ -100,153 +133,55 @@ def train_run(
         WeightsError: pretrained weights cannot be had.
         OutputError: the folder cannot be written.
     """
-    config = read_config(config_path)
-    if out is not None:
-        config = config.model_copy(update={"out": Path(out)})
-    config = config.model_copy(update={"cohort": config.cohort.resolve(), "out": config.run_folder.resolve()})
-    check_trainer(config.trainer)
-    cohort = read_cohort(config.cohort, ish_unknown=config.ish_unknown)
-    refuse_copies(cohort, content_hashes(cohort))
-    folds = folds_of(config, cohort)
-    if fresh:  # not before it is clear that another run can begin
-        _forget(config.run_folder)
-    split = folds.split(config.folds.fold)
-    workers = workers or default_workers()
-    report = of_stage(progress, "looking for copies")
-    notes = near_copies(cohort, folds, [config.folds.fold], workers=workers, progress=report)
-    parts = split.train.tolist(), split.validation.tolist()
-    prepared = _views(config, cohort, [row for part in parts for row in part], workers, progress)
-    training = train(
-        config,
-        cohort,
-        train_rows=parts[0],
-        validation_rows=parts[1],
-        workers=workers,
-        prepared=prepared,
-        progress=progress,
-    )
-    folds.save(training.folder / FOLDS)
-    seen = training.validation
-    if wants_cross(config, cohort, [*parts[0], *parts[1]], seen.height):
-        seen = cross_predictions(config, cohort, training, prepared, progress)
-        with atomic_path(training.folder / "predictions_folds.csv") as temporary:
-            seen.write_csv(temporary)
-    calibration = fit_calibration(seen, config.label_scheme, coverage=config.bundle.coverage)
-    write_json(training.folder / CALIBRATION, calibration.model_dump(mode="json"))
-    decision = _decision(config, cohort, seen, training.folder, calibration, workers, progress)
-    bundle = _write_bundle(config, cohort, training, calibration, decision)
-    notes = (*filter(None, [cohort.left_out(config.label_scheme)]), *notes)
-    return FinishedRun(training.folder, bundle.folder, training, calibration, notes)
-
-
-def _views(
-    config: TrainConfig,
-    cohort: Cohort,
-    rows: list[int],
-    workers: int,
-    progress: Callable[[str, int, int], None] | None,
-) -> list[PreparedView]:
-    """Views of the slides to learn from; refused where on too many of them control tissue is doubtful."""
-    report = of_stage(progress, "views")
-    prepared = prepare_views(
-        cohort, config.view, config.view_folder, rows=rows, workers=workers, progress=report
-    )
-    flags = {record.row: record.flags for record in prepared if record.state == "ok"}
-    refuse_doubtful(cohort, flags, config.doubtful_control)
-    return prepared
-
-
-def _decision(
-    config: TrainConfig,
-    cohort: Cohort,
-    table: pl.DataFrame,
-    folder: Path,
-    calibration: Calibration,
-    workers: int,
-    progress: Callable[[str, int, int], None] | None,
-) -> Decision:
-    """When the model's answers are issued, from predictions on slides and what is measured on them."""
-    options = config.bundle
-    if options.measured:
-        report = of_stage(progress, "measuring")
-        scheme = config.label_scheme
-        table = with_measured(table, cohort, scheme, folder / MEASURED, workers=workers, progress=report)
-    return fit_decision(
-        table,
-        config.label_scheme,
-        temperature=calibration.temperature,
-        options=DecisionOptions(options.error, options.cutoff_error, options.confidence, options.coverage),
+    config = _of_one(configured(config), arm, fold)
+    config = configured(config, out)
+    ready = make_ready(config, fresh=fresh, tested=False, workers=workers, progress=progress)
+    (number,) = ready.wanted
+    unit = unit_of(config, ready.cohort, ready.folds, ready.made, arm=0, fold=number, kind="untested")
+    with threads_kept():
+        done = finished(unit) or learn_unit(unit, workers=ready.workers, progress=progress)
+        maker = Maker(
+            config,
+            ready.cohort,
+            ready.folds,
+            config.arms[0],
+            {number: done},
+            "the one that `lowpower train` trained.",
+            workers=ready.workers,
+            progress=progress,
+        )
+        bundle = maker.replace(number)
+    left_out = ready.cohort.left_out(config.label_scheme)
+    return FinishedRun(
+        config.folder,
+        unit.folder,
+        bundle.folder,
+        Calibration.model_validate_json((unit.folder / CALIBRATION).read_bytes()),
+        pl.read_parquet(unit.folder / "validation.parquet"),
+        (*filter(None, [left_out]), *ready.alike, *maker.notes),
     )
 
 
-def folds_of(config: TrainConfig, cohort: Cohort) -> Folds:
-    """The configuration's folds: from its file, or made (the same for the same cohort and seed).
-
-    Raises:
-        CohortError: they do not fit the cohort, leak, or cannot be made.
-    """
-    options = config.folds
-    if options.file is not None:
-        folds = load_folds(options.file, cohort)
-        if folds.scheme != config.scheme:
-            raise CohortError(
-                f"{options.file}: these folds are stratified for {folds.scheme}, not {config.scheme}; "
-                "make new folds."
-            )
-        return folds
-    return make_folds(
-        cohort,
-        config.label_scheme,
-        outer=options.outer,
-        seed=options.seed,
-        validation_share=options.validation_share,
-        leave_out=options.leave_out,
-    )
-
-
-def _forget(folder: Path) -> None:
-    """Remove an earlier run, and only a run: a folder that holds something else stays."""
-    if not folder.exists():
-        return
-    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / "config.json").is_file()):
-        raise ConfigError(f"{folder}: is not a run folder (no config.json), so it is not removed.")
-    for path in folder.iterdir():
-        if path.name in ("views", MEASURED):  # remade only where the recipe or the slide changed
-            continue
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-
-
-def _write_bundle(
-    config: TrainConfig,
-    cohort: Cohort,
-    training: TrainingRun,
-    calibration: Calibration,
-    decision: Decision,
-) -> Bundle:
-    scheme, options, rule = config.label_scheme, config.bundle, calibration.conformal
-    trained_on = (
-        options.trained_on or f"{config.cohort.name}: {len(cohort)} slides, fold {config.folds.fold}."
-    )
-    spec = BundleSpec(
-        name=config.name,
-        version=options.version,
-        description=options.description,
-        trained_on=trained_on,
-        licence=options.licence,
-        architecture=training.network.spec,
-        scheme=scheme.name,
-        marker=scheme.marker,
-        classes=scheme.classes,
-        recipe=config.view,
-        slide_mpp_range=options.slide_mpp_range,
-        temperature=calibration.temperature,
-        abstention=ConformalLimits.model_validate(rule.model_dump()),
-        decision=decision,
-        cohort_fingerprint=cohort.fingerprint,
-        seed=config.seed,
-        software=software_versions(),
-    )
-    return save_bundle(training.folder / BUNDLE, training.network, spec)
+def _of_one(config: Experiment, arm: str | None, fold: int | None) -> Experiment:
+    """The configuration with one arm and one fold; of several arms, each has a folder of its own."""
+    names = [one.name for one in config.arms]
+    if arm is not None and arm not in names:
+        raise ConfigError(f"arm {arm!r} is not in this configuration; its arms: {', '.join(names)}.")
+    if arm is None and len(names) > 1:
+        raise ConfigError(
+            f"this configuration has {len(names)} arms ({', '.join(names)}); say which with --arm, or run "
+            "all with lowpower study."
+        )
+    chosen = config.arms[0 if arm is None else names.index(arm)]
+    if isinstance(chosen, FusionArm):
+        raise ConfigError(f"arm {chosen.name!r} fuses others; lowpower study trains them and weighs them.")
+    if fold is None:
+        fold = config.folds.only[0] if config.folds.only is not None else 0
+    update: dict[str, object] = {
+        "arms": (chosen,),
+        "reference": None,
+        "folds": config.folds.model_copy(update={"only": (fold,)}),
+    }
+    if len(names) > 1:  # what was made of slides is shared with the study
+        update |= {"out": Path("runs") / chosen.name, "cache": config.cache_folder}
+    return config.model_copy(update=update)

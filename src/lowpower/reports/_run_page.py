@@ -57,9 +57,8 @@ def write_run_report(
         ("Are the probabilities true?", plot_reliability(evaluation, test / "reliability.png")),
         ("Error among the slides kept", plot_risk_coverage(evaluation, test / "risk_coverage.png")),
     ]
-    history = folder / "history.csv"
-    if history.is_file():
-        figures.append(("Training", _plot_history(pl.read_csv(history), test / "training.png")))
+    if outcome.history is not None:
+        figures.append(("Training", _plot_history(pl.read_csv(outcome.history), test / "training.png")))
     template = page_environment("lowpower.reports").get_template("run.html")
     html = template.render(
         config=outcome.config,

@@ -1,53 +1,57 @@
-"""Training: configuration, stain-space augmentation, balanced crops, Lightning. It never sees a test fold."""
+"""Training: augmentation in stain space, balanced batches, one loop. It never sees a test fold."""
 
-from lowpower.training._experiment import Experiment, FoldDraw, keys_at, nearest_key
+from typing import Any
+
 from lowpower.training._fitting import BagFitting, Fitting, PatchFitting
 from lowpower.training._sections import Augmentation, Pretrained, Section, TrainerOptions
+from lowpower.training._teacher import Teacher, cells_of
 from lowpower.training._template import template
 from lowpower.training._train_bags import BagExample, predict_bags, train_bags
-from lowpower.training._train_config import (
-    BundleOptions,
-    TrainConfig,
-    parse_config,
-    read_config,
-)
-from lowpower.training._train_network import TrainingRun, train
 from lowpower.training._train_patches import PatchExample, predict_patches, train_patches
+from lowpower.training._train_views import train_views
 from lowpower.training.data import Batch, CropBatches, Example, ViewStore, balanced_order, make_crop
-from lowpower.training.loop import check_trainer, device_of, resolve_precision
+from lowpower.training.loop import LearningRun, check_trainer, device_of, resolve_precision
 
 __all__ = [
     "Augmentation",
     "BagExample",
     "BagFitting",
     "Batch",
-    "BundleOptions",
     "CropBatches",
     "Example",
-    "Experiment",
     "Fitting",
-    "FoldDraw",
+    "LearningRun",
     "PatchExample",
     "PatchFitting",
     "Pretrained",
     "Section",
-    "TrainConfig",
+    "Teacher",
     "TrainerOptions",
-    "TrainingRun",
     "ViewStore",
     "balanced_order",
+    "cells_of",
     "check_trainer",
     "device_of",
-    "keys_at",
     "make_crop",
-    "nearest_key",
-    "parse_config",
     "predict_bags",
     "predict_patches",
-    "read_config",
     "resolve_precision",
     "template",
-    "train",
     "train_bags",
     "train_patches",
+    "train_views",
 ]
+
+_REPLACED = {
+    "TrainConfig": "lowpower.experiments.Experiment",
+    "parse_config": "lowpower.experiments.parse_experiment",
+    "read_config": "lowpower.experiments.read_experiment",
+    "train": "lowpower.train, or training.train_views for rows of one's own",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Say what replaced a name."""
+    if name in _REPLACED:
+        raise AttributeError(f"lowpower.training.{name} is gone; take {_REPLACED[name]}")
+    raise AttributeError(f"module 'lowpower.training' has no attribute {name!r}")

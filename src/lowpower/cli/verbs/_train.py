@@ -16,11 +16,15 @@ def command(
     config: Annotated[
         Path, typer.Argument(metavar="CONFIG.yaml", help="See docs/training.md for every key.")
     ],
+    arm: Annotated[str | None, typer.Option(help="Which arm, where CONFIG has several.")] = None,
+    fold: Annotated[
+        int | None, typer.Option(min=0, help="Which fold, counted from 0, over what CONFIG says.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder, over what CONFIG says.")] = None,
     fresh: Annotated[bool, typer.Option(help="Forget an earlier run in the same folder.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a slide network, calibrate it on validation, and write a model bundle.
+    """Train one arm on one fold, calibrate it without the test slides, and write a model bundle.
 
     The test fold is opened to look for copies alone. A killed run goes on with the same command.
     """
@@ -38,7 +42,7 @@ def command(
         def show(stage: str, done: int, total: int) -> None:
             bar.update(task, description=stage, completed=done, total=total)
 
-        run = train_run(config, out=out, fresh=fresh, progress=show)
+        run = train_run(config, arm=arm, fold=fold, out=out, fresh=fresh, progress=show)
     for note in run.notes:
         typer.echo(f"note: {note}", err=True)
     typer.echo(f"bundle: {run.bundle}")

@@ -3,13 +3,12 @@
 from lowpower.experiments.artefacts._costs import NOTHING, Cost, together, watch
 from lowpower.experiments.artefacts._make_artefacts import load_artefacts, make_artefacts
 from lowpower.experiments.artefacts._makers import Artefact
-from lowpower.experiments.artefacts._measured_rows import join_measured, with_measured
+from lowpower.experiments.artefacts._measured_rows import with_measured
 
 __all__ = [
     "NOTHING",
     "Artefact",
     "Cost",
-    "join_measured",
     "load_artefacts",
     "make_artefacts",
     "together",

@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import cast, get_args
 
 import polars as pl
-from pydantic import ValidationError
 
 from lowpower.cohort import Cohort, LabelScheme
 from lowpower.evaluation import APPEARANCE_COLUMNS, MEASURED_COLUMNS
-from lowpower.experiments.artefacts._make_artefacts import load_artefacts, make_artefacts
+from lowpower.experiments.artefacts._make_artefacts import make_artefacts
 from lowpower.experiments.artefacts._makers import Artefact
 from lowpower.experiments.plan import Need
 from lowpower.stain import Marker
 
-__all__ = ["join_measured", "with_measured"]
+__all__ = ["with_measured"]
 
 
 def with_measured(
@@ -47,16 +46,6 @@ def with_measured(
     rows: Sequence[int] = table["row"].to_list()
     made = make_artefacts([need], cohort, rows, cache, workers=workers, threads=1, progress=progress)
     return _joined(table, made[need.key])
-
-
-def join_measured(table: pl.DataFrame, cohort: Cohort, scheme: LabelScheme, cache: Path) -> pl.DataFrame:
-    """The same, of what a study has measured; the table as it is where that is no longer there."""
-    need = Need(kind="measure", marker=cast(Marker, scheme.marker))
-    try:
-        made = load_artefacts(need, cohort, table["row"].to_list(), cache)
-    except (OSError, ValidationError):
-        return table
-    return _joined(table, made)
 
 
 def _joined(table: pl.DataFrame, made: Mapping[int, Artefact]) -> pl.DataFrame:

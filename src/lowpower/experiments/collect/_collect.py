@@ -12,7 +12,7 @@ from lowpower.errors import ConfigError
 from lowpower.evaluation import MIN_PATIENTS
 from lowpower.experiments.artefacts import Artefact, Cost, together
 from lowpower.experiments.collect._results import COSTS, LEFT_OUT, UNITS, ArmRecord, StudyResults
-from lowpower.experiments.plan import Arm, FusionArm, MilArm, PatchArm, SlideArm, StudyConfig, needs_of
+from lowpower.experiments.plan import Arm, Experiment, FusionArm, MilArm, PatchArm, SlideArm, needs_of
 from lowpower.experiments.units import Done, unit_folder
 from lowpower.models import encoder_card
 
@@ -24,7 +24,7 @@ MEASURED_MPP = 0.5
 
 
 def collect(
-    config: StudyConfig,
+    config: Experiment,
     cohort: Cohort,
     folds: Folds,
     wanted: Sequence[int],
@@ -66,11 +66,11 @@ def collect(
     )
 
 
-def _probabilities(config: StudyConfig) -> list[str]:
+def _probabilities(config: Experiment) -> list[str]:
     return [f"p_{index}" for index in range(len(config.label_scheme.classes))]
 
 
-def _predictions(config: StudyConfig, cohort: Cohort, tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
+def _predictions(config: Experiment, cohort: Cohort, tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
     names = _probabilities(config)
     columns = ["arm", "fold", "row", "slide", "patient", "distinct", "site", "scanner", "label", *names]
     columns += ["set_size", "referred"]
@@ -86,7 +86,7 @@ def _predictions(config: StudyConfig, cohort: Cohort, tables: Sequence[pl.DataFr
 
 
 def _costs(
-    config: StudyConfig,
+    config: Experiment,
     arm: Arm,
     fold: int,
     rows: Sequence[int],
@@ -113,7 +113,7 @@ def _costs(
     return found
 
 
-def _record(config: StudyConfig, arm: Arm, states: Sequence[str]) -> ArmRecord:
+def _record(config: Experiment, arm: Arm, states: Sequence[str]) -> ArmRecord:
     good = states.count("ok")
     return ArmRecord(
         name=arm.name,
@@ -125,7 +125,7 @@ def _record(config: StudyConfig, arm: Arm, states: Sequence[str]) -> ArmRecord:
     )
 
 
-def _finest(config: StudyConfig, arm: Arm) -> float:
+def _finest(config: Experiment, arm: Arm) -> float:
     if isinstance(arm, FusionArm):
         return min(_finest(config, other) for other in config.arms if other.name in arm.of)
     return getattr(arm, "mpp", MEASURED_MPP)
@@ -151,7 +151,7 @@ def is_simulated(cohort: Cohort) -> bool:
 
 
 def _notes(
-    config: StudyConfig,
+    config: Experiment,
     cohort: Cohort,
     folds: Folds,
     wanted: Sequence[int],
@@ -197,7 +197,7 @@ def _range_note(arm: MilArm) -> list[str]:
 
 
 def _cap_note(
-    config: StudyConfig, arm: MilArm | PatchArm, artefacts: Mapping[str, Mapping[int, Artefact]]
+    config: Experiment, arm: MilArm | PatchArm, artefacts: Mapping[str, Mapping[int, Artefact]]
 ) -> list[str]:
     need = needs_of(arm, config)[0]
     cap = need.patches.max_patches if need.patches is not None else None

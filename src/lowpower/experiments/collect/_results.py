@@ -17,7 +17,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lowpower.errors import ConfigError
-from lowpower.experiments.plan import RESULTS, STUDY, StudyConfig
+from lowpower.experiments.plan import RESULTS, STUDY, Experiment
 from lowpower.files import atomic_path, make_folder, write_json
 
 __all__ = ["ArmRecord", "Paradigm", "StudyResults", "load_study", "save_results"]
@@ -95,7 +95,7 @@ class StudyResults:
     """
 
     folder: Path
-    config: StudyConfig
+    config: Experiment
     arms: tuple[ArmRecord, ...]
     predictions: pl.DataFrame
     units: pl.DataFrame
@@ -133,7 +133,7 @@ def load_study(folder: str | Path) -> StudyResults:
     folder = Path(folder)
     results = folder / RESULTS
     try:
-        config = StudyConfig.model_validate_json((folder / STUDY).read_bytes())
+        config = Experiment.model_validate_json((folder / STUDY).read_bytes())
         arms = json.loads((results / "arms.json").read_bytes())
         notes = json.loads((results / "notes.json").read_bytes())
         return StudyResults(

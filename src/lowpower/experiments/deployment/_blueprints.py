@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 from lowpower.errors import ConfigError
-from lowpower.experiments.plan import Arm, MilArm, PatchArm, SlideArm, StudyConfig, needs_of
+from lowpower.experiments.plan import Arm, Experiment, MilArm, PatchArm, SlideArm, needs_of
 from lowpower.experiments.units import Fitted
 from lowpower.models import Blueprint, Bundle, EncoderRef, LateFusion, MilModel, PatchModel
 
 __all__ = ["blueprint_of", "kept", "mean_of"]
 
 
-def blueprint_of(config: StudyConfig, arm: Arm, fitted: Fitted, unit: Path) -> Blueprint:
+def blueprint_of(config: Experiment, arm: Arm, fitted: Fitted, unit: Path) -> Blueprint:
     """What an arm's trained model is.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,30 +14,42 @@ from pydantic import ValidationError
 from torch import nn
 
 from lowpower.cohort import Cohort, Folds
+from lowpower.engine import of_stage
 from lowpower.errors import ConfigError, LowpowerError
 from lowpower.evaluation import Calibration, DecisionOptions, evaluate_predictions, fit_decision
-from lowpower.experiments.artefacts import join_measured
+from lowpower.experiments.artefacts import with_measured
 from lowpower.experiments.collect import arm_label, is_simulated
 from lowpower.experiments.deployment._blueprints import blueprint_of, kept, mean_of
 from lowpower.experiments.deployment._card_notes import card_notes
-from lowpower.experiments.plan import Arm, FusionArm, MeasuredArm, StudyConfig
-from lowpower.experiments.units import FITTED, FUSION_WEIGHTS, WEIGHTS, Done, Fitted, unit_folder
+from lowpower.experiments.plan import BUNDLES, Arm, Experiment, FusionArm, MeasuredArm
+from lowpower.experiments.units import (
+    CROSS,
+    FEW_TO_CALIBRATE,
+    FITTED,
+    FUSION_WEIGHTS,
+    WEIGHTS,
+    Done,
+    Fitted,
+    unit_folder,
+)
+from lowpower.files import make_folder
 from lowpower.models import (
     Blueprint,
     Bundle,
     BundleMetric,
     BundleSpec,
+    Decision,
+    load_bundle,
     module_of,
     save_bundle,
     software_versions,
 )
 from lowpower.slides import open_slide
-from lowpower.training import BundleOptions
 
 __all__ = ["Maker"]
 
-_FEW_TO_CALIBRATE: Final = 60
-"""Validation slides of a fold below which the decision rests on those of all folds, as in training."""
+_USUAL: Final = (0.1, 1.1)
+"""um/px of slides that a model may be used on, where those it learnt from cannot tell."""
 _ALL: Final = ("train", "validation", "test")
 _WIDER: Final = 2.0
 """Slides of half to double the um/px that was learnt from are taken."""
@@ -54,22 +67,36 @@ class Maker:
         finished: The arm's finished folds.
         why: Why this arm.
         refit: Of a model trained again on every slide; None for the folds' own.
+        workers: Processes that measure slides.
         progress: Called with (stage, done, total).
         notes: What a user should know, gathered on the way.
     """
 
-    config: StudyConfig
+    config: Experiment
     cohort: Cohort
     folds: Folds
     arm: Arm
     finished: Mapping[int, Done]
     why: str
     refit: Done | None = None
+    workers: int = 1
     progress: Callable[[str, int, int], None] | None = None
     notes: list[str] = field(default_factory=list)
 
-    def make(self, folder: Path, fold: int | Literal["all"]) -> Bundle:
-        """Write the bundle of a fold's model, or of all folds' together."""
+    def replace(self, fold: int | Literal["all"]) -> Bundle:
+        """Write the bundle of a fold's model, or of all folds' together, in the place of an earlier one.
+
+        An earlier one stays until the new one is whole.
+        """
+        place = make_folder(self.config.folder / BUNDLES) / self.arm.name
+        part = place.with_name(f".{place.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        self._make(part, fold)
+        shutil.rmtree(place, ignore_errors=True)
+        part.replace(place)
+        return load_bundle(place)
+
+    def _make(self, folder: Path, fold: int | Literal["all"]) -> Bundle:
         folds = tuple(self.finished) if fold == "all" else (fold,)
         common = self._common(folds)
         if fold != "all":
@@ -106,17 +133,20 @@ class Maker:
         which = f"fold {folds[0]}" if len(folds) == 1 else f"folds {', '.join(map(str, folds))}"
         kind = "simulated slides" if is_simulated(self.cohort) else "slides"
         about = f"{self.cohort.path.name}: {len(rows)} {kind}"
+        options = self.config.bundle
         return {
-            "trained_on": f"{about}, {which} of the study {self.config.name}.",
-            "description": f"Arm {self.arm.name} of a study: {arm_label(self.arm)}.",
+            "version": options.version,
+            "licence": options.licence,
+            "trained_on": options.trained_on or f"{about}, {which} of {self.config.name}.",
+            "description": options.description or f"Arm {self.arm.name}: {arm_label(self.arm)}.",
             "scheme": scheme.name,
             "marker": scheme.marker,
             "classes": scheme.classes,
-            "slide_mpp_range": self._mpp_range(rows),
+            "slide_mpp_range": options.slide_mpp_range or self._mpp_range(rows),
             "cohort_fingerprint": self.cohort.fingerprint,
             "seed": self.config.seed_of(self.arm),
             "software": software_versions(),
-            "weights_dtype": "float32",
+            "weights_dtype": options.weights_dtype,
         }
 
     def _model(
@@ -167,11 +197,14 @@ class Maker:
             pl.read_parquet(unit_folder(self.config, self.arm, fold) / f"{name}.parquet") for fold in folds
         ]
 
-    def _validation(self, fold: int | Literal["all"]) -> pl.DataFrame:
+    def _calibrated(self, fold: int | Literal["all"]) -> pl.DataFrame:
         """Predictions, calibrated, on slides that their model had not learnt from; one row a slide."""
         if fold != "all":
-            own = pl.read_parquet(self._unit(self.arm, fold) / "validation.parquet")
-            if own.height >= _FEW_TO_CALIBRATE or len(self.finished) == 1:
+            unit = self._unit(self.arm, fold)
+            if (unit / f"{CROSS}.parquet").is_file():
+                return pl.read_parquet(unit / f"{CROSS}.parquet")
+            own = pl.read_parquet(unit / "validation.parquet")
+            if own.height >= FEW_TO_CALIBRATE or len(self.finished) == 1:
                 return own
         return (
             pl.concat(self._tables("validation", list(self.finished)))
@@ -179,22 +212,29 @@ class Maker:
             .sort("row")
         )
 
-    def _decision(self, fold: int | Literal["all"]) -> Any:
-        table = self._validation(fold)
+    def _decision(self, fold: int | Literal["all"]) -> Decision:
+        table, told = self._calibrated(fold), self.config.bundle
         scheme = self.config.label_scheme
-        measures = any(isinstance(arm, MeasuredArm) for arm in self.config.arms)
-        if measures and not isinstance(self.arm, MeasuredArm):  # what the study measured answers as well
-            table = join_measured(table, self.cohort, scheme, self.config.cache_folder)
-        options = DecisionOptions(coverage=self.config.coverage)
+        if told.measured and not isinstance(self.arm, MeasuredArm):  # what is measured answers as well
+            table = with_measured(
+                table,
+                self.cohort,
+                scheme,
+                self.config.cache_folder,
+                workers=self.workers,
+                progress=of_stage(self.progress, "measuring"),
+            )
+        options = DecisionOptions(told.error, told.cutoff_error, told.confidence, self.config.coverage)
         decision = fit_decision(table, scheme, options=options)
         # That no measurement takes part is no news of a model that answers from it.
         return decision.model_copy(update={"notes": ()}) if isinstance(self.arm, MeasuredArm) else decision
 
     def _metrics(self) -> dict[str, BundleMetric]:
         """Of the arm, over the test slides of its finished folds, each by the model of its fold."""
-        evaluation = evaluate_predictions(
-            pl.concat(self._tables("test", list(self.finished))), self.config.label_scheme
-        )
+        tested = pl.concat(self._tables("test", list(self.finished)))
+        if tested.is_empty():  # of a training, whose test slides nobody has looked at yet
+            return {}
+        evaluation = evaluate_predictions(tested, self.config.label_scheme)
         return {
             name: BundleMetric(value=metric.value, low=metric.low, high=metric.high, n=metric.n)
             for name, metric in evaluation.metrics.items()
@@ -215,18 +255,16 @@ class Maker:
                 if self.progress is not None:
                     self.progress("um/px of the slides", done, len(rows))
         if not found:
-            usual = BundleOptions().slide_mpp_range
             self.notes.append(
-                f"no slide of the cohort could be opened; the usual {usual[0]:g} to {usual[1]:g} um/px are "
+                f"no slide of the cohort could be opened; the usual {_USUAL[0]:g} to {_USUAL[1]:g} um/px are "
                 "taken."
             )
-            return usual
+            return _USUAL
         return round(min(found) / _WIDER, 4), round(max(found) * _WIDER, 4)
 
     def _card(self, fold: int | Literal["all"]) -> str:
-        own = (
-            0 if fold == "all" else pl.read_parquet(self._unit(self.arm, fold) / "validation.parquet").height
-        )
+        unit = None if fold == "all" else self._unit(self.arm, fold)
+        own = 0 if unit is None else pl.read_parquet(unit / "validation.parquet").height
         return card_notes(
             self.config,
             self.arm.name,
@@ -235,5 +273,7 @@ class Maker:
             parts={part: len(self.folds.folds[0 if fold == "all" else fold].parts()[part]) for part in _ALL},
             finished=tuple(self.finished),
             refit=self.refit is not None,
-            calibrated=(self._validation(fold).height, own),
+            tested=not pl.concat(self._tables("test", list(self.finished))).is_empty(),
+            crossed=unit is not None and (unit / f"{CROSS}.parquet").is_file(),
+            calibrated=(self._calibrated(fold).height, own),
         )

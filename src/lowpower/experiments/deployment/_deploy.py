@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,9 @@ from lowpower.errors import CohortError, ConfigError
 from lowpower.experiments.collect import mean_auc
 from lowpower.experiments.deployment._bundle_maker import Maker
 from lowpower.experiments.deployment._refit import refitted
-from lowpower.experiments.plan import FOLDS, STUDY, Arm, FusionArm, StudyConfig
+from lowpower.experiments.plan import FOLDS, STUDY, Arm, Experiment, FusionArm
 from lowpower.experiments.units import Done, unit_folder
-from lowpower.files import make_folder
-from lowpower.models import Bundle, load_bundle
+from lowpower.models import Bundle
 
 __all__ = ["Deployed", "deploy"]
 
@@ -98,37 +96,31 @@ def deploy(
         if fold == "all":
             raise ConfigError("a refit is one model of all slides; leave out --fold all or --refit.")
         again = refitted(config, known, folds, chosen, fold, progress)
-    maker = Maker(config, known, folds, chosen, _finished(chosen, wanted, states), why, again, progress)
-    part = make_folder(folder / "bundles") / f".{chosen.name}.part"
-    shutil.rmtree(part, ignore_errors=True)
-    maker.make(part, fold)
-    place = folder / "bundles" / chosen.name
-    shutil.rmtree(place, ignore_errors=True)
-    part.replace(place)
-    return Deployed(load_bundle(place), chosen.name, why, (*notes, *maker.notes))
+    maker = Maker(
+        config, known, folds, chosen, _finished(chosen, wanted, states), why, again, progress=progress
+    )
+    return Deployed(maker.replace(fold), chosen.name, why, (*notes, *maker.notes))
 
 
-def _config(folder: Path) -> StudyConfig:
+def _config(folder: Path) -> Experiment:
     try:
-        config = StudyConfig.model_validate_json((folder / STUDY).read_bytes())
+        config = Experiment.model_validate_json((folder / STUDY).read_bytes())
     except OSError as error:
         raise ConfigError(
             f"{folder}: is no study's folder ({STUDY} is missing); make a study with lowpower study."
         ) from error
     except ValidationError as error:
         raise ConfigError(f"{folder / STUDY}: was altered; run the study again.") from error
-    kept = config.folder / "cache"
-    moved = {"cache": folder.resolve() / "cache"} if config.cache_folder == kept else {}
-    return config.model_copy(update={"out": folder.resolve(), **moved})
+    return config.at(folder)
 
 
-def _cohort(folder: Path, config: StudyConfig, moved: str | Path | None) -> Cohort:
+def _cohort(folder: Path, config: Experiment, moved: str | Path | None) -> Cohort:
     path = Path(config.cohort if moved is None else moved)
     if moved is None and not path.is_file():
         raise CohortError(
             f"{path}: no such file; if the cohort was moved: lowpower deploy {folder} --cohort NEW.csv."
         )
-    return read_cohort(path)
+    return read_cohort(path, ish_unknown=config.ish_unknown)
 
 
 def _state(unit: Path) -> Done | None:
@@ -141,7 +133,7 @@ def _state(unit: Path) -> Done | None:
 
 def _chosen(
     folder: Path,
-    config: StudyConfig,
+    config: Experiment,
     wanted: Sequence[int],
     states: Mapping[tuple[str, int], Done | None],
     name: str | None,
@@ -192,7 +184,7 @@ def _chosen(
 
 def _all_there(
     folder: Path,
-    config: StudyConfig,
+    config: Experiment,
     arm: Arm,
     needed: Sequence[int],
     states: Mapping[tuple[str, int], Done | None],

@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 from lowpower.cohort import Cohort, Folds
 from lowpower.errors import ConfigError
-from lowpower.experiments._run_study import contents_of, threads_kept
+from lowpower.experiments._ready import threads_kept
 from lowpower.experiments.artefacts import load_artefacts
-from lowpower.experiments.plan import Arm, FusionArm, StudyConfig, needs_of
-from lowpower.experiments.units import Done, Unit, fingerprint, finished, run_unit
+from lowpower.experiments.plan import Arm, Experiment, FusionArm, needs_of
+from lowpower.experiments.units import Done, finished, run_unit, unit_of
 
 __all__ = ["refitted"]
 
 
 def refitted(
-    config: StudyConfig,
+    config: Experiment,
     cohort: Cohort,
     folds: Folds,
     arm: Arm,
@@ -40,9 +40,7 @@ def refitted(
     """
     names = [one.name for one in config.arms]
     wanted = [*arm.of, arm.name] if isinstance(arm, FusionArm) else [arm.name]
-    split = folds.folds[fold]
-    parts = {"train": sorted((*split.train, *split.test)), "validation": split.validation, "test": []}
-    rows = [row for part in parts.values() for row in part]
+    rows = [row for part in folds.folds[fold].parts().values() for row in part]
     for done, name in enumerate(wanted):
         if progress is not None:
             progress(f"training {name}", done, len(wanted))
@@ -55,8 +53,7 @@ def refitted(
                 f"{config.cache_folder}: what was made of the slides is gone; run lowpower study again, then "
                 "deploy with --refit."
             ) from error
-        mark = fingerprint(config, one, cohort, parts, contents_of(needs, made))
-        unit = Unit(config, names.index(name), fold, mark, refit=True)
+        unit = unit_of(config, cohort, folds, made, arm=names.index(name), fold=fold, kind="refit")
         with threads_kept():
             state = finished(unit) or run_unit(unit)
         if state.state != "ok":

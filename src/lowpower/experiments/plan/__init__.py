@@ -1,38 +1,42 @@
 """What is to be done: the configuration, what its arms need of a slide, and where files go."""
 
+from lowpower.experiments.plan._arms import Arm, FusionArm, MeasuredArm, MilArm, PatchArm, SlideArm
 from lowpower.experiments.plan._control_doubt import doubtful_slides, refuse_doubtful
-from lowpower.experiments.plan._file_names import AUDIT, BUNDLE, CALIBRATION, FOLDS, MEASURED, RESULTS, STUDY
-from lowpower.experiments.plan._needs import Need, needs_of
-from lowpower.experiments.plan._read import parse_study, read_study_config
-from lowpower.experiments.plan._study_config import (
-    Arm,
-    FusionArm,
-    MeasuredArm,
-    MilArm,
-    PatchArm,
-    SlideArm,
-    StudyConfig,
+from lowpower.experiments.plan._experiment import BundleOptions, Experiment
+from lowpower.experiments.plan._file_names import (
+    AUDIT,
+    BUNDLES,
+    CALIBRATION,
+    FOLDS,
+    RESULTS,
+    RUN,
+    STUDY,
+    TEST,
 )
+from lowpower.experiments.plan._needs import Need, needs_of
+from lowpower.experiments.plan._read import parse_experiment, read_experiment
 
 __all__ = [
     "AUDIT",
-    "BUNDLE",
+    "BUNDLES",
     "CALIBRATION",
     "FOLDS",
-    "MEASURED",
     "RESULTS",
+    "RUN",
     "STUDY",
+    "TEST",
     "Arm",
+    "BundleOptions",
+    "Experiment",
     "FusionArm",
     "MeasuredArm",
     "MilArm",
     "Need",
     "PatchArm",
     "SlideArm",
-    "StudyConfig",
     "doubtful_slides",
     "needs_of",
-    "parse_study",
-    "read_study_config",
+    "parse_experiment",
+    "read_experiment",
     "refuse_doubtful",
 ]

@@ -1,17 +1,16 @@
-"""Files of a study's folder and of a run's, by name."""
+"""Files of an experiment's folder, by name."""
 
 from typing import Final
 
-__all__ = ["AUDIT", "BUNDLE", "CALIBRATION", "FOLDS", "MEASURED", "RESULTS", "STUDY"]
+__all__ = ["AUDIT", "BUNDLES", "CALIBRATION", "FOLDS", "RESULTS", "RUN", "STUDY", "TEST"]
 
-FOLDS: Final = "folds.json"
-
-# Of a study.
 STUDY: Final = "study.json"
+FOLDS: Final = "folds.json"
 AUDIT: Final = "audit.json"
 RESULTS: Final = "results"
-
-# Of a run.
+BUNDLES: Final = "bundles"
+TEST: Final = "test"
 CALIBRATION: Final = "calibration.json"
-BUNDLE: Final = "bundle"
-MEASURED: Final = "measured"
+
+RUN: Final = "config.json"
+"""Says in a run's folder of an earlier version what was trained."""

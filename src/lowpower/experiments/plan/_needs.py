@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from lowpower.experiments.plan._study_config import Arm, FusionArm, MilArm, PatchArm, SlideArm, StudyConfig
+from lowpower.experiments.plan._arms import Arm, FusionArm, MilArm, PatchArm, SlideArm
+from lowpower.experiments.plan._experiment import Experiment
 from lowpower.stain import Marker
 from lowpower.views import LowResRecipe, PatchQC, PatchRecipe
 
@@ -43,13 +44,13 @@ class Need(BaseModel):
         return f"{self.kind}-{hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]}"
 
 
-def needs_of(arm: Arm, config: StudyConfig) -> tuple[Need, ...]:
+def needs_of(arm: Arm, config: Experiment) -> tuple[Need, ...]:
     """What an arm needs of every slide; of a fusion, what its arms need, each once."""
     if isinstance(arm, FusionArm):
         members = [other for name in arm.of for other in config.arms if other.name == name]
         return tuple(dict.fromkeys(need for member in members for need in needs_of(member, config)))
     if isinstance(arm, SlideArm):
-        return (Need(kind="view", view=LowResRecipe(mpp=arm.mpp)),)
+        return (Need(kind="view", view=arm.view),)
     if isinstance(arm, MilArm | PatchArm):
         recipe, qc = _patches(arm, config), PatchQC() if config.patches.inspect else None
         if isinstance(arm, PatchArm):
@@ -59,7 +60,7 @@ def needs_of(arm: Arm, config: StudyConfig) -> tuple[Need, ...]:
     return (Need(kind="measure", marker=markers[config.label_scheme.marker]),)
 
 
-def _patches(arm: MilArm | PatchArm, config: StudyConfig) -> PatchRecipe:
+def _patches(arm: MilArm | PatchArm, config: Experiment) -> PatchRecipe:
     options = config.patches
     return PatchRecipe(
         mpp=arm.mpp,

@@ -1,27 +1,22 @@
-"""Reading a study's YAML: every problem at once, each with the nearest right word."""
+"""Reading an experiment's YAML: every problem at once, each with the nearest right word."""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lowpower.errors import ConfigError, wrong_value
-from lowpower.experiments.plan._study_config import (
-    FusionArm,
-    MeasuredArm,
-    MilArm,
-    PatchArm,
-    SlideArm,
-    StudyConfig,
-)
+from lowpower.experiments.plan._arms import FusionArm, MeasuredArm, MilArm, PatchArm, SlideArm
+from lowpower.experiments.plan._experiment import Experiment
 from lowpower.files import read_yaml
 from lowpower.models import check_backbone, create_aggregator, encoder_card, is_weight_path
-from lowpower.training import keys_at, nearest_key
 
-__all__ = ["ARM_KINDS", "parse_study", "read_study_config"]
+__all__ = ["ARM_KINDS", "parse_experiment", "read_experiment"]
 
 ARM_KINDS: dict[str, type[BaseModel]] = {
     "slide": SlideArm,
@@ -30,40 +25,69 @@ ARM_KINDS: dict[str, type[BaseModel]] = {
     "fusion": FusionArm,
     "measured": MeasuredArm,
 }
+_OF_THE_ARM: Final = ("pretrained", "teacher", "view", "model", "augmentation", "fitting")
+"""Keys of a slide network that stand beside the experiment's where a file names no arms."""
 
 
-def read_study_config(path: str | Path) -> StudyConfig:
-    """Read a study configuration; its relative paths are taken from the file's own folder.
+def read_experiment(path: str | Path) -> Experiment:
+    """Read a configuration; its relative paths are taken from the file's own folder.
 
     Raises:
         ConfigError: naming the file and every problem: no YAML, unknown key, arm or encoder (with the
             nearest), wrong value.
     """
-    return parse_study(read_yaml(path), source=str(path), folder=Path(path).parent)
+    return parse_experiment(read_yaml(path), source=str(path), folder=Path(path).parent)
 
 
-def parse_study(content: dict[str, Any], *, source: str = "study", folder: Path | None = None) -> StudyConfig:
-    """Check a study's content; `source` begins each error sentence, `folder` anchors relative paths.
+def parse_experiment(
+    content: dict[str, Any], *, source: str = "configuration", folder: Path | None = None
+) -> Experiment:
+    """Check a configuration's content; `source` begins each error sentence, `folder` anchors relative paths.
+
+    Content without `arms` is one slide network on one fold, whose keys then stand at the top.
 
     Raises:
         ConfigError: with every problem.
     """
+    alone = "arms" not in content
     try:
-        config = StudyConfig.model_validate(content)
+        config = Experiment.model_validate(_of_one_network(content) if alone else content)
     except ValidationError as error:
         items = error.errors()
         # Arms that are wrong are left out, and then there are too few: said once.
         wrong_arms = any(len(item["loc"]) > 1 and item["loc"][0] == "arms" for item in items)
         items = [item for item in items if not (wrong_arms and item["loc"] == ("arms",))]
-        problems = [_sentence(item) for item in items]
+        problems = [_sentence(item, alone=alone) for item in items]
         raise ConfigError(f"{source}: {' '.join(problems)}") from error
     _check_names(config, source)
     for arm in config.arms:
-        _check_arm(arm, len(config.label_scheme.classes), source)
-    return config if folder is None else _anchored(config, folder)
+        _check_arm(arm, len(config.label_scheme.classes), source, alone=alone)
+    if folder is not None:
+        config = _anchored(config, folder)
+    if alone and config.out is None:
+        config = config.model_copy(update={"out": Path("runs") / config.name})
+    return config
 
 
-def _check_names(config: StudyConfig, source: str) -> None:
+def _of_one_network(content: dict[str, Any]) -> dict[str, Any]:
+    """Keys of one network in their places: an arm of its own, on one fold, with every processor."""
+    arm = {key: content[key] for key in _OF_THE_ARM if key in content}
+    rest = {key: value for key, value in content.items() if key not in _OF_THE_ARM}
+    if "views" in rest:
+        rest["cache"] = rest.pop("views")
+    folds, bundle = rest.get("folds", {}), rest.get("bundle")
+    if isinstance(folds, dict) and "only" not in folds:
+        rest["folds"] = {key: value for key, value in folds.items() if key != "fold"} | {
+            "only": [folds.get("fold", 0)]
+        }
+    if isinstance(bundle, dict) and "coverage" in bundle:
+        rest["bundle"] = {key: value for key, value in bundle.items() if key != "coverage"}
+        rest["coverage"] = bundle["coverage"]
+    name = rest.get("name", "model")
+    return {"threads": None, "name": name} | rest | {"arms": [{"paradigm": "slide", "name": name} | arm]}
+
+
+def _check_names(config: Experiment, source: str) -> None:
     names = [arm.name for arm in config.arms]
     for name in names:
         if names.count(name) > 1:
@@ -93,7 +117,7 @@ def _check_names(config: StudyConfig, source: str) -> None:
             raise ConfigError(f"{source}: arm {arm.name!r} names an arm twice; name each once.")
 
 
-def _check_arm(arm: BaseModel, classes: int, source: str) -> None:
+def _check_arm(arm: BaseModel, classes: int, source: str, *, alone: bool) -> None:
     """What only the registries know: backbones, encoders, aggregators with their options and heads."""
     try:
         if isinstance(arm, SlideArm | PatchArm):
@@ -102,8 +126,8 @@ def _check_arm(arm: BaseModel, classes: int, source: str) -> None:
             _known_encoder(arm.encoder)
             create_aggregator(arm.aggregator, 8, classes, arm.head, **arm.options)
     except ConfigError as error:
-        name = getattr(arm, "name", "")
-        raise ConfigError(f"{source}: arm {name!r}: {error}") from error
+        which = "" if alone else f"arm {getattr(arm, 'name', '')!r}: "
+        raise ConfigError(f"{source}: {which}{error}") from error
 
 
 def _known_encoder(name: str) -> None:
@@ -118,13 +142,15 @@ def _known_encoder(name: str) -> None:
             raise
 
 
-def _anchored(config: StudyConfig, folder: Path) -> StudyConfig:
+def _anchored(config: Experiment, folder: Path) -> Experiment:
     """The configuration with paths taken from `folder`."""
     update: dict[str, Any] = {
         key: (folder / value).resolve()
         for key in ("cohort", "out", "cache")
         if (value := getattr(config, key)) is not None
     }
+    if config.folds.file is not None:
+        update["folds"] = config.folds.model_copy(update={"file": folder / config.folds.file})
     arms = []
     for arm in config.arms:
         given = getattr(arm, "pretrained", None)
@@ -140,11 +166,17 @@ def _anchored(config: StudyConfig, folder: Path) -> StudyConfig:
     return config.model_copy(update=update | {"arms": tuple(arms)})
 
 
-def _sentence(problem: ErrorDetails) -> str:
+def _sentence(problem: ErrorDetails, *, alone: bool) -> str:
     place, kind, given = problem["loc"], problem["type"], problem["input"]
+    known = _keys_at(place[:-1]) if kind == "extra_forbidden" else []
+    if alone:
+        if len(place) == 1:
+            known = [*(key for key in known if key not in ("arms", "reference", "cache")), *_OF_THE_ARM]
+        place = place[3:] if place[:1] == ("arms",) else place
+        place = ("folds", "fold") if place[:2] == ("folds", "only") else place
     name = ".".join(str(part) for part in place)
     if kind == "extra_forbidden":
-        return f"unknown key {name}; {nearest_key(str(place[-1]), _keys_at(place[:-1]))}"
+        return f"unknown key {name}; {nearest_key(str(place[-1]), known)}"
     if kind == "missing":
         return f"{name} is missing."
     if kind == "union_tag_invalid":
@@ -158,5 +190,22 @@ def _sentence(problem: ErrorDetails) -> str:
 def _keys_at(place: tuple[int | str, ...]) -> list[str]:
     """The keys of the section at `place`."""
     if place[:1] == ("arms",):  # ("arms", number, paradigm, ...)
-        return keys_at(ARM_KINDS[str(place[2])], place[3:])
-    return keys_at(StudyConfig, place)
+        return _keys_of(ARM_KINDS[str(place[2])], place[3:])
+    return _keys_of(Experiment, place)
+
+
+def nearest_key(word: str, known: Sequence[str]) -> str:
+    """The known word that was meant, or all of them, as the end of a sentence."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}."
+
+
+def _keys_of(section: Any, place: Sequence[int | str]) -> list[str]:
+    """The keys of the part of a configuration at `place`; none where it has no keys of its own."""
+    for part in place:
+        annotation = section.model_fields[str(part)].annotation
+        models = [kind for kind in (annotation, *get_args(annotation)) if hasattr(kind, "model_fields")]
+        if not models:
+            return []
+        section = models[0]
+    return list(section.model_fields)

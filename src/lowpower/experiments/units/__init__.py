@@ -1,29 +1,32 @@
 """One unit of a study: an arm on a fold, learnt, calibrated and tested."""
 
-from lowpower.experiments.units._learners import Fitted
-from lowpower.experiments.units._unit import (
+from lowpower.experiments.units._cross import FEW_TO_CALIBRATE
+from lowpower.experiments.units._learnt import Fitted, Learnt, predictor_of
+from lowpower.experiments.units._run_unit import (
+    CROSS,
     FITTED,
     FUSION_WEIGHTS,
     WEIGHTS,
-    Done,
-    Unit,
-    fingerprint,
-    finished,
-    lost_unit,
+    learn_unit,
     run_unit,
-    unit_folder,
 )
+from lowpower.experiments.units._unit import Done, Unit, finished, lost_unit, unit_folder, unit_of
 
 __all__ = [
+    "CROSS",
+    "FEW_TO_CALIBRATE",
     "FITTED",
     "FUSION_WEIGHTS",
     "WEIGHTS",
     "Done",
     "Fitted",
+    "Learnt",
     "Unit",
-    "fingerprint",
     "finished",
+    "learn_unit",
     "lost_unit",
+    "predictor_of",
     "run_unit",
     "unit_folder",
+    "unit_of",
 ]

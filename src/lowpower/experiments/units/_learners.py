@@ -1,89 +1,43 @@
-"""How each paradigm learns from a fold's training and validation slides, and predicts one slide."""
+"""How each paradigm learns from a fold's training and validation slides."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
-from torch import nn
 
 from lowpower.cohort import Cohort
+from lowpower.engine import of_stage
 from lowpower.errors import CohortError
 from lowpower.evaluation import patient_folds
 from lowpower.experiments.artefacts import Artefact
-from lowpower.experiments.plan import MeasuredArm, MilArm, PatchArm, SlideArm, StudyConfig, needs_of
+from lowpower.experiments.plan import Arm, Experiment, MeasuredArm, MilArm, PatchArm, SlideArm
+from lowpower.experiments.units._learnt import Fitted, Learnt, file_of, patches_of
 from lowpower.models import (
-    HistogramFusion,
     MeasuredModel,
     create_aggregator,
     fit_histogram_fusion,
     fit_share_regression,
-    fuse_patches,
-    predict,
 )
 from lowpower.stain import cell_network_identity
 from lowpower.training import (
     BagExample,
+    Example,
     PatchExample,
-    TrainConfig,
-    TrainerOptions,
+    cells_of,
     device_of,
-    predict_bags,
     predict_patches,
-    train,
     train_bags,
     train_patches,
+    train_views,
 )
-from lowpower.views import PreparedView, load_view, read_bag
+from lowpower.views import read_bag
 
-__all__ = ["LEARNERS", "Fitted", "Learnt", "Material", "Predictor", "cross_histogram"]
-
-Predictor = Callable[[int], NDArray[np.float64]]
-"""Row of the cohort's table to class probabilities (K,), uncalibrated."""
-
-
-class Fitted(BaseModel):
-    """fitted.json of a unit: what it takes beside weights to use what was learnt.
-
-    Attributes:
-        histogram: Fusion of patches, where it is fitted.
-        measured: The measured arm's model.
-        encoder: Name and weights (`Encoder.identity`) of what made the features.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    schema_version: Literal[1] = 1
-    histogram: HistogramFusion | None = None
-    measured: MeasuredModel | None = None
-    encoder: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Learnt:
-    """What a learner makes.
-
-    Attributes:
-        predict: For slides it has not seen.
-        module: What has weights; None of a measured arm.
-        fitted: What goes with them.
-        held_out: (validation slides, K) where something was fitted on the validation slides: each slide's
-            probabilities by a fit without its patient. None where `predict` has not seen them.
-    """
-
-    predict: Predictor
-    module: nn.Module | None = None
-    fitted: Fitted = field(default_factory=Fitted)
-    held_out: NDArray[np.float64] | None = None
-
-    def of_validation(self, rows: Sequence[int]) -> NDArray[np.float64]:
-        """(validation slides, K) probabilities that may be calibrated."""
-        return np.stack([self.predict(row) for row in rows]) if self.held_out is None else self.held_out
+__all__ = ["LEARNERS", "Material", "cross_histogram"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,22 +45,28 @@ class Material:
     """What a unit may learn from; the test rows are not in it.
 
     Attributes:
-        config: The study.
+        config: The experiment.
         cohort: The cohort.
         labels: Class by row, of training and validation slides.
         train: Rows that can be used to learn from.
         validation: Rows for early stopping and whatever is fitted after training.
         artefacts: What was made of each slide, by row: the arm's one need.
-        folder: The unit's folder.
+        folder: Where the training is kept.
+        cells: Where a teacher keeps the cells it tells of.
+        workers: Processes that a teacher may measure with.
+        progress: Called with (stage, done, total).
     """
 
-    config: StudyConfig
+    config: Experiment
     cohort: Cohort
     labels: Mapping[int, int]
     train: Sequence[int]
     validation: Sequence[int]
     artefacts: Mapping[int, Artefact]
     folder: Path
+    cells: Path
+    workers: int = 1
+    progress: Callable[[str, int, int], None] | None = None
 
     @property
     def classes(self) -> int:
@@ -115,99 +75,85 @@ class Material:
 
     def file(self, row: int) -> str:
         """The file made of a slide."""
-        file = self.artefacts[row].file
-        assert file is not None
-        return file
+        return file_of(self.artefacts, row)
+
+    def course(self, arm: Arm) -> dict[str, Any]:
+        """What every training is told alike."""
+        return {
+            "seed": self.config.seed_of(arm),
+            "folder": self.folder,
+            "trainer": self.config.trainer,
+            "progress": of_stage(self.progress, "training"),
+        }
 
 
 def _slide(arm: SlideArm, material: Material) -> Learnt:
-    config = material.config
-    view = needs_of(arm, config)[0].view
-    assert view is not None
-    device = device_of(config.accelerator)
-    run = train(
-        TrainConfig(
-            cohort=config.cohort,
-            scheme=config.scheme,
-            out=material.folder / "training",
-            seed=config.seed_of(arm),
-            pretrained=arm.pretrained,
-            view=view,
-            model=arm.model,
-            augmentation=arm.augmentation,
-            fitting=arm.fitting,
-            trainer=_trainer(config),
-        ),
+    cells = cells_of(
+        arm.teacher,
         material.cohort,
-        train_rows=material.train,
-        validation_rows=material.validation,
-        prepared=[_prepared(material, row) for row in (*material.train, *material.validation)],
+        material.train,
+        material.config.label_scheme,
+        material.cells,
+        workers=material.workers,
+        progress=of_stage(material.progress, "measuring"),
     )
+    table = material.cohort.table
 
-    def predictor(row: int) -> NDArray[np.float64]:
-        return predict(run.network, [load_view(material.file(row))[0]], str(device))[0].probabilities
+    def views(rows: Sequence[int]) -> list[Example]:
+        names = ((row, table["slide_name"][row], table["patient"][row]) for row in rows)
+        return [
+            Example(row, slide, patient, material.labels[row], material.file(row), cells.get(row))
+            for row, slide, patient in names
+        ]
 
-    return Learnt(predictor, run.network)
-
-
-def _trainer(config: StudyConfig) -> TrainerOptions:
-    """One device an arm."""
-    cuda = device_of(config.accelerator).type == "cuda"
-    return TrainerOptions(accelerator="gpu" if cuda else "cpu", devices=1)
-
-
-def _prepared(material: Material, row: int) -> PreparedView:
-    slide = material.cohort.table["slide"][row]
-    return PreparedView(row, slide, "ok", None, None, material.file(row), (0, 0), 0.0)
+    network, _ = train_views(
+        arm.model,
+        material.classes,
+        arm.pretrained,
+        views(material.train),
+        views(material.validation),
+        arm.fitting,
+        arm.augmentation,
+        **material.course(arm),
+    )
+    return Learnt(network)
 
 
 def _mil(arm: MilArm, material: Material) -> Learnt:
     def bags(rows: Sequence[int]) -> list[BagExample]:
-        return [BagExample(material.file(row), material.labels.get(row, -1)) for row in rows]
+        return [BagExample(material.file(row), material.labels[row]) for row in rows]
 
-    config = material.config
     network, _ = train_bags(
         lambda dim: create_aggregator(arm.aggregator, dim, material.classes, arm.head, **arm.options),
         bags(material.train),
         bags(material.validation),
         arm.fitting,
         mpp=arm.mpp,
-        seed=config.seed_of(arm),
-        folder=material.folder / "training",
-        trainer=_trainer(config),
+        **material.course(arm),
     )
-    device = device_of(config.accelerator)
     made_by = read_bag(material.file(material.train[0]), np.array([0])).encoder
-    return Learnt(lambda row: predict_bags(network, bags([row]), device)[0], network, Fitted(encoder=made_by))
+    return Learnt(network, Fitted(encoder=made_by))
 
 
 def _patch(arm: PatchArm, material: Material) -> Learnt:
-    def patches(row: int) -> PatchExample:
-        made = material.artefacts[row]
-        return PatchExample(material.file(row), material.labels.get(row, -1), made.white_point, made.mpp)
+    def patches(rows: Sequence[int]) -> list[PatchExample]:
+        return [patches_of(material.artefacts, row, material.labels[row]) for row in rows]
 
-    config = material.config
+    validation = patches(material.validation)
     network, _ = train_patches(
         arm.model,
         material.classes,
         arm.pretrained,
-        [patches(row) for row in material.train],
-        [patches(row) for row in material.validation],
+        patches(material.train),
+        validation,
         arm.fitting,
         arm.augmentation,
-        seed=config.seed_of(arm),
-        folder=material.folder / "training",
-        trainer=_trainer(config),
+        **material.course(arm),
     )
-    device = device_of(config.accelerator)
-
-    def predicted(row: int) -> NDArray[np.float64]:
-        return np.asarray(predict_patches(network, patches(row), device), np.float64)
-
     if arm.fusion != "histogram":
-        method = arm.fusion
-        return Learnt(lambda row: fuse_patches(predicted(row), method, top=arm.top), network)
-    seen = [predicted(row) for row in material.validation]
+        return Learnt(network)
+    device = device_of(material.config.trainer.accelerator)
+    seen = [np.asarray(predict_patches(network, example, device), np.float64) for example in validation]
     labels = np.array([material.labels[row] for row in material.validation])
     patients = material.cohort.table["patient"][list(material.validation)].to_numpy()
     try:
@@ -217,7 +163,7 @@ def _patch(arm: PatchArm, material: Material) -> Learnt:
         raise CohortError(
             f"its validation slides are too few for a fitted fusion of patches ({error}); use fusion: mean."
         ) from error
-    return Learnt(lambda row: fused.fuse(predicted(row)), network, Fitted(histogram=fused), held_out)
+    return Learnt(network, Fitted(histogram=fused), held_out)
 
 
 def cross_histogram(
@@ -248,9 +194,7 @@ def _measured(arm: MeasuredArm, material: Material) -> Learnt:
     inputs = [material.artefacts[row].values for row in material.train]
     regression = fit_share_regression(inputs, labels, material.classes, strength=arm.strength)
     model = MeasuredModel(regression=regression, cell_network=cell_network_identity().sha256)
-    return Learnt(
-        lambda row: regression.probabilities(material.artefacts[row].values), fitted=Fitted(measured=model)
-    )
+    return Learnt(fitted=Fitted(measured=model))
 
 
 LEARNERS: dict[str, Callable[..., Learnt]] = {
