@@ -44,7 +44,7 @@ def test_a_bundle_says_what_it_is_made_of(study: StudyResults, made: dict[str, D
     assert spec.metrics["accuracy"].n == 24
     card = made["stain"].bundle.card
     assert "named by its user" in card
-    assert "The model of fold 0, as the study trained it" in card
+    assert "The model of fold 0, as it was trained there" in card
     assert "**not** trained again" in card
     assert "not a medical device" in card
 

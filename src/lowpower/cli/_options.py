@@ -19,6 +19,7 @@ __all__ = [
     "JsonLines",
     "LaboratoryFile",
     "MarkerName",
+    "MarkerOption",
     "Mask",
     "MppOverride",
     "OneFile",
@@ -32,6 +33,7 @@ __all__ = [
     "Seed",
     "Where",
     "WhereName",
+    "Workers",
 ]
 
 
@@ -43,6 +45,10 @@ class MarkerName(StrEnum):
     PR = "PR"
     KI67 = "Ki-67"
 
+
+MarkerOption = Annotated[
+    MarkerName, typer.Option("--marker", help="What the slides are stained for.", case_sensitive=False)
+]
 
 Files = Annotated[
     list[str],
@@ -164,3 +170,4 @@ Seconds = Annotated[
     float | None, typer.Option(help="Budget of a slide's guided reading; what is known then is told.")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Of guided draws: the same seed reads the same fields.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes; by default every processor.")]

@@ -7,16 +7,14 @@ from typing import Annotated
 
 import typer
 
-from lowpower.cli._options import MarkerName
+from lowpower.cli._options import MarkerName, MarkerOption
 
 __all__ = ["command"]
 
 
 def command(
     cohort: Annotated[Path, typer.Argument(help="Manifest of 20 to 60 slides with known scores.")],
-    marker: Annotated[
-        MarkerName, typer.Option(help="What the slides are stained for.", case_sensitive=False)
-    ] = MarkerName.HER2,
+    marker: MarkerOption = MarkerName.HER2,
     name: Annotated[str, typer.Option(help="The laboratory, as its file will name it.")] = "my laboratory",
     site: Annotated[str | None, typer.Option(help="Of the manifest's sites, the one to calibrate.")] = None,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("laboratory.yaml"),

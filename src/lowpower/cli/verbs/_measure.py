@@ -18,6 +18,7 @@ from lowpower.cli._options import (
     JsonLines,
     LaboratoryFile,
     MarkerName,
+    MarkerOption,
     Mask,
     MppOverride,
     OneFile,
@@ -39,9 +40,7 @@ __all__ = ["command"]
 def command(
     files: Files,
     pattern: Pattern = None,
-    marker: Annotated[
-        MarkerName, typer.Option(help="What the slides are stained for.", case_sensitive=False)
-    ] = MarkerName.HER2,
+    marker: MarkerOption = MarkerName.HER2,
     mpp: MppOverride = None,
     scene: Scene = None,
     plane: Plane = None,

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from lowpower.cli._options import Quiet, Where, WhereName
+from lowpower.cli._options import Quiet, Where, WhereName, Workers
 
 __all__ = ["command"]
 
 
 def command(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="The training configuration.")],
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default every processor.")] = None,
+    workers: Workers = None,
     on: Where = WhereName.HERE,
     quiet: Quiet = False,
 ) -> None:

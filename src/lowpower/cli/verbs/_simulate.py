@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lowpower.cli._options import Quiet, Where, WhereName
+from lowpower.cli._options import Quiet, Where, WhereName, Workers
 
 __all__ = ["command"]
 
@@ -19,7 +19,7 @@ def command(
     out: Annotated[Path, typer.Option(help="Folder for slides, truth and cohort.csv.")] = Path("simulated"),
     patients: Annotated[int | None, typer.Option(min=1, max=100_000, help="Over what SPEC says.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed, over what SPEC says.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default every processor.")] = None,
+    workers: Workers = None,
     on: Where = WhereName.HERE,
     quiet: Quiet = False,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lowpower.cli._options import Quiet, Where, WhereName
+from lowpower.cli._options import Quiet, Where, WhereName, Workers
 
 __all__ = ["command"]
 
@@ -18,7 +18,7 @@ def command(
     fresh: Annotated[
         bool, typer.Option(help="Forget an earlier study in the same folder; views and features stay.")
     ] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default every processor.")] = None,
+    workers: Workers = None,
     on: Where = WhereName.HERE,
     quiet: Quiet = False,
 ) -> None:
