@@ -51,9 +51,9 @@ def configuration_there(path: Path, cure: str) -> None:
 
 
 def run_there(folder: Path) -> None:
-    """Refuse a folder that holds no run of `train`."""
-    if not (folder / _RUN).is_file():
-        told = f"{one_line(folder)}: is not a finished run ({_RUN} is missing)"
+    """Refuse a folder that holds no run of `train`, of this version or an earlier one."""
+    if not any((folder / name).is_file() for name in (_STUDY, _RUN)):
+        told = f"{one_line(folder)}: is not a finished run ({_STUDY} is missing)"
         raise OptionError(f"{told}; name the folder that `lowpower train` made.")
 
 
