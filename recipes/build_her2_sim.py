@@ -29,7 +29,7 @@ RECIPES = Path(__file__).resolve().parent
 RUNS = RECIPES.parent / "runs"
 BUNDLED = RECIPES.parent / "src" / "lowpower" / "bundled"
 MODELS = ("her2-sim",)
-PROMISE = DecisionOptions(error=0.15, cutoff_error=0.05, confidence=0.9)
+PROMISE = DecisionOptions(error=0.12, cutoff_error=0.05, confidence=0.9)
 
 
 def simulate(name: str, progress: Progress) -> Path:
