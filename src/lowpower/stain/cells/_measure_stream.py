@@ -42,6 +42,7 @@ _SAMPLE_UM = 200.0
 _SAMPLES = 12
 
 Progress = Callable[[int, int], None]
+_Span = tuple[slice, slice]
 
 
 def working_factor(mpp: float) -> int:
@@ -100,11 +101,27 @@ class Field:
     inner: tuple[int, int, int, int]
 
 
-def _any_tissue(tissue: Tissue, size: tuple[int, int], left: int, top: int, step: int) -> bool:
+def _seen(tissue: Tissue, size: tuple[int, int], left: int, top: int, step: int) -> _Span:
+    """Rows and columns of the mask that a square of the slide lies on."""
     rows, columns = tissue.mask.shape
     x0, x1 = int(left * columns / size[0]), -int(-(left + step) * columns // size[0])
     y0, y1 = int(top * rows / size[1]), -int(-(top + step) * rows // size[1])
-    return bool(tissue.mask[max(0, y0) : y1 + 1, max(0, x0) : x1 + 1].any())
+    return slice(max(0, y0), y1 + 1), slice(max(0, x0), x1 + 1)
+
+
+def _trimmed(core: Box, seen: _Span, tissue: Tissue, size: tuple[int, int], unit: int) -> Box:
+    """The part of a field that holds its tissue, in whole units of base pixels."""
+    part = tissue.mask[seen]
+    rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
+    tall, wide = size[1] / tissue.mask.shape[0], size[0] / tissue.mask.shape[1]
+    top, bottom = (seen[0].start + rows[0]) * tall, (seen[0].start + rows[-1] + 1) * tall
+    left, right = (seen[1].start + columns[0]) * wide, (seen[1].start + columns[-1] + 1) * wide
+    x0, y0 = (max(0, int((low - first) // unit)) for low, first in ((left, core.x), (top, core.y)))
+    x1 = min(core.width // unit, int(-(-(right - core.x) // unit)))
+    y1 = min(core.height // unit, int(-(-(bottom - core.y) // unit)))
+    # Tissue may touch the field only where the mask's pixels reach over its edge.
+    x0, y0 = min(x0, core.width // unit - 1), min(y0, core.height // unit - 1)
+    return Box(core.x + x0 * unit, core.y + y0 * unit, max(1, x1 - x0) * unit, max(1, y1 - y0) * unit)
 
 
 class FieldReader:
@@ -122,8 +139,13 @@ class FieldReader:
         self._factor = working_factor(slide.mpp)
         self.mpp = Mpp(slide.mpp * self._factor)
 
-    def fields(self, tile: int) -> list[Field]:
-        """The fields that hold tissue, cores of `tile` working pixels, in reading order."""
+    def fields(self, tile: int, *, trimmed: bool = False) -> list[Field]:
+        """The fields that hold tissue, in reading order.
+
+        Args:
+            tile: Side of their cores, working pixels.
+            trimmed: Leave out what of a field lies beyond its tissue.
+        """
         tissue, factor = self._tissue, self._factor
         tile = max(STRIDE, tile // STRIDE * STRIDE)
         halo = -(-max(int(_HALO_UM / self.mpp), _HALO_PX) // STRIDE) * STRIDE
@@ -131,13 +153,16 @@ class FieldReader:
         fields = []
         for top in range(tissue.box.y // step * step, tissue.box.bottom, step):
             for left in range(tissue.box.x // step * step, tissue.box.right, step):
-                if not _any_tissue(tissue, self._slide.size, left, top, step):
+                seen = _seen(tissue, self._slide.size, left, top, step)
+                if not tissue.mask[seen].any():
                     continue
                 # The last field of a row or column ends where the tissue does.
                 width = min(step, -(-(tissue.box.right - left) // unit) * unit)
                 height = min(step, -(-(tissue.box.bottom - top) // unit) * unit)
                 core = Box(left, top, width, height)
-                inner = (halo, halo, halo + width // factor, halo + height // factor)
+                if trimmed:
+                    core = _trimmed(core, seen, tissue, self._slide.size, unit)
+                inner = (halo, halo, halo + core.width // factor, halo + core.height // factor)
                 fields.append(Field(core, core.padded(halo * factor), inner))
         return fields
 
@@ -183,7 +208,7 @@ def cells_of(
         progress: Called with fields done and fields in all.
     """
     reader = FieldReader(slide, tissue, scale, marker)
-    fields = reader.fields(tile)
+    fields = reader.fields(tile, trimmed=True)
     parts = [reader.none()]
     for done, part in enumerate(reader.read(fields, workers), start=1):
         parts.append(part)
