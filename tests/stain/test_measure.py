@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,16 @@ from numpy.typing import NDArray
 
 from lowpower.errors import NoTissueError
 from lowpower.slides import open_slide
-from lowpower.stain import RUIFROK_E, RUIFROK_H, Cutoffs, Her2Cutoffs, to_rgb
+from lowpower.stain import RUIFROK_E, RUIFROK_H, Cutoffs, Her2Cutoffs, join_fields, to_rgb
 from lowpower.stain._measure import measure
 from lowpower.stain._measurement import Measurement
-from lowpower.stain.cells._measure_stream import cells_of, scale_of, working_factor
+from lowpower.stain.cells._measure_stream import (
+    FieldReader,
+    cells_of,
+    in_reading_order,
+    scale_of,
+    working_factor,
+)
 from lowpower.stain.rules._nuclear import nuclear_grades, nuclear_score
 from lowpower.tissue import find_tissue
 
@@ -129,6 +136,25 @@ def test_fields_do_not_show_in_the_cells(tmp_path: Path) -> None:
     assert len(one.xy) == len(many.xy)
     assert np.abs(one.xy - many.xy).max() < 0.01
     assert np.abs(one.seen - many.seen).max() < 0.01
+
+
+def test_a_field_is_read_no_further_than_its_tissue(tmp_path: Path) -> None:
+    image = draw_cells(rows=16, columns=16, membrane=0.5, share=0.7, stained_every=2).image
+    with open_slide(_saved(tmp_path, image), mpp=MPP) as slide:
+        tissue = find_tissue(slide)
+        rows, columns = np.ogrid[: tissue.mask.shape[0], : tissue.mask.shape[1]]
+        corner = rows / tissue.mask.shape[0] + columns / tissue.mask.shape[1] < 0.7
+        tissue = replace(tissue, mask=tissue.mask & corner)
+        scale = scale_of(slide, tissue)
+        reader = FieldReader(slide, tissue, scale, "HER2")
+        whole, trimmed = reader.fields(256), reader.fields(256, trimmed=True)
+        assert len(whole) == len(trimmed)
+        before, after = (sum(f.core.width * f.core.height for f in some) for some in (whole, trimmed))
+        assert after < 0.9 * before
+        every, _ = cells_of(slide, tissue, scale, "HER2", tile=256)
+        untrimmed = join_fields(list(reader.read(whole, 1)))
+    assert len(every.xy) > 20
+    assert np.array_equal(every.seed, untrimmed.seed[in_reading_order(untrimmed)])
 
 
 def test_same_whatever_the_workers(tmp_path: Path) -> None:
