@@ -49,9 +49,13 @@ def network_input(hematoxylin: Floats, dab: Floats, contrast: float) -> Floats:
         contrast: The slide's usual nuclear contrast, OD.
     """
     around, spread = _neighbourhood(hematoxylin)
-    standing = (hematoxylin - around) / (np.float32(2) * spread + np.float32(0.01))
-    stains = np.stack([hematoxylin * np.float32(1 / (3 * contrast)), dab * np.float32(2), standing])
-    return np.asarray(np.clip(stains, _LOWEST, _HIGHEST, out=stains), np.float32)
+    stains = np.empty((3, *hematoxylin.shape), np.float32)
+    np.multiply(hematoxylin, np.float32(1 / (3 * contrast)), out=stains[0])
+    np.multiply(dab, np.float32(2), out=stains[1])
+    spread = np.float32(2) * spread + np.float32(0.01)
+    np.divide(np.subtract(hematoxylin, around, out=stains[2]), spread, out=stains[2])
+    np.maximum(stains, np.float32(_LOWEST), out=stains)
+    return np.minimum(stains, np.float32(_HIGHEST), out=stains)
 
 
 def _neighbourhood(image: Floats) -> tuple[Floats, Floats]:

@@ -120,7 +120,8 @@ def stain_maps(image: NDArray[np.uint8], white_point: Floats, vectors: StainVect
     # The table of `optical_density`, looked up by OpenCV: a third of the time.
     every = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 256, 3)
     amounts = cv2.transform(cv2.LUT(image, optical_density(every, white_point)), inverse)
-    return np.ascontiguousarray(amounts[..., 0]), np.ascontiguousarray(amounts[..., 1])
+    hematoxylin, dab = cv2.split(amounts)
+    return np.asarray(hematoxylin, np.float32), np.asarray(dab, np.float32)
 
 
 def measure_field(
