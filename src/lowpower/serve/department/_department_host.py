@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import secrets
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from fastapi import HTTPException, Request
-from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-import lowpower
-from lowpower.errors import ConfigError
 from lowpower.scoring import Result
-from lowpower.serve._desk import WorklistRow
 from lowpower.serve._drawn_regions import tidy_regions
 from lowpower.serve._host import ReviewGiven, Waiting, Worklist, WorklistAsked
 from lowpower.serve._reviews import Review, Verdict, review_of
@@ -28,31 +21,13 @@ from lowpower.serve._shelf import Entry
 from lowpower.serve._tiles import SlidePlace
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import slide_or_none
+from lowpower.serve.department._worklist_pages import WorklistPages
 from lowpower.serve.department.records import Database, Job, Regions, ScoredResult, Slide, moment, note
 from lowpower.serve.department.records import schema as tables
 
 __all__ = ["DepartmentHost"]
 
 _KEPT: Final = 256
-_MANY: Final = 5000
-_COUNTED_S: Final = 10.0
-_SORTS: Final[dict[str, tuple[InstrumentedAttribute[Any], bool]]] = {
-    "Referred first": (Slide.rank, False),
-    "Least sure first": (Slide.sureness, False),
-    "Score": (Slide.score, True),
-    "Name": (Slide.id, False),
-    "Newest first": (Slide.added, True),
-}
-_SHOWN: Final[dict[str, tuple[InstrumentedAttribute[str], tuple[str, ...]]]] = {
-    "Referred": (Slide.state, ("referred",)),
-    "Issued": (Slide.state, ("issued", "measured")),
-    "Refused or failed": (Slide.state, ("refused", "failed")),
-    "Not scored yet": (Slide.state, ("waiting", "running", "unscored", "cancelled")),
-    "Not reviewed": (Slide.reading, ("none",)),
-    "Overruled": (Slide.reading, ("overruled",)),
-    "Readers differ": (Slide.reading, ("differ",)),
-    "Needs a second reader": (Slide.reading, ("one",)),
-}
 
 
 class DepartmentHost:
@@ -63,8 +38,8 @@ class DepartmentHost:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database, self._settings = database, settings
         self.blind = settings.blind
+        self._worklist = WorklistPages(database, settings)
         self._entries: OrderedDict[str, Entry] = OrderedDict()
-        self._counts: dict[str, tuple[int, float]] = {}
         self._lock = threading.Lock()
 
     def reader(self, request: Request) -> str:
@@ -72,37 +47,8 @@ class DepartmentHost:
         return str(request.state.who.name)
 
     def worklist(self, asked: WorklistAsked, reader: str) -> Worklist:
-        """A page of the worklist. In blind mode no order and no filter tells what a hidden slide holds."""
-        sort = "Name" if self.blind or asked.sort not in _SORTS else asked.sort
-        if not asked.sort and not self.blind:
-            sort = "Referred first"
-        column, falling = _SORTS[sort]
-        wanted = [Slide.removed.is_(None), *self._wanted(asked)]
-        order = (column.desc(), Slide.id.desc()) if falling else (column, Slide.id)
-        page = select(Slide).where(*wanted).order_by(*order).limit(asked.limit + 1)
-        if asked.cursor:
-            page = page.where(_after(column, falling, asked.cursor))
-        with self._database.read() as session:
-            slides = list(session.scalars(page))
-            total = self._count(session, wanted, f"{asked.show}|{asked.search}")
-            reviewed = self._count(session, [Slide.removed.is_(None), Slide.reading != "none"], "reviewed")
-            shown = slides[: asked.limit]
-            rows = self._rows(session, shown, reader)
-        following = None
-        if len(slides) > asked.limit:
-            last = shown[-1]
-            following = _cursor(getattr(last, column.key), last.id)
-        return Worklist(
-            folder=self._settings.name,
-            blind=self.blind,
-            reviews=self.writes,
-            version=lowpower.__version__,
-            rows=rows,
-            paged=True,
-            total=total,
-            reviewed=reviewed,
-            next=following,
-        )
+        """A page of the worklist."""
+        return self._worklist.page(asked, reader)
 
     def entry(self, key: str) -> Entry | None:
         """The slide's latest answer."""
@@ -229,17 +175,6 @@ class DepartmentHost:
         """A file of the result's folder."""
         return entry.file(name)
 
-    def _count(self, session: Session, wanted: list[ColumnElement[bool]], name: str) -> int:
-        """How many slides; of many not to the moment, for counting takes longer than a page."""
-        held, then = self._counts.get(name, (0, 0.0))
-        if held > _MANY and time.monotonic() < then + _COUNTED_S:
-            return held
-        count = session.scalar(select(func.count()).select_from(Slide).where(*wanted)) or 0
-        if len(self._counts) > _KEPT:
-            self._counts.clear()
-        self._counts[name] = (count, time.monotonic())
-        return count
-
     def _entry(self, session: Session, result_id: str, key: str) -> Entry:
         """A result as the page knows it; results never change, so those that were looked at last are kept."""
         with self._lock:
@@ -255,53 +190,6 @@ class DepartmentHost:
             while len(self._entries) > _KEPT:
                 self._entries.popitem(last=False)
         return entry
-
-    def _wanted(self, asked: WorklistAsked) -> list[ColumnElement[bool]]:
-        wanted: list[ColumnElement[bool]] = []
-        told = asked.show if not self.blind or asked.show in ("Not scored yet", "Not reviewed") else ""
-        if told in _SHOWN:
-            column, values = _SHOWN[told]
-            wanted.append(column.in_(values))
-        for word in asked.search.split():
-            column = Slide.words if self.blind else Slide.answer_words
-            wanted.append(column.contains(word.lower(), autoescape=True))
-        return wanted
-
-    def _rows(self, session: Session, slides: Sequence[Slide], reader: str) -> tuple[WorklistRow, ...]:
-        keys = [slide.id for slide in slides]
-        latest: dict[str, Review] = {}
-        own: set[str] = set()
-        for row in session.scalars(
-            select(tables.Review).where(tables.Review.slide_id.in_(keys)).order_by(tables.Review.time)
-        ):
-            latest[row.slide_id] = Review.model_validate(row.told)
-            if row.reader == reader:
-                own.add(row.slide_id)
-        active = {
-            job.slide_id: job
-            for job in session.scalars(
-                select(Job).where(Job.slide_id.in_(keys), Job.state.in_(("waiting", "running")))
-            )
-        }
-        rows = []
-        for slide in slides:
-            job = active.get(slide.id)
-            about: dict[str, Any] = {
-                "progress": None if job is None else job.progress or 0.0,
-                "case": slide.case,
-                "reading": slide.reading,
-            }
-            if slide.row is None:
-                state: Any = slide.state
-                row_told = WorklistRow(key=slide.id, name=slide.id, marker=slide.marker, state=state)
-            elif self.blind and slide.id not in own:
-                row_told = WorklistRow(key=slide.id, name=slide.id, marker=slide.marker, state="hidden")
-                about["reading"] = "none"
-            else:
-                row_told = WorklistRow.model_validate(slide.row)
-                about["review"] = latest.get(slide.id)
-            rows.append(row_told.model_copy(update=about))
-        return tuple(rows)
 
 
 def _reviews(session: Session, key: str) -> list[tables.Review]:
@@ -323,20 +211,3 @@ def _reading(reviews: Sequence[Review], readers: int) -> str:
     last = reviews[-1]
     agrees = last.verdict is not Verdict.CANNOT and last.score == last.answered
     return "agreed" if agrees else "overruled"
-
-
-def _cursor(value: Any, key: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([value, key]).encode()).decode()
-
-
-def _after(column: InstrumentedAttribute[Any], falling: bool, cursor: str) -> ColumnElement[bool]:
-    """Rows that come after the one that a cursor names."""
-    try:
-        value, key = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        if not isinstance(key, str) or not isinstance(value, str | int | float):
-            raise ValueError
-    except (ValueError, binascii.Error) as error:
-        raise ConfigError("cursor: is none that this service gave; begin at the first page.") from error
-    if falling:
-        return or_(column < value, and_(column == value, Slide.id < key))
-    return or_(column > value, and_(column == value, Slide.id > key))
