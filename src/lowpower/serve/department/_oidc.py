@@ -73,7 +73,7 @@ class Oidc:
             raise ConfigError("Signing in by OIDC needs Authlib: pip install 'lowpower[serve]'.") from error
         self._settings = settings
         self._issuer = settings.oidc_issuer.rstrip("/")
-        self._known: tuple[float, dict[str, Any], dict[str, Any]] | None = None
+        self._known: tuple[float, dict[str, Any], Any] | None = None
         self._lock = threading.Lock()
 
     def begin(self, back: str) -> Begun:
@@ -191,7 +191,7 @@ class Oidc:
         allowed = {role for group, role in roles.items() if group in groups or group == "*"}
         return next((role for role in (Role.ADMIN, Role.OPERATOR, Role.READER) if role in allowed), None)
 
-    def _provider(self, *, anew: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _provider(self, *, anew: bool = False) -> tuple[dict[str, Any], Any]:
         """What the provider says of itself, and its public keys."""
         with self._lock:
             if self._known is None or anew or time.monotonic() > self._known[0] + _KEPT_S:
