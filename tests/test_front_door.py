@@ -109,6 +109,7 @@ def test_messages_speak_of_arguments_in_python_and_of_options_on_the_command_lin
             "moved: lowpower evaluate runs/a --cohort B.csv.",
             "moved: lowpower evaluate runs/a --cohort B.csv.",
         ),
+        ("run: pip install --no-deps .", "run: pip install --no-deps ."),
         ("a - b -- c --- d e--f", "a - b -- c --- d e--f"),
     ],
 )

@@ -68,7 +68,7 @@ __all__ = [
 
 _SPOKEN: Final = "LOWPOWER_MESSAGES"
 _OPTION: Final = re.compile(
-    r"(?P<command>(?<![\w/.-])lowpower [a-z]+[^;`]*)|"  # a whole command stays as it is typed
+    r"(?P<command>(?<![\w/.-])(?:lowpower [a-z]+|pip install)[^;`]*)|"  # a whole command stays as it is typed
     r"(?<![\w-])--(?P<name>[a-z][a-z-]*)(?: (?P<value>'[^']*'|\d[\d.,]*\d|\d|none\b|auto\b))?"
 )
 _DECIMAL_COMMA: Final = re.compile(r"-?\d+,\d+")

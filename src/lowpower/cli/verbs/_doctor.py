@@ -165,6 +165,7 @@ def _installation_facts() -> list[tuple[str, str]]:
         "fastslide",
         "openslide-python",
         "openslide-bin",
+        "onnxruntime",
         "wsidicom",
         "tifffile",
         "timm",
