@@ -6,8 +6,10 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 
 from lowpower.errors import ConfigError, OutputError
 from lowpower.files import (
@@ -159,12 +161,22 @@ def test_a_table_that_a_full_disk_cuts_is_one_sentence_and_leaves_nothing(tmp_pa
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
-@pytest.mark.parametrize("bytes_left", [0, 3_000, 20_000])
-def test_simulating_where_files_cannot_grow_is_one_sentence(tmp_path, bytes_left):
+@pytest.mark.parametrize(
+    ("verb", "bytes_left"),
+    [
+        *(("simulate spec.yaml --out out --workers 1", size) for size in (0, 3_000, 20_000)),
+        *(("measure field.png --mpp 1 --out out -q", size) for size in (0, 3_000)),
+        ("score field.png --mpp 1 --no-measure --out out -q", 3_000),
+    ],
+)
+def test_where_files_cannot_grow_a_verb_ends_with_one_sentence(tmp_path, verb, bytes_left):
     (tmp_path / "spec.yaml").write_text("patients: 1\nspecimens: {disc: 1.0}\nmpp: [2.0, 2.0]\n")
-    verb = ["simulate", "spec.yaml", "--out", "out", "--workers", "1"]
+    rng = np.random.default_rng(0)
+    field = np.full((400, 400, 3), 240, np.uint8)
+    field[80:320, 80:320] = rng.integers((130, 80, 60), (170, 120, 100), (240, 240, 3))
+    Image.fromarray(field).save(tmp_path / "field.png")
     ended = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(bytes_left), *verb],
+        [sys.executable, "-c", LIMITED, str(bytes_left), *verb.split()],
         cwd=tmp_path,
         capture_output=True,
         text=True,
