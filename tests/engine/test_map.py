@@ -6,6 +6,8 @@ import pickle
 import platform
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -137,3 +139,25 @@ def test_a_machine_unlike_the_others_is_named(tmp_path, changes, reads, said):
     state, sentence = run_item(*driver(tmp_path, **changes), reads)
     assert state == "unfit"
     assert re.match(f"node {socket.gethostname()}: {said}", sentence)
+
+
+SCRIPT = """
+from pathlib import Path
+from lowpower.simulate import CohortSpec, simulate_cohort
+
+with Path("begun").open("a") as log:
+    log.write("x")
+spec = CohortSpec(patients=2, specimens={"disc": 1.0}, mpp=(2.0, 2.0))
+print(simulate_cohort(spec, "out", workers=2))
+"""
+
+
+def test_a_script_without_a_guard_is_not_begun_again_by_every_worker(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    ended = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "bootstrapping" not in ended.stderr
+    assert (tmp_path / "begun").read_text() == "x"
+    assert len(list((tmp_path / "out" / "slides").glob("*.tif"))) == 2

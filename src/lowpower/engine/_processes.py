@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
+import sys
+import types
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TypeVar
 
 from lowpower.engine._lost import ATTEMPTS, DIED
@@ -52,7 +56,7 @@ def _until_death(
     """Work through the items; ends early where a process died, with the items that were in hand."""
     ahead = iter(waiting)
     pending: dict[Future[Outcome], int] = {}
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=_context(function)) as pool:
 
         def start() -> None:
             index = next(ahead, None)
@@ -79,9 +83,36 @@ def _until_death(
 def _alone(function: Callable[[Item], Outcome], item: Item, lost: Callable[[Item, str], Outcome]) -> Outcome:
     """One item in a process of its own; it died with one already, or with a neighbour's."""
     for _ in range(1, ATTEMPTS):
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        with ProcessPoolExecutor(1, mp_context=_context(function)) as pool:
             try:
                 return pool.submit(function, item).result()
             except BrokenProcessPool:
                 continue
     return lost(item, DIED)
+
+
+class _Worker(SpawnProcess):
+    """A process that does not run the user's script again, as spawned ones do that are not told otherwise.
+
+    A script without `if __name__ == "__main__":` would begin anew in every worker.
+    """
+
+    def start(self) -> None:
+        """Start, with nothing to be seen of the script."""
+        script = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            super().start()
+        finally:
+            sys.modules["__main__"] = script
+
+
+class _Workers(SpawnContext):
+    Process = _Worker
+
+
+def _context(function: Callable[..., object]) -> SpawnContext:
+    """How to start processes for a function; one of the script itself needs the script."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return multiprocessing.get_context("spawn") if function.__module__ == "__main__" else _Workers()
