@@ -59,6 +59,20 @@ def test_indexed_columns_need_the_scheme(predictions: Table, tmp_path: Path) -> 
     assert read_given(tmp_path / "p.csv", "her2_four").table.equals(table)
 
 
+@pytest.mark.parametrize("record", ["study.json", "config.json"])
+def test_a_table_of_a_run_or_study_has_its_scheme_above_it(
+    predictions: Table, tmp_path: Path, record: str
+) -> None:
+    path = tmp_path / "results" / "predictions.csv"
+    path.parent.mkdir()
+    predictions(30).write_csv(path)
+    (tmp_path / record).write_text('{"scheme": "her2_four"}')
+    assert read_given(path).scheme.name == "her2_four"
+    (tmp_path / record).write_text('{"scheme": "her2_three"}')  # of other columns
+    with pytest.raises(PredictionsError, match="scheme="):
+        read_given(path)
+
+
 def test_columns_may_have_other_names(predictions: Table, tmp_path: Path) -> None:
     table = predictions(30).rename({"slide": "image_id", "label": "y_true", "p_0": "prob0"})
     table.write_csv(tmp_path / "p.csv")

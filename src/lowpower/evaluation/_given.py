@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ PER_SLIDE: Final = (
 )
 _SEPARATORS: Final = ",;\t"
 _TOLERANCE: Final = 1e-3
+_RECORDS: Final = ("study.json", "config.json")
+"""What a study or a run keeps of its configuration, in the folder above that of its tables."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +199,19 @@ def _styles(scheme: LabelScheme) -> tuple[list[str], list[str], list[str]]:
     return [f"p_{name}" for name in classes], list(classes), [f"p_{index}" for index in range(len(classes))]
 
 
+def _recorded(path: Path, table: pl.DataFrame) -> LabelScheme | None:
+    """The scheme of a run or study that wrote the table, out of the record that lies above it."""
+    for record in (path.parent.parent / name for name in _RECORDS):
+        try:
+            scheme = scheme_of(str(json.loads(record.read_bytes())["scheme"]))
+        except (OSError, ValueError, KeyError, TypeError, CohortError):
+            continue
+        columns = _styles(scheme)[2]
+        if set(columns) <= set(table.columns) and f"p_{len(columns)}" not in table.columns:
+            return scheme
+    return None
+
+
 def _scheme(path: Path, table: pl.DataFrame, name: str | None) -> LabelScheme:
     if name is not None:
         try:
@@ -210,6 +226,9 @@ def _scheme(path: Path, table: pl.DataFrame, name: str | None) -> LabelScheme:
     }
     # negative, low positive, positive hold negative, positive: the scheme that names more columns is meant.
     fitting = [SCHEMES[one] for one in named if not any(named[one] < other for other in named.values())]
+    recorded = _recorded(path, table)
+    if not fitting and recorded is not None:
+        return recorded
     if len(fitting) != 1:
         which = " and ".join(scheme.name for scheme in fitting)
         raise PredictionsError(
