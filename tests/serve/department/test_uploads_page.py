@@ -48,9 +48,8 @@ def test_several_files_are_several_slides_and_a_dicom_series_is_one(
     shutil.copy(slide_file, tmp_path / "one.tif")
     half = [series / "1.dcm", series / "label.dcm"]
     page.locator("input[type=file]").first.set_input_files([tmp_path / "one.tif", *half])
-    expect(page.locator("#said")).to_contain_text(
-        "1.dcm and 1 more: Its full resolution is missing", timeout=60_000
-    )
+    said = page.locator("#said")
+    expect(said).to_contain_text("1.dcm and 1 more: Its full resolution is missing", timeout=60_000)
     expect(page.locator("nav .rows > li")).to_have_count(1)
     page.locator("input[type=file]").first.set_input_files(series / "0.dcm")
     expect(said).to_contain_text("0.dcm is here as S-", timeout=60_000)
