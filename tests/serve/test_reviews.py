@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import threading
 
 import polars as pl
@@ -58,6 +60,26 @@ def test_a_row_that_was_cut_off_costs_no_other(book, entry):
         stream.write("2026-01-01T00:00:00Z,half a r")
     book.add(entry, reader="B", verdict=Verdict.AGREE)
     assert [review.reader for review in book.reviews()] == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "no permission to write")]
+)
+def test_a_disk_that_takes_nothing_loses_no_review(client, book, entry, monkeypatch, number, words):
+    book.add(entry, reader="A", verdict=Verdict.AGREE)
+    before = sorted((path.name, path.read_bytes()) for path in book.path.parent.glob("*.csv"))
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", refuse)
+        answer = client.post(REVIEWS, json={"reader": "B", "verdict": "agree"})
+    assert answer.status_code >= 400
+    assert words in answer.text
+    assert sorted((path.name, path.read_bytes()) for path in book.path.parent.glob("*.csv")) == before
+    assert not list(book.path.parent.glob(".*.part*"))
+    assert client.post(REVIEWS, json={"reader": "B", "verdict": "agree"}).status_code == 201
 
 
 def test_two_writers_lose_nothing(results, entry, book):
