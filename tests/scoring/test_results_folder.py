@@ -187,6 +187,18 @@ def test_the_page_gives_each_models_promise_with_that_model(place, run, shades):
     assert page.count("This model makes no promise about its issued scores.") == 1
 
 
+def test_a_record_that_cannot_be_read_is_named_and_kept(place, run, shades):
+    run([place(shades[0], "a.png")])
+    spoilt = Path("out/a/result.json").read_text().replace("{", '{"of_a_later_version": 1,', 1)
+    Path("out/a/result.json").write_text(spoilt)
+    batch = run([place(shades[1], "b.png")])
+    assert any("not in table and page: a, a record that cannot be read" in note for note in batch.notes)
+    assert table() == ["b.png"]
+    again = run([place(shades[0], "a.png")])  # done anew, in a folder of its own
+    assert len(again) == 1
+    assert Path("out/a/result.json").read_text() == spoilt
+
+
 def test_the_page_can_be_mailed(place, run, shades):
     run([place(shades[0], "a.png")], one_file=True)
     page = Path("out/report.html").read_text()

@@ -105,6 +105,11 @@ class ResultsFolder(Generic[R]):
                 found.append((path.parent, self._kind.model_validate_json(path.read_bytes())))
         return found
 
+    def unreadable(self) -> list[str]:
+        """Folders whose record cannot be read, by name: damaged, or of another version of this software."""
+        held = {path.parent.name for path in self.out.glob(f"*/{self._record}")}
+        return sorted(held - {place.name for place, _ in self.records()})
+
     def write(self, folder: Path, record: R) -> None:
         """Write a slide's record into its folder."""
         write_text(folder / self._record, record.model_dump_json(indent=2) + "\n")

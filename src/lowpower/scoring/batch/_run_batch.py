@@ -33,6 +33,7 @@ __all__ = ["Batch", "Work", "run_batch"]
 R = TypeVar("R", bound=SlideRecord)
 
 _THREADS: Final = 2
+_SHOWN: Final = 5
 _MEMORY_GB: Final = 2.0
 """What a slide takes of a cluster's machine where nothing else is said."""
 
@@ -182,7 +183,21 @@ def run_batch(
     folder.forget_absent(slides)
     publish(folder, one_file=one_file)
     records = tuple(done[number] for number in range(len(slides)))
-    return Batch(records, folder.out, sum(record.reused for record in records), aside, _earlier(records))
+    notes = (*_earlier(records), *_left_out(folder.unreadable()))
+    return Batch(records, folder.out, sum(record.reused for record in records), aside, notes)
+
+
+def _left_out(unreadable: Sequence[str]) -> tuple[str, ...]:
+    """What table and page lack: nothing is missing there without a word."""
+    if not unreadable:
+        return ()
+    shown = ", ".join(map(one_line, unreadable[:_SHOWN]))
+    more = f" and {len(unreadable) - _SHOWN} more" if len(unreadable) > _SHOWN else ""
+    whose = "a record that" if len(unreadable) == 1 else "records that"
+    return (
+        f"not in table and page: {shown}{more}, {whose} cannot be read (damaged, or of another version of "
+        "lowpower).",
+    )
 
 
 def _earlier(records: Sequence[SlideRecord]) -> tuple[str, ...]:
