@@ -11,9 +11,10 @@ from tests.experiments.tiny_study import STAIN, arms, config_of
 
 from lowpower.cohort import read_cohort
 from lowpower.errors import CohortError, ConfigError
-from lowpower.experiments import StudyResults, load_study, run_study
+from lowpower.experiments import StudyResults, evaluate_run, load_study, run_study, train_run
 from lowpower.experiments.units import Done, Unit
 from lowpower.experiments.units import _run_unit as units
+from lowpower.reports import write_run_report
 from lowpower.training import TrainerOptions
 
 FIXED = (
@@ -115,6 +116,28 @@ def test_another_number_of_workers_gives_the_same_bytes(
     )
     assert fixed(one.folder) == fixed(two.folder)
     assert one.of_arm("slide@8").equals(study.of_arm("slide@8"))
+
+
+def test_a_training_is_a_study_of_one_arm_on_one_fold(
+    study: StudyResults, manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_of(manifest, tmp_path / "study", bundle={"calibrate_on": "validation", "measured": False})
+    run = train_run(config, arm="stain", fold=1, out=tmp_path / "run", workers=1)
+    of_the_study = study.folder / "units" / "stain" / "fold1"
+    for name in ("model.safetensors", "validation.parquet", "calibration.json"):
+        assert (run.unit / name).read_bytes() == (of_the_study / name).read_bytes(), name
+    assert pl.read_parquet(run.unit / "test.parquet").is_empty()
+    tested = evaluate_run(run.folder, workers=1, resamples=100)
+    rows = pl.read_parquet(of_the_study / "test.parquet")["row"]
+    assert tested.predictions["row"].to_list() == rows.to_list()
+    assert "abmil on stain, 2 um/px" in write_run_report(tested).read_text()
+    monkeypatch.setattr("lowpower.training.loop._learn._fit", None)  # nothing is trained again
+    after = run_study(run.folder / "study.json", workers=1)
+    assert after.of_arm("stain").drop("arm").equals(study.of_arm("stain").filter(fold=1).drop("arm"))
+    with pytest.raises(ConfigError, match=r"has 5 arms .*; say which with"):
+        train_run(config)
+    with pytest.raises(ConfigError, match="fuses others"):
+        train_run(config, arm="both")
 
 
 def test_arms_may_be_added_but_nothing_else_changed(

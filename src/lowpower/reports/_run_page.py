@@ -10,6 +10,7 @@ import polars as pl
 from PIL import Image
 
 from lowpower.experiments import TestOutcome
+from lowpower.experiments.collect import arm_label
 from lowpower.files import atomic_path, write_text
 from lowpower.reports._answer_words import Elsewhere, answer_sentences
 from lowpower.reports._page_parts import METRIC_NAMES, embedded, say
@@ -63,6 +64,7 @@ def write_run_report(
     html = template.render(
         config=outcome.config,
         bundle=bundle,
+        label=arm_label(outcome.config.arms[0]),
         evaluation=evaluation,
         metrics=[(METRIC_NAMES.get(name, name), say(metric)) for name, metric in evaluation.metrics.items()],
         say=say,

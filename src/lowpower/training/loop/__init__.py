@@ -2,10 +2,9 @@
 
 from lowpower.training.loop._learn import check_trainer, learn
 from lowpower.training.loop._learner import Learner, LearningRun, LearningSummary
-from lowpower.training.loop._precision import Accelerator, device_of, resolve_precision
+from lowpower.training.loop._precision import device_of, resolve_precision
 
 __all__ = [
-    "Accelerator",
     "Learner",
     "LearningRun",
     "LearningSummary",

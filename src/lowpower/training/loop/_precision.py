@@ -8,9 +8,7 @@ import torch
 
 from lowpower.errors import ConfigError
 
-__all__ = ["Accelerator", "Precision", "check_accelerator", "device_of", "resolve_precision"]
-
-Accelerator = Literal["auto", "cpu", "gpu"]
+__all__ = ["Precision", "check_accelerator", "device_of", "resolve_precision"]
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
