@@ -32,6 +32,7 @@ TYPED = (
     ("train mien.yaml", 2, "did you mean mine.yaml?"),
     ("train mine.yaml", 2, "its cohort nosuch.csv does not exist"),
     ("train broken.yaml", 1, "is not YAML"),
+    ("train table.csv", 2, "is a table, and this takes a configuration"),
     ("train", 2, "lowpower init SLIDES"),
     ("prepare nosuch.yaml", 2, "lowpower init SLIDES"),
     ("study nosuch.yaml", 2, "docs/study.md"),
@@ -76,6 +77,7 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "field.png").write_bytes(b"no picture")
     (tmp_path / "mine.yaml").write_text("cohort: nosuch.csv\n")
     (tmp_path / "broken.yaml").write_text("cohort: [\n")
+    (tmp_path / "table.csv").write_text("slide,patient,marker,score\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

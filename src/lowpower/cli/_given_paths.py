@@ -13,6 +13,7 @@ from lowpower.errors import OptionError, one_line
 __all__ = ["configuration_there", "model_there", "run_there", "some_there", "study_there", "there"]
 
 _RUN, _STUDY = "config.json", "study.json"
+_TABLES = (".csv", ".tsv", ".xlsx", ".parquet")
 
 
 def there(path: Path, cure: str) -> None:
@@ -42,6 +43,9 @@ def configuration_there(path: Path, cure: str) -> None:
     from lowpower.files import read_yaml
 
     there(path, cure)
+    if path.suffix.lower() in _TABLES:
+        told = f"{one_line(path)}: is a table, and this takes a configuration (YAML) that names it"
+        raise OptionError(f"{told}; {cure}")
     named = read_yaml(path).get("cohort")
     cohort = path.parent / named if isinstance(named, str) and named else None
     if cohort is not None and not cohort.exists():
