@@ -140,7 +140,7 @@ def large_image(path: Path, factor: int, patches: int) -> Callable[[], int]:
     """`tileIterator` over patches, scaled by the library."""
     import large_image as library
 
-    source = library.open(str(path))
+    source = library.open(str(path), noCache=True)
     base = source.getMetadata()
     magnification = base["magnification"] or 40.0
     columns = base["sizeX"] // (SIDE * factor)
