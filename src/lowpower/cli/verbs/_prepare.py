@@ -1,4 +1,4 @@
-"""`lowpower prepare`: the views of a cohort, made ahead of training."""
+"""`lowpower prepare`: what arms need of a cohort's slides, made ahead of training or a study."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["command"]
 
 
 def command(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="The training configuration.")],
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="Of a training or a study.")],
     workers: Workers = None,
     on: Where = WhereName.HERE,
     quiet: Quiet = False,
 ) -> None:
-    """Make the low-resolution views of every slide of a cohort; what is made already is kept.
+    """Make what a configuration's arms need of slides (views, patches, features); what is there is kept.
 
-    Exit code 1 if a slide gave no view; the others are made all the same.
+    Exit code 1 if a slide gave nothing; the others are made all the same.
     """
     from rich.console import Console
     from rich.table import Table
@@ -47,7 +47,7 @@ def command(
         for state in bad:
             table.add_row(Path(state.slide).name, state.state, state.reason or "")
         Console(highlight=False).print(table)
-    stderr.print(f"{len(states) - len(bad)} of {len(states)} views are ready.")
+    stderr.print(f"{len(states) - len(bad)} of {len(states)} slides are ready.")
     doubtful = doubtful_in(config, states)
     if doubtful:
         stderr.print(
