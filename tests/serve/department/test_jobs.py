@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 from sqlalchemy.exc import DBAPIError
 
+from lowpower.serve._host import WorklistAsked
 from lowpower.serve.department import verify_audit
 from lowpower.serve.department.records._schema import Base, Job, ScoredResult, Slide
 
@@ -202,6 +204,31 @@ def test_pages_of_the_worklist_hold_every_slide_once(department):
     assert (told["total"], {row["state"] for row in told["rows"]}) == (13, {"referred"})
     for cursor in ("nonsense", "W10=", "eyJhIjoxfQ=="):
         assert client.get("/v1/worklist", params={"cursor": cursor}).status_code == 422
+
+
+@pytest.mark.parametrize("sort", ["Referred first", "Newest first"])
+def test_a_page_is_read_off_an_index_and_nothing_is_sorted(department, sort):
+    seen = []
+    listen = (department.database.engine, "before_cursor_execute")
+
+    def keep(_connection, _cursor, statement, parameters, *_) -> None:
+        if "ORDER BY slides.removed" in statement:
+            seen.append((statement, parameters))
+
+    event.listen(*listen, keep)
+    department.host.worklist(WorklistAsked(sort=sort), "Dr. A")
+    event.remove(*listen, keep)
+    ((statement, parameters),) = seen
+    with department.database.engine.connect() as connection:
+        if department.database.is_sqlite:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+        else:
+            for way in ("seqscan", "bitmapscan"):  # which so few rows would be read by
+                connection.execute(text(f"SET LOCAL enable_{way} = off"))
+            plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).all()
+    told = str(plan)
+    assert "slides_by_" in told
+    assert not re.search("sort|temp b-tree", told.replace("sort_", ""), re.IGNORECASE), told
 
 
 def test_the_log_of_what_was_made_names_its_hash(department, slide_file):

@@ -60,7 +60,10 @@ class WorklistPages:
             sort = "Referred first"
         column, falling = _SORTS[sort]
         wanted = [Slide.removed.is_(None), *self._wanted(asked)]
-        order = (column.desc(), Slide.id.desc()) if falling else (column, Slide.id)
+        # All have the same `removed`; named here, PostgreSQL walks the index in its order and sorts nothing.
+        order: list[Any] = [Slide.removed, column, Slide.id]
+        if falling:
+            order = [one.desc() for one in order]
         page = select(Slide).where(*wanted).order_by(*order).limit(asked.limit + 1)
         if asked.cursor:
             page = page.where(_after(column, falling, asked.cursor))
