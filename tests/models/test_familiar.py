@@ -68,3 +68,10 @@ def test_it_is_stored_and_read_again_as_it_was():
 def test_one_slide_has_no_like():
     with pytest.raises(ValueError, match="two or more"):
         Familiar.of(laboratory(1, 1))
+
+
+def test_one_odd_slide_of_the_fit_does_not_make_every_laboratory_familiar():
+    odd = np.array(appearance_of(GLASS, (0.83, 0.54, 0.11), (0.47, 0.56, 0.69), 1.2))
+    known = Familiar.of(np.concatenate([laboratory(60, 1), odd[None]]))
+    assert known.stranger(appearance_of((244.0, 220.0, 216.0), BLUE, BROWN, 1.0)) == "glass"
+    assert known.stranger(laboratory(1, 2)[0]) is None

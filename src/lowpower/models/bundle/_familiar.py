@@ -20,6 +20,8 @@ APPEARANCE: Final = (
 """What `appearance_of` gives, in order."""
 _ALIKE: Final = (0.05, 0.05, 0.05, 0.05, 0.02, 0.02, 0.3)
 """How much each may differ between slides that a person would call alike."""
+_NEAREST_LIMIT, _FARTHEST_LIMIT = 1.0, 4.0
+"""`farthest` lies between: nearer slides look alike, further ones do not, whatever outlier the fit held."""
 _PARTS: Final = {"haematoxylin": (0, 2), "DAB": (2, 4), "glass": (4, 6), "sharpness": (6, 7)}
 
 
@@ -71,7 +73,7 @@ class Familiar(BaseModel):
         count = len(nearest)
         farthest = nearest[min(count, int(np.ceil(0.99 * (count + 1)))) - 1]
         rows = tuple(tuple(round(float(one), 4) for one in row) for row in appearances)
-        return cls(appearances=rows, farthest=max(1.0, float(farthest)))
+        return cls(appearances=rows, farthest=float(np.clip(farthest, _NEAREST_LIMIT, _FARTHEST_LIMIT)))
 
     def stranger(self, appearance: ArrayLike) -> str | None:
         """What of a slide is unlike every one of these, in a word; None where it is like them.
