@@ -13,6 +13,7 @@ from lowpower.experiments.artefacts._makers import Artefact
 from lowpower.experiments.plan._needs import needs_of
 from lowpower.experiments.units._late_fusion import fit_weights, fused
 from lowpower.experiments.units._learners import LEARNERS, Material
+from lowpower.experiments.units._learnt import predictor_of
 
 
 def test_fusion_weights_maximise_the_balanced_likelihood() -> None:
@@ -87,7 +88,7 @@ def material(tmp_path: Path) -> Material:
         values = (*shares.tolist(), float(shares @ np.arange(4) / 3), 0.1, 0.1, 0.1)
         artefacts[row] = Artefact(row=row, state="ok", values=values)
     labels = {row: row % 4 for row in range(36)}
-    return Material(config, cohort, labels, range(32), range(32, 36), artefacts, tmp_path)
+    return Material(config, cohort, labels, range(32), range(32, 36), artefacts, tmp_path, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -102,11 +103,12 @@ def test_the_scheme_says_what_is_measured(scheme: str, marker: str) -> None:
 def test_the_measurement_becomes_probabilities(tmp_path: Path) -> None:
     given = material(tmp_path)
     arm = given.config.arms[0]
-    predictor = LEARNERS["measured"](arm, given).predict
+    learnt = LEARNERS["measured"](arm, given)
+    predictor = predictor_of(arm, given.config, learnt, given.artefacts)
     found = np.stack([predictor(row) for row in range(32, 40)])
     assert found.sum(1) == pytest.approx(1)
     assert (found.argmax(1) == np.arange(32, 40) % 4).mean() >= 0.75
     assert needs_of(arm, given.config)[0].marker == "HER2"
-    alone = Material(given.config, given.cohort, given.labels, [0, 4], [1], given.artefacts, tmp_path)
+    alone = Material(given.config, given.cohort, given.labels, [0, 4], [1], given.artefacts, *[tmp_path] * 2)
     with pytest.raises(CohortError, match="two classes"):
         LEARNERS["measured"](arm, alone)
