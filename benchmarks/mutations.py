@@ -1,12 +1,13 @@
 """Slides with a few bytes changed: does one hang, crash, or read otherwise in silence?
 
-    python benchmarks/mutations.py [--slides 300] [--seed 20260] [--limit 60]
+    python benchmarks/mutations.py [--slides 300] [--side 1024] [--seed 20260] [--limit 60]
 
-A simulated disc is written as an SVS, a pyramidal TIFF (JPEG and deflate) and a DICOM series; each mutated
-copy has one to eight bytes of a file changed at random places, is opened in a process that can be ended, and
-read whole at its finest level. Counted: hung (longer than `--limit` seconds), crashed, refused with a
-sentence, the same pixels, other pixels with the damage named, other pixels in silence. A byte that changes a
-colour and nothing that a decoder could tell by is of the last kind: only a checksum would know.
+A simulated disc is written as an SVS, as pyramidal TIFFs of four codecs and as a DICOM series; with
+`--side 256` it is one tile a level. Each mutated copy has one to eight bytes of a file changed at random
+places, is opened in a process that can be ended, and read whole at its finest level. Counted: hung (longer
+than `--limit` seconds), crashed, refused with a sentence, the same pixels, other pixels with the damage
+named, other pixels in silence. A byte that changes a colour and nothing that a decoder could tell by is of
+the last kind: only a checksum would know.
 """
 
 from __future__ import annotations
@@ -35,7 +36,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "slides")
 import _dicom_writer
 
 MPP = 0.5
-SIDE = 1024
 OUTCOMES = ("hung", "crashed", "refused", "same pixels", "damage named", "other pixels in silence")
 Image = NDArray[np.uint8]
 
@@ -67,6 +67,8 @@ def write_dicom(path: Path, image: Image) -> None:
 KINDS: dict[str, tuple[str, Callable[[Path, Image], None]]] = {
     "SVS": ("a.svs", lambda path, image: write_tiff(path, image, "jpeg", f"Aperio x|MPP = {MPP}")),
     "TIFF, JPEG": ("a.tif", lambda path, image: write_tiff(path, image, "jpeg", None)),
+    "TIFF, JPEG 2000": ("a.tif", lambda path, image: write_tiff(path, image, "jpeg2000", None)),
+    "TIFF, LZW": ("a.tif", lambda path, image: write_tiff(path, image, "lzw", None)),
     "TIFF, deflate": ("a.tif", lambda path, image: write_tiff(path, image, "zlib", None)),
     "DICOM": ("series", write_dicom),
 }
@@ -133,11 +135,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--slides", type=int, default=300, help="mutated copies of each kind")
+    parser.add_argument("--side", type=int, default=1024, help="of the finest level, px")
     parser.add_argument("--seed", type=int, default=20260)
     parser.add_argument("--limit", type=float, default=60.0, help="seconds after which a slide hangs")
     options = parser.parse_args()
     with open_slide(sample()) as slide:
-        image = np.ascontiguousarray(slide.overview(slide.mpp)[500 : 500 + SIDE, 500 : 500 + SIDE])
+        image = slide.overview(slide.mpp)[700 : 700 + options.side, 700 : 700 + options.side].copy()
     reader = Reader(options.limit)
     print("kind".ljust(16), *(name.rjust(len(name) + 2) for name in OUTCOMES))
     for kind, (name, write) in KINDS.items():

@@ -10,7 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from lowpower.errors import ConfigError, DamagedSlideError, NotASlideError, SlideError, StructureError
+from lowpower.errors import (
+    ConfigError,
+    DamagedSlideError,
+    LowpowerError,
+    NotASlideError,
+    SlideError,
+    StructureError,
+)
 from lowpower.slides._choice import Choice
 from lowpower.slides._folder import MAY_NOT, find_slides, without_slides
 from lowpower.slides._looks import unlike_level
@@ -28,6 +35,10 @@ _GIVE_A_SLIDE = "give a slide (SVS, NDPI, MRXS, TIFF, DICOM) or an image (PNG, J
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _IMAGE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"BM")
 _TEXT_SHARE = 0.95
+_SENSELESS = (
+    ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
+"""What parsers raise of a field that cannot be: a tile of no height, a photometric that is none."""
 _INSTEAD = {
     b"\x1f\x8b": "is compressed with gzip: unpack it first",
     b"PK\x03\x04": "is a ZIP archive: unpack it first",
@@ -83,6 +94,16 @@ def open_reader(path: Path, choice: Choice) -> Reader:
 
     Backends are imported when needed: each takes a while to load.
     """
+    try:
+        return _reader(path, choice)
+    except LowpowerError:
+        raise
+    except _SENSELESS as error:
+        why = f"what it says of itself makes no sense ({type(error).__name__}: {error})"
+        raise DamagedSlideError(path, f"{why}; copy or export it again.") from error
+
+
+def _reader(path: Path, choice: Choice) -> Reader:
     kind = _sniff(path)
     if kind == "dicom":
         return _open_dicom(path, choice)
@@ -111,7 +132,7 @@ def _open_tiff(path: Path, choice: Choice) -> Reader:
         openers = [own, openslide] if layout.kind == "aperio" else [own]
     try:
         reader = _first(path, openers)
-    except SlideError:
+    except Exception:
         layout.file.close()
         raise
     if not isinstance(reader, TiffReader):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from lowpower.errors import DamagedSlideError
 from lowpower.slides._reader import MppClaim
@@ -145,8 +145,8 @@ def _parsing(path: Path) -> Iterator[None]:
             warnings.simplefilter("ignore")  # overlong identifiers and the like
             yield
     except (
-        InvalidDicomError, ArithmeticError, AttributeError, LookupError, EOFError, OSError, TypeError,
-        ValueError,
+        InvalidDicomError, BytesLengthException, ArithmeticError, AttributeError, LookupError, EOFError,
+        OSError, TypeError, ValueError,
     ) as error:  # fmt: skip
         raise DamagedSlideError(
             path, f"its DICOM header is cut short or broken ({error}); copy or export it again."

@@ -121,7 +121,9 @@ def read_layout(path: Path, choice: Choice | None = None, *, join: bool = True) 
         raise DamagedSlideError(path, f"its TIFF header cannot be parsed ({error}); {CURE}") from error
     try:
         return _layout(path, file, choice or Choice(), join=join)
-    except (tifffile.TiffFileError, ValueError, IndexError, KeyError, TypeError) as error:
+    except (
+        tifffile.TiffFileError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
+    ) as error:  # fmt: skip
         file.close()
         raise DamagedSlideError(path, f"its TIFF directories cannot be parsed ({error}); {CURE}") from error
     except SlideError:

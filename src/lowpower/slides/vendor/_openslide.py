@@ -91,9 +91,10 @@ class OpenSlideReader:
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
         """Stored pixels, (height, width, 3)."""
-        factor, size = self._slide.level_downsamples[level], self.stored.sizes[level]
+        size = self.stored.sizes[level]
         damaged = [] if self._guard is None else self._guard.check(size, x, y, width, height)
         try:
+            factor = self._slide.level_downsamples[level]
             region = self._slide.read_region((round(x * factor), round(y * factor)), level, (width, height))
         except openslide.OpenSlideError as error:
             problem = f"pixels of level {level} cannot be decoded ({error})"
