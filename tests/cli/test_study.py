@@ -46,7 +46,7 @@ def test_a_failed_arm_is_in_the_table_and_in_the_exit_code(lowpower, study):
     finished = lowpower("study", study)
     assert finished.code == 1
     assert finished.err.count("\n") == 1
-    assert "since this study was begun arm stain changed" in finished.err
+    assert "since it was begun arm stain changed" in finished.err
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,7 @@ def test_a_failed_arm_is_in_the_table_and_in_the_exit_code(lowpower, study):
 )
 def test_a_wrong_word_is_one_sentence(lowpower, tmp_path, line, said):
     path = tmp_path / "study.yaml"
+    (tmp_path / "cohort.csv").write_text("slide,patient,marker,score\na.tif,p1,HER2,0\n")
     path.write_text(f"cohort: cohort.csv\narms:\n  - {{{line}}}\n")
     finished = lowpower("study", path)
     assert finished.code == 1
