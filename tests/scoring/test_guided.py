@@ -75,6 +75,7 @@ def field_done(self, done, total):
     if done == total - 1:
         signal.raise_signal(signal.SIGINT)  # heard by this thread, however busy the machine
 _progress.SlideProgress.field_done = field_done
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs do not hear it
 main()
 """
 
