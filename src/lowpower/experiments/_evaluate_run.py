@@ -215,7 +215,10 @@ def _answers(
     if decision is None:
         return None
     if decision.joint is not None:
-        table = with_measured(table, cohort, bundle.scheme, cache, workers=workers, progress=progress)
+        own = bundle.spec.laboratory
+        table = with_measured(
+            table, cohort, bundle.scheme, cache, laboratory=own, workers=workers, progress=progress
+        )
     return judge_answers(table, bundle.scheme, decision, temperature=bundle.temperature)
 
 

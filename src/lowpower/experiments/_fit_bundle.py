@@ -76,6 +76,7 @@ def decision_table(
         cohort,
         bundle.scheme,
         cache / "measured",
+        laboratory=bundle.spec.laboratory,
         workers=workers,
         progress=of_stage(progress, "measuring"),
     )

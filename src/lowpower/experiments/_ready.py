@@ -40,6 +40,7 @@ from lowpower.experiments.plan import (
     refuse_doubtful,
 )
 from lowpower.files import make_folder, write_json
+from lowpower.stain import Laboratory, laboratory_for
 from lowpower.training import check_trainer
 
 __all__ = ["Ready", "configured", "make_ready", "threads_kept"]
@@ -79,12 +80,29 @@ class Ready:
     workers: int
 
 
-def configured(config: Experiment | str | Path, out: str | Path | None = None) -> Experiment:
-    """A configuration with absolute paths, from its file if it is one; `out` goes over what it says."""
+def configured(
+    config: Experiment | str | Path,
+    out: str | Path | None = None,
+    laboratory: Laboratory | str | Path | None = None,
+) -> Experiment:
+    """A configuration with absolute paths, from its file if it is one, and its laboratory's file read.
+
+    Args:
+        config: The configuration.
+        out: Over what it says.
+        laboratory: Likewise.
+
+    Raises:
+        ConfigError: either file cannot be used.
+    """
     if not isinstance(config, Experiment):
         config = read_experiment(config)
     if out is not None:
         config = config.model_copy(update={"out": Path(out)})
+    own = config.laboratory if laboratory is None else laboratory
+    if own is not None:
+        own = laboratory_for(own, config.label_scheme.marker)
+        config = config.model_copy(update={"laboratory": own})
     places = {"cohort": config.cohort, "out": config.folder, "cache": config.cache_folder}
     return config.model_copy(update={key: place.resolve() for key, place in places.items()})
 
@@ -220,8 +238,8 @@ def _open_folder(config: Experiment, *, fresh: bool) -> None:
 def _difference(earlier: Experiment, now: Experiment) -> str | None:
     """What changed between two configurations in a way that finished work does not survive."""
     before, after = earlier.model_dump(mode="json"), now.model_dump(mode="json")
-    for key in before:
-        if key not in _FREE and before[key] != after[key]:
+    for key in before | after:
+        if key not in _FREE and before.get(key) != after.get(key):
             return f"{key} changed"
     for key in before["folds"]:
         if key != "only" and before["folds"][key] != after["folds"][key]:

@@ -12,6 +12,7 @@ from lowpower.experiments._ready import Ready, configured, make_ready, threads_k
 from lowpower.experiments.collect import StudyResults, collect, save_results
 from lowpower.experiments.plan import Experiment, FusionArm
 from lowpower.experiments.units import Done, Unit, finished, lost_unit, run_unit, unit_of
+from lowpower.stain import Laboratory
 
 __all__ = ["run_study"]
 
@@ -25,6 +26,7 @@ def run_study(
     config: Experiment | str | Path,
     *,
     out: str | Path | None = None,
+    laboratory: Laboratory | str | Path | None = None,
     fresh: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -37,6 +39,7 @@ def run_study(
     Args:
         config: The configuration, or its YAML file.
         out: Study folder, over what the configuration says.
+        laboratory: Whose cut-offs measure the stain, likewise.
         fresh: Forget an earlier study in the same folder; views, features and patches stay.
         workers: Processes; by default as many as the processors allow.
         progress: Called with (stage, done, total).
@@ -46,7 +49,7 @@ def run_study(
         CohortError: the manifest cannot be used, folds cannot be made of it, or they leak.
         OutputError: the folder cannot be written.
     """
-    config = configured(config, out)
+    config = configured(config, out, laboratory)
     devices = config.trainer.devices
     if devices not in (1, "1") and not (isinstance(devices, list) and len(devices) == 1):
         raise ConfigError(

@@ -16,6 +16,7 @@ from lowpower.experiments.artefacts import Artefact, make_artefacts
 from lowpower.experiments.deployment import Maker
 from lowpower.experiments.plan import CALIBRATION, Experiment, FusionArm, doubtful_slides, needs_of
 from lowpower.experiments.units import finished, learn_unit, unit_of
+from lowpower.stain import Laboratory
 
 __all__ = ["FinishedRun", "PreparedSlide", "doubtful_in", "prepare_run", "train_run"]
 
@@ -107,6 +108,7 @@ def train_run(
     arm: str | None = None,
     fold: int | None = None,
     out: str | Path | None = None,
+    laboratory: Laboratory | str | Path | None = None,
     fresh: bool = False,
     workers: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
@@ -120,6 +122,7 @@ def train_run(
         arm: Which arm, where it has several.
         fold: Which fold, over what it says; else the one it names, or the first.
         out: The run's folder, over what it says.
+        laboratory: Whose cut-offs measure the stain, over what it says.
         fresh: Forget an earlier run in the same folder.
         workers: Processes that read and measure slides; by default every processor.
         progress: Called with (stage, done, total).
@@ -133,7 +136,7 @@ def train_run(
         WeightsError: pretrained weights cannot be had.
         OutputError: the folder cannot be written.
     """
-    config = _of_one(configured(config), arm, fold)
+    config = _of_one(configured(config, laboratory=laboratory), arm, fold)
     config = configured(config, out)
     ready = make_ready(config, fresh=fresh, tested=False, workers=workers, progress=progress)
     (number,) = ready.wanted

@@ -17,7 +17,7 @@ from lowpower.errors import ConfigError, LowpowerError
 from lowpower.files import atomic_path, make_folder
 from lowpower.simulate import SlideTruth, truth_path
 from lowpower.slides import open_slide
-from lowpower.stain import Marker, measure
+from lowpower.stain import DEFAULT_CUTOFFS, Cutoffs, Laboratory, Marker, measure
 from lowpower.tissue import find_tissue
 from lowpower.views import View
 
@@ -33,6 +33,7 @@ def cells_of(
     scheme: str | LabelScheme,
     folder: Path,
     *,
+    laboratory: Laboratory | None = None,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[int, str]:
@@ -44,6 +45,7 @@ def cells_of(
         rows: Rows of its table.
         scheme: Whose marker is measured.
         folder: Where measured cells are kept; those there are not measured again.
+        laboratory: Whose cut-offs measure; the usual ones if None.
         workers: Processes that measure.
         progress: Called with (slides measured, slides in all).
 
@@ -57,8 +59,11 @@ def cells_of(
     marker = scheme_of(scheme).marker
     if marker not in get_args(Marker):
         raise ConfigError(f"teacher: measured: {marker} cannot be measured; leave the teacher out.")
+    cutoffs = DEFAULT_CUTOFFS
+    if laboratory is not None:
+        folder, cutoffs = folder / laboratory.signature[:12], laboratory.cutoffs()
     make_folder(folder)
-    jobs = [_job(cohort, row, cast(Marker, marker), folder) for row in rows]
+    jobs = [_job(cohort, row, cast(Marker, marker), cutoffs, folder) for row in rows]
     found = map_items(
         _measured, jobs, workers=workers, reads=_files, writes=[folder], lost=_lost, progress=progress
     )
@@ -96,10 +101,11 @@ class _Job:
     mask: str | None
     control: str
     marker: Marker
+    cutoffs: Cutoffs
     path: str
 
 
-def _job(cohort: Cohort, row: int, marker: Marker, folder: Path) -> _Job:
+def _job(cohort: Cohort, row: int, marker: Marker, cutoffs: Cutoffs, folder: Path) -> _Job:
     entry = cohort.table.row(row, named=True)
     mpp, mask = entry.get("mpp"), entry.get("mask")
     return _Job(
@@ -108,6 +114,7 @@ def _job(cohort: Cohort, row: int, marker: Marker, folder: Path) -> _Job:
         None if mask is None else str(mask),
         str(entry.get("control") or "auto"),
         marker,
+        cutoffs,
         str(folder / f"row{row}.parquet"),
     )
 
@@ -127,7 +134,7 @@ def _measured(job: _Job) -> str | None:
     try:
         with open_slide(job.slide, job.mpp) as slide:
             tissue = find_tissue(slide, mask=job.mask, control=job.control)
-            measured = measure(slide, job.marker, tissue)
+            measured = measure(slide, job.marker, tissue, cutoffs=job.cutoffs)
     except LowpowerError:
         return None
     if measured.cells is None:

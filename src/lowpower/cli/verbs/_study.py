@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lowpower.cli._options import Quiet, Where, WhereName, Workers
+from lowpower.cli._options import LaboratoryFile, Quiet, Where, WhereName, Workers
 
 __all__ = ["command"]
 
@@ -18,6 +18,7 @@ def command(
     fresh: Annotated[
         bool, typer.Option(help="Forget an earlier study in the same folder; views and features stay.")
     ] = False,
+    laboratory: LaboratoryFile = None,
     workers: Workers = None,
     on: Where = WhereName.HERE,
     quiet: Quiet = False,
@@ -48,7 +49,9 @@ def command(
                 tasks[stage] = bar.add_task(stage, total=total)
             bar.update(tasks[stage], completed=done, total=total)
 
-        results = run_study(config, out=out, fresh=fresh, workers=workers, progress=show)
+        results = run_study(
+            config, out=out, laboratory=laboratory, fresh=fresh, workers=workers, progress=show
+        )
     print_study(Console(), results)
     typer.echo(f"results: {results.folder / 'results'}")
     typer.echo(f"report: {write_study_report(results)}")

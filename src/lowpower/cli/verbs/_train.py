@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lowpower.cli._options import Quiet
+from lowpower.cli._options import LaboratoryFile, Quiet
 
 __all__ = ["command"]
 
@@ -22,6 +22,7 @@ def command(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder, over what CONFIG says.")] = None,
     fresh: Annotated[bool, typer.Option(help="Forget an earlier run in the same folder.")] = False,
+    laboratory: LaboratoryFile = None,
     quiet: Quiet = False,
 ) -> None:
     """Train one arm on one fold, calibrate it without the test slides, and write a model bundle.
@@ -42,7 +43,9 @@ def command(
         def show(stage: str, done: int, total: int) -> None:
             bar.update(task, description=stage, completed=done, total=total)
 
-        run = train_run(config, arm=arm, fold=fold, out=out, fresh=fresh, progress=show)
+        run = train_run(
+            config, arm=arm, fold=fold, out=out, laboratory=laboratory, fresh=fresh, progress=show
+        )
     for note in run.notes:
         typer.echo(f"note: {note}", err=True)
     typer.echo(f"bundle: {run.bundle}")

@@ -18,7 +18,7 @@ from lowpower.experiments.plan import Need
 from lowpower.files import atomic_path, sha256_of
 from lowpower.models import Encoder, appearance_of, create_encoder, measured_inputs
 from lowpower.slides import Slide
-from lowpower.stain import Measurement, measure
+from lowpower.stain import DEFAULT_CUTOFFS, Measurement, measure
 from lowpower.tissue import Tissue, find_tissue
 from lowpower.views import (
     PATCH_REASONS,
@@ -224,7 +224,8 @@ def _measured(opened: Opened, need: Need, folder: Path) -> Artefact:
     assert need.marker is not None
     slide, (tissue, finding) = opened.slide, opened.tissue()
     with watch() as making:
-        measurement = measure(slide, need.marker, tissue)
+        cutoffs = DEFAULT_CUTOFFS if need.laboratory is None else need.laboratory.cutoffs()
+        measurement = measure(slide, need.marker, tissue, cutoffs=cutoffs)
     values = _values(measurement)
     if values is None:
         return Artefact(

@@ -13,7 +13,7 @@ from lowpower.evaluation import APPEARANCE_COLUMNS, MEASURED_COLUMNS
 from lowpower.experiments.artefacts._make_artefacts import make_artefacts
 from lowpower.experiments.artefacts._makers import Artefact
 from lowpower.experiments.plan import Need
-from lowpower.stain import Marker
+from lowpower.stain import Laboratory, Marker
 
 __all__ = ["with_measured"]
 
@@ -24,6 +24,7 @@ def with_measured(
     scheme: LabelScheme,
     cache: Path,
     *,
+    laboratory: Laboratory | None = None,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> pl.DataFrame:
@@ -37,12 +38,13 @@ def with_measured(
         cohort: The cohort.
         scheme: Its marker is measured.
         cache: Folder of what was measured.
+        laboratory: Whose cut-offs measure; the usual ones if None.
         workers: Processes.
         progress: Called with (done, total).
     """
     if scheme.marker not in get_args(Marker):
         return table
-    need = Need(kind="measure", marker=cast(Marker, scheme.marker))
+    need = Need(kind="measure", marker=cast(Marker, scheme.marker), laboratory=laboratory)
     rows: Sequence[int] = table["row"].to_list()
     made = make_artefacts([need], cohort, rows, cache, workers=workers, threads=1, progress=progress)
     return _joined(table, made[need.key])

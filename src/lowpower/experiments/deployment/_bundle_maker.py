@@ -142,6 +142,7 @@ class Maker:
             "scheme": scheme.name,
             "marker": scheme.marker,
             "classes": scheme.classes,
+            "laboratory": self.config.own_laboratory,
             "slide_mpp_range": options.slide_mpp_range or self._mpp_range(rows),
             "cohort_fingerprint": self.cohort.fingerprint,
             "seed": self.config.seed_of(self.arm),
@@ -221,6 +222,7 @@ class Maker:
                 self.cohort,
                 scheme,
                 self.config.cache_folder,
+                laboratory=self.config.own_laboratory,
                 workers=self.workers,
                 progress=of_stage(self.progress, "measuring"),
             )

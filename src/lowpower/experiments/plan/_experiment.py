@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from lowpower.cohort import IshUnknown, LabelScheme, scheme_of
 from lowpower.errors import CohortError
 from lowpower.experiments.plan._arms import Arm
+from lowpower.stain import Laboratory
 from lowpower.training import Section, TrainerOptions
 
 __all__ = ["BundleOptions", "Experiment"]
@@ -102,6 +103,12 @@ class Experiment(Section):
         "change last digits.",
     )
     trainer: TrainerOptions = Field(TrainerOptions(), description="Lightning's own flags.")
+    laboratory: Laboratory | Path | None = Field(
+        None,
+        exclude_if=lambda laboratory: laboratory is None,
+        description="File of `lowpower calibrate`: its cut-offs measure the stain, in measured arms, for "
+        "`teacher: measured` and where bundles answer with the measurement; by default the usual ones.",
+    )
     coverage: float = Field(
         0.9, gt=0, lt=1, description="Conformal abstention: share of sets that hold the truth."
     )
@@ -143,6 +150,11 @@ class Experiment(Section):
     def label_scheme(self) -> LabelScheme:
         """The scheme itself, as everything past the configuration takes it."""
         return scheme_of(self.scheme)
+
+    @property
+    def own_laboratory(self) -> Laboratory | None:
+        """Whose cut-offs measure; of a configuration that is at work, whose file was read."""
+        return self.laboratory if isinstance(self.laboratory, Laboratory) else None
 
     @property
     def folder(self) -> Path:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from lowpower.experiments.plan._arms import Arm, FusionArm, MilArm, PatchArm, SlideArm
 from lowpower.experiments.plan._experiment import Experiment
-from lowpower.stain import Marker
+from lowpower.stain import Laboratory, Marker
 from lowpower.views import LowResRecipe, PatchQC, PatchRecipe
 
 __all__ = ["Need", "needs_of"]
@@ -26,6 +26,7 @@ class Need(BaseModel):
         encoder: Of a bag.
         weights: The encoder's weight file.
         marker: Of the measurement.
+        laboratory: Whose cut-offs measure; the usual ones if None.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,6 +38,7 @@ class Need(BaseModel):
     encoder: str | None = None
     weights: str | None = None
     marker: Marker | None = None
+    laboratory: Laboratory | None = Field(None, exclude_if=lambda laboratory: laboratory is None)
 
     @property
     def key(self) -> str:
@@ -57,7 +59,8 @@ def needs_of(arm: Arm, config: Experiment) -> tuple[Need, ...]:
             return (Need(kind="patches", patches=recipe, qc=qc),)
         return (Need(kind="bag", patches=recipe, qc=qc, encoder=arm.encoder, weights=arm.weights),)
     markers: dict[str, Marker] = {"HER2": "HER2", "ER": "ER", "PR": "PR", "Ki-67": "Ki-67"}
-    return (Need(kind="measure", marker=markers[config.label_scheme.marker]),)
+    marker = markers[config.label_scheme.marker]
+    return (Need(kind="measure", marker=marker, laboratory=config.own_laboratory),)
 
 
 def _patches(arm: MilArm | PatchArm, config: Experiment) -> PatchRecipe:

@@ -146,8 +146,8 @@ def _anchored(config: Experiment, folder: Path) -> Experiment:
     """The configuration with paths taken from `folder`."""
     update: dict[str, Any] = {
         key: (folder / value).resolve()
-        for key in ("cohort", "out", "cache")
-        if (value := getattr(config, key)) is not None
+        for key in ("cohort", "out", "cache", "laboratory")
+        if isinstance(value := getattr(config, key), Path)
     }
     if config.folds.file is not None:
         update["folds"] = config.folds.model_copy(update={"file": folder / config.folds.file})

@@ -94,6 +94,7 @@ def _slide(arm: SlideArm, material: Material) -> Learnt:
         material.train,
         material.config.label_scheme,
         material.cells,
+        laboratory=material.config.own_laboratory,
         workers=material.workers,
         progress=of_stage(material.progress, "measuring"),
     )

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from lowpower.cohort import SCHEMES
 from lowpower.models.bundle._blueprint import Blueprint
 from lowpower.models.bundle._decision import ConformalLimits, Decision
+from lowpower.stain import Laboratory
 
 __all__ = ["BundleMetric", "BundleSpec", "software_versions"]
 
@@ -50,6 +51,11 @@ class BundleSpec(Blueprint):
     decision: Decision | None = Field(
         None, description="When an answer is issued, and how the measurement joins in."
     )
+    laboratory: Laboratory | None = Field(
+        None,
+        exclude_if=lambda laboratory: laboratory is None,
+        description="Whose cut-offs the stain was measured by, where it took part in what was learnt.",
+    )
     cohort_fingerprint: str = Field(
         description="SHA-256 over the training cohort's slides, patients and labels."
     )
@@ -86,7 +92,7 @@ class BundleSpec(Blueprint):
 
     def fingerprint(self) -> str:
         """SHA-256 over everything that decides a result; two bundles that agree here answer alike."""
-        names = {"architecture", "scheme", "recipe", "temperature", "abstention", "decision"}
+        names = {"architecture", "scheme", "recipe", "temperature", "abstention", "decision", "laboratory"}
         if self.kind != "slide_network":
             names |= {"kind", "mil", "patch_fusion", "measured", "late_fusion"}
         decisive = self.model_dump_json(include=names)

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, TypedDict, Unpack, get_args
 
 from lowpower.cohort import SlideInput, check_asked, check_budget
 from lowpower.engine import default_workers
-from lowpower.errors import ConfigError, OptionError
+from lowpower.errors import OptionError
 from lowpower.models import Bundle, load_bundle
 from lowpower.scoring.records import Asked
 from lowpower.scoring.requests._folders import control_for, file_for
@@ -18,8 +18,7 @@ from lowpower.stain import (
     Effort,
     Laboratory,
     Marker,
-    cell_network_identity,
-    read_laboratory,
+    laboratory_for,
 )
 from lowpower.tissue import Control, control_name, is_control_word
 
@@ -165,20 +164,7 @@ class ScoreRequest:
         """
         if self.laboratory is None:
             return self
-        own = self.laboratory
-        if not isinstance(own, Laboratory):
-            own = read_laboratory(own, marker)
-        if own.marker != marker:
-            raise ConfigError(
-                f"the laboratory file of {own.name} holds cut-offs for {own.marker}, and the slides are "
-                f"stained for {marker}; give that marker's file."
-            )
-        if own.cell_network != cell_network_identity().sha256:
-            raise ConfigError(
-                f"the laboratory file of {own.name} was fitted with another cell network; make it again with "
-                "`lowpower calibrate`."
-            )
-        return replace(self, laboratory=own)
+        return replace(self, laboratory=laboratory_for(self.laboratory, marker))
 
     @property
     def cutoffs(self) -> Cutoffs:

@@ -75,7 +75,8 @@ def _without(
     answer, problem = None, None
     try:
         tissue, regions = find_tissue(slide, control=group.mask), regions_on(slide, request)
-        sight = Sight(slide, tissue, regions, replace(request, pictures=False), bundle.scheme.marker)
+        asked, own = replace(request, pictures=False), bundle.spec.laboratory
+        sight = Sight(slide, tissue, regions, asked, bundle.scheme.marker, learnt=own)
         prediction = predict_slide(bundle, sight)
         if measure:
             measured, _ = sight.measured()

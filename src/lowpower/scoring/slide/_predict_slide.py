@@ -110,7 +110,7 @@ def _measured(bundle: Bundle, sight: Sight) -> SlidePrediction:
             f"{bundle.folder}: was fitted on cells that another cell network found; run the study again and "
             "deploy it with this version."
         )
-    measured, made = sight.measured(usual=True)
+    measured, made = sight.measured(as_learnt=True)
     if measured.shares is None or measured.h_score is None or measured.areas is None:
         why = " ".join(measured.notes) or "the stain could not be measured."
         raise PoorQualityError(

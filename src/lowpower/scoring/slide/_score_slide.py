@@ -98,6 +98,8 @@ def scored(slide: Slide | str | Path, request: ScoreRequest, progress: FieldProg
     """`score` by a request that was checked, or whose values are of the slide's own row in a manifest."""
     bundle = request.bundle
     request = request.with_laboratory(bundle.scheme.marker)
+    if request.laboratory is None:
+        request = replace(request, laboratory=bundle.spec.laboratory)
     clock = _Clock()
     with opened(slide, request.mpp, request.scene, request.plane) as one:
         if one is not slide:
@@ -160,7 +162,7 @@ def _see(
         tissue = find_tissue(slide, mask=request.mask, control=request.control)
         refuse_on(slide, (*tissue.qc.flags, *damage_flags(slide, tissue)), marker, force=force)
         clock.lap("tissue")
-        sight = Sight(slide, tissue, regions, request, marker, progress)
+        sight = Sight(slide, tissue, regions, request, marker, progress, bundle.spec.laboratory)
         view = sight.ground if bundle.spec.recipe is None else sight.view(bundle.spec.recipe)
         clock.lap("view")
         look = looks_like(view.image, view.mask, view.white_point)

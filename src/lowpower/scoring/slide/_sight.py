@@ -15,7 +15,7 @@ from lowpower.scoring.records import Attachments, Measured
 from lowpower.scoring.requests import ScoreRequest, within
 from lowpower.scoring.slide._measure_slide import FieldProgress, measure_slide
 from lowpower.slides import Slide
-from lowpower.stain import Marker
+from lowpower.stain import Laboratory, Marker
 from lowpower.tissue import Tissue
 from lowpower.views import (
     LowResRecipe,
@@ -61,6 +61,7 @@ class Sight:
         request: For this slide.
         marker: What was stained.
         progress: Called with measured fields done and fields in all.
+        learnt: Whose cut-offs measured what the model learnt from; the usual ones if None.
 
     Raises:
         RegionsError: the regions hold no tissue.
@@ -74,11 +75,13 @@ class Sight:
         request: ScoreRequest,
         marker: str,
         progress: FieldProgress | None = None,
+        learnt: Laboratory | None = None,
     ) -> None:
         self.slide, self.tissue = slide, within(tissue, regions, slide)
         self._whole, self._regions = tissue, regions
         self._request, self._marker, self._progress = request, cast(Marker, marker), progress
-        self._measured: dict[bool, tuple[Measured, Attachments]] = {}
+        self._learnt = learnt
+        self._measured: dict[str | None, tuple[Measured, Attachments]] = {}
         self._views: dict[LowResRecipe, View] = {}
         self._bags: dict[tuple[str, PatchRecipe, PatchQC | None], Bag] = {}
 
@@ -118,10 +121,10 @@ class Sight:
         grid = plan_patches(self.slide, self.tissue, model.patches)
         return grid, kept_patches(self.slide, grid, self.tissue.white_point, model.qc)
 
-    def measured(self, *, usual: bool = False) -> tuple[Measured, Attachments]:
-        """The stain as measured, by the laboratory's cut-offs or, as models learnt it, by the usual ones."""
-        request = replace(self._request, laboratory=None) if usual else self._request
-        own = request.laboratory is not None
+    def measured(self, *, as_learnt: bool = False) -> tuple[Measured, Attachments]:
+        """The stain as measured, by the cut-offs asked for or by those that the model learnt with."""
+        request = replace(self._request, laboratory=self._learnt) if as_learnt else self._request
+        own = request.laboratory_name
         if own not in self._measured:
             self._measured[own] = measure_slide(
                 self.slide, self._whole, request, self._marker, self._progress, self._regions

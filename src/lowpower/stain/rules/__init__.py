@@ -10,7 +10,13 @@ from lowpower.stain.rules._cutoffs import (
     her2_of,
 )
 from lowpower.stain.rules._fit_cutoffs import HER2_BOUNDS, LabelledCells, fit_her2, fit_nuclear, rescored
-from lowpower.stain.rules._laboratory import Fitted, Laboratory, read_laboratory, write_laboratory
+from lowpower.stain.rules._laboratory import (
+    Fitted,
+    Laboratory,
+    laboratory_for,
+    read_laboratory,
+    write_laboratory,
+)
 from lowpower.stain.rules._measure_grade import (
     Background,
     RayTable,
@@ -60,6 +66,7 @@ __all__ = [
     "her2_of",
     "her2_open_questions",
     "her2_score",
+    "laboratory_for",
     "nuclear_score",
     "nuclear_status",
     "pr_status",

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lowpower.errors import ConfigError, wrong_value
 from lowpower.files import read_yaml, write_text
-from lowpower.stain.cells import Marker
+from lowpower.stain.cells import Marker, cell_network_identity
 from lowpower.stain.rules._cutoffs import Cutoffs, Her2Cutoffs, NuclearCutoffs
 
-__all__ = ["Fitted", "Laboratory", "read_laboratory", "write_laboratory"]
+__all__ = ["Fitted", "Laboratory", "laboratory_for", "read_laboratory", "write_laboratory"]
 
 
 class _Strict(BaseModel):
@@ -58,6 +58,9 @@ class Laboratory(_Strict):
     software_version: str
     notice: str = "Research use only: not a medical device."
     signature: str = ""
+
+    def __hash__(self) -> int:
+        return hash(self.signature)
 
     def cutoffs(self) -> Cutoffs:
         """The values, as measuring takes them.
@@ -122,3 +125,23 @@ def read_laboratory(path: str | Path, marker: str | None = None) -> Laboratory:
             "that marker's file."
         )
     return laboratory
+
+
+def laboratory_for(given: Laboratory | str | Path, marker: str) -> Laboratory:
+    """A laboratory, read if it is a file, whose cut-offs may be used on slides stained for `marker`.
+
+    Raises:
+        ConfigError: the file cannot be read, or is another marker's or another cell network's.
+    """
+    own = given if isinstance(given, Laboratory) else read_laboratory(given, marker)
+    if own.marker != marker:
+        raise ConfigError(
+            f"the laboratory file of {own.name} holds cut-offs for {own.marker}, and the slides are "
+            f"stained for {marker}; give that marker's file."
+        )
+    if own.cell_network != cell_network_identity().sha256:
+        raise ConfigError(
+            f"the laboratory file of {own.name} was fitted with another cell network; make it again with "
+            "`lowpower calibrate`."
+        )
+    return own

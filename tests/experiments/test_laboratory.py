@@ -1,0 +1,98 @@
+"""A study of a laboratory with cut-offs of its own: measured arms, their bundles, what scores with them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import cv2
+import pytest
+from tests.experiments.tiny_study import config_of
+from tests.stain._drawn_cells import draw_cells
+
+from lowpower import __version__
+from lowpower.cohort import write_manifest
+from lowpower.errors import ConfigError
+from lowpower.experiments import StudyResults, deploy, run_study
+from lowpower.scoring import score
+from lowpower.stain import Fitted, Laboratory, cell_network_identity, write_laboratory
+
+LOOKS = (
+    ("0", {}),
+    ("1+", {"membrane": 0.2, "share": 0.3, "spacing_um": 18.0}),
+    ("2+", {"membrane": 0.6}),
+    ("3+", {"membrane": 1.3}),
+)
+MEASURED = [{"name": "measured", "paradigm": "measured"}]
+
+
+def laboratory(marker: str = "HER2") -> Laboratory:
+    """One whose staining is dark: what is intense elsewhere is moderate here."""
+    return Laboratory.model_validate(
+        {
+            "name": "dark",
+            "marker": marker,
+            "her2": {"intense_od": 1.1},
+            "fitted": Fitted(slides=8, patients=8, scores={}, cohort="none", before="", after=""),
+            "cell_network": cell_network_identity().sha256,
+            "software_version": __version__,
+        }
+    ).signed()
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("drawn")
+    rows = []
+    for number in range(4):
+        for said, look in LOOKS:
+            name = f"{said[0]}-{number}.png"
+            image = draw_cells(seed=number, **({"rows": 9, "columns": 9} | look)).image
+            cv2.imwrite(str(folder / name), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+            rows.append({"slide": name, "patient": name, "marker": "HER2", "score": said, "mpp": 0.5})
+    write_laboratory(folder / "dark.yaml", laboratory())
+    return write_manifest(folder / "cohort.csv", rows)
+
+
+@pytest.fixture(scope="module")
+def study(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
+    config = config_of(drawn, tmp_path_factory.mktemp("own"), entries=MEASURED)
+    return run_study(config, laboratory=drawn.parent / "dark.yaml", workers=1)
+
+
+def test_measured_arms_take_it_and_score_with_it(study: StudyResults, drawn: Path) -> None:
+    bundle = deploy(study.folder, arm="measured").bundle
+    assert bundle.spec.laboratory == laboratory()
+    slide = drawn.parent / "2-0.png"
+    own = score(slide, bundle, mpp=0.5, pictures=False, force=True).measured
+    usual = score(slide, "her2-sim", mpp=0.5, pictures=False, force=True).measured
+    assert own is not None
+    assert usual is not None
+    assert (own.score, own.intense_od) == ("2+", 1.1)
+    assert own.laboratory is not None
+    assert own.laboratory.startswith("dark (")
+    assert usual.score == "3+"
+
+
+def test_what_was_measured_otherwise_is_not_taken_for_it(study: StudyResults, drawn: Path) -> None:
+    cache = drawn.parent / "cache"
+    before = {path.name for path in cache.iterdir()}
+    run_study(config_of(drawn, drawn.parent / "usual", entries=MEASURED), workers=1)
+    assert {path.name for path in cache.iterdir()} > before
+
+
+def test_a_study_goes_on_with_its_own_laboratory_alone(
+    study: StudyResults, drawn: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(study.folder, tmp_path / "copy")
+    config = config_of(drawn, folder, entries=MEASURED)
+    with pytest.raises(ConfigError, match="laboratory changed"):
+        run_study(config, workers=1)
+    assert run_study(config, laboratory=laboratory(), workers=1).predictions.equals(study.predictions)
+
+
+def test_another_markers_file_is_refused_before_any_work(drawn: Path, tmp_path: Path) -> None:
+    config = config_of(drawn, tmp_path / "none", entries=MEASURED)
+    with pytest.raises(ConfigError, match="holds cut-offs for ER, and the slides are stained for HER2"):
+        run_study(config, laboratory=laboratory("ER"), workers=1)
+    assert not (tmp_path / "none").exists()
