@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import errno
 import hashlib
 import json
@@ -19,12 +20,13 @@ import psutil
 import yaml
 from filelock import FileLock, SoftFileLock
 
-from lowpower.errors import ConfigError, LowpowerError, OutputError
+from lowpower.errors import ConfigError, LowpowerError, OutputError, one_line
 
 __all__ = [
     "atomic_path",
     "locked",
     "make_folder",
+    "meant",
     "output_errors",
     "read_yaml",
     "sha256_of",
@@ -41,6 +43,17 @@ _PART: Final = re.compile(r"\..*\.([A-Za-z0-9]+)-(\d+)\.[^.]*\.part(\.[^.]*)?")
 _OS_ERROR: Final = re.compile(r"\(os error (\d+)\)")
 _ABANDONED_S: Final = 24 * 3600.0
 _LONGEST_PREFIX: Final = 60
+
+
+def meant(path: str | Path) -> str:
+    """A question after the nearest name beside a path that is not there; empty where none is near."""
+    path = Path(path)
+    try:
+        beside = os.listdir(path.parent)
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.8)
+    return f"did you mean {one_line(path.parent / near[0])}?" if near else ""
 
 
 @contextlib.contextmanager

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lowpower.experiments import parse_experiment, read_experiment
-from lowpower.training import template
+from lowpower.experiments import parse_experiment, read_experiment, template
 
 
 def test_init_writes_a_manifest_and_a_configuration_and_nothing_over_them(lowpower, tmp_path, monkeypatch):
@@ -16,7 +15,9 @@ def test_init_writes_a_manifest_and_a_configuration_and_nothing_over_them(lowpow
     assert finished.code == 0
     assert "1 slide, 1 patient" in finished.out
     assert (tmp_path / "cohort.csv").read_text().splitlines()[1].startswith("slides/7_ER.png,7,ER,")
-    assert read_experiment(tmp_path / "training.yaml").scheme == "er_status"
+    config = read_experiment(tmp_path / "experiment.yaml")
+    assert config.scheme == "er_status"
+    assert [arm.name for arm in config.arms] == ["slide@4", "lite0-abmil@0.5", "measured"]
     again = lowpower("init", "slides")
     assert again.code == 1
     assert "there already" in again.err

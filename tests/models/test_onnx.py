@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 import torch
 
-from lowpower.errors import BundleError, ConfigError
+from lowpower.errors import BundleError, ConfigError, OptionError
 from lowpower.models import Bundle, BundleSpec, export_onnx, load_bundle, temper
 from lowpower.models.mil import BagNetwork, aggregator_names, create_aggregator
 
@@ -70,6 +70,8 @@ def test_what_is_no_network_and_a_missing_package_are_one_sentence(slide_model, 
     nothing = Bundle("none", tmp_path, BundleSpec.model_validate(slide_model.spec.model_dump()))
     with pytest.raises(BundleError, match="has no network to export"):
         export_onnx(nothing, tmp_path / "model.onnx")
+    with pytest.raises(OptionError, match="give the file the ending"):
+        export_onnx(slide_model, tmp_path / "model.pt")
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ConfigError, match=r"pip install '\.\[onnx\]'"):
         export_onnx(slide_model, tmp_path / "model.onnx")

@@ -257,6 +257,33 @@ def test_a_tiff_that_claims_more_tiles_than_it_has_is_damaged(tmp_path: Path) ->
         open_slide(path, mpp=0.5)
 
 
+@pytest.mark.parametrize("name", ["a.tif", "a.svs"])
+def test_a_tile_that_no_memory_could_hold_is_damage(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    image, mpp = np.full((512, 512, 3), 200, np.uint8), "Aperio x|MPP = 0.5"
+    with tifffile.TiffWriter(path) as out:
+        for number in (0, 1):
+            out.write(
+                image[:: 2**number, :: 2**number], tile=(256, 256), photometric="rgb", compression="jpeg",
+                metadata=None, subfiletype=number, description=mpp,
+            )  # fmt: skip
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages[1].tags["TileLength"].overwrite(973078784)
+    with pytest.raises(DamagedSlideError, match="claims tiles of 256 x 973,078,784 px for a 256 x 256 image"):
+        open_slide(path, mpp=0.5)
+
+
+def test_what_needs_more_memory_than_there_is_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("lowpower.slides._open._reader", full)
+    with pytest.raises(DamagedSlideError, match="takes more memory than there is; give it more memory"):
+        open_slide(tmp_path / "a.svs")
+
+
 def test_a_colour_profile_that_cannot_be_read_is_noted(tmp_path: Path) -> None:
     picture = Image.new("RGB", (64, 64), (200, 180, 190))
     picture.save(tmp_path / "a.png", icc_profile=b"no profile" * 20)

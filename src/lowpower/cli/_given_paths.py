@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import glob
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from lowpower.errors import OptionError, one_line
+from lowpower.files import meant, read_yaml
 
 __all__ = ["configuration_there", "model_there", "run_there", "some_there", "study_there", "there"]
 
@@ -24,7 +24,7 @@ def there(path: Path, cure: str) -> None:
     """
     if os.path.lexists(path):
         return
-    raise OptionError(f"{one_line(path)}: does not exist; {_meant(path) or cure}")
+    raise OptionError(f"{one_line(path)}: does not exist; {meant(path) or cure}")
 
 
 def some_there(given: Sequence[str], cure: str) -> None:
@@ -40,8 +40,6 @@ def configuration_there(path: Path, cure: str) -> None:
         OptionError: the file or its cohort is not there.
         ConfigError: it is no YAML.
     """
-    from lowpower.files import read_yaml
-
     there(path, cure)
     if path.suffix.lower() in _TABLES:
         told = f"{one_line(path)}: is a table, and this takes a configuration (YAML) that names it"
@@ -51,7 +49,7 @@ def configuration_there(path: Path, cure: str) -> None:
     if cohort is not None and not cohort.exists():
         cure = "paths start at the configuration's folder, and `lowpower init SLIDES` writes a cohort.csv."
         told = f"{one_line(path)}: its cohort {one_line(cohort)} does not exist"
-        raise OptionError(f"{told}; {_meant(cohort) or cure}")
+        raise OptionError(f"{told}; {meant(cohort) or cure}")
 
 
 def run_there(folder: Path) -> None:
@@ -79,13 +77,3 @@ def model_there(name: str) -> None:
 
     if not name.startswith(HUB):
         find_bundle(name)
-
-
-def _meant(path: Path) -> str:
-    """A question after the nearest name in the same folder; empty where none is near."""
-    try:
-        beside = os.listdir(path.parent)
-    except OSError:
-        return ""
-    near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.8)
-    return f"did you mean {one_line(path.parent / near[0])}?" if near else ""

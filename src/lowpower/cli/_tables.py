@@ -193,7 +193,7 @@ def print_case(console: Console, result: Result) -> None:
     kept = "" if result.prediction_set is None else f"; not excluded: {', '.join(result.prediction_set)}"
     table.add_row("network", f"{shares}{kept}")
     if told is not None:
-        table.add_row("measured", escape(told.sentence))
+        table.add_row("measured", escape(told.sentence.removeprefix("measured ")))
     if told is not None and told.shares is not None:
         classes = "  ".join(f"{name.replace('_', ' ')} {share:.1%}" for name, share in told.shares.items())
         table.add_row("cells", f"{told.tumour_cells} tumour-like: {classes}")

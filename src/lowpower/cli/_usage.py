@@ -8,13 +8,10 @@ import typer
 
 from lowpower.errors import wrong_value
 
-__all__ = ["BEGINNINGS", "usage_sentence"]
+__all__ = ["BEGINNING", "usage_sentence"]
 
-BEGINNINGS: Final = {
-    "train": "`lowpower init SLIDES` writes one to begin with.",
-    "study": "docs/study.md has one to begin with, and `lowpower init SLIDES` writes its cohort.csv.",
-}
-"""Where the configuration of a verb comes from that a user does not have yet."""
+BEGINNING: Final = "`lowpower init SLIDES` writes one to begin with."
+"""Where a configuration comes from that a user does not have yet."""
 
 
 def usage_sentence(error: typer.BadParameter | Any) -> str:
@@ -40,7 +37,7 @@ def _beginning(error: typer.BadParameter | Any, context: Any, parameter: Any) ->
     metavar = getattr(parameter, "metavar", None)
     if type(error).__name__ != "MissingParameter" or metavar != "CONFIG.yaml":
         return ""
-    return f" {BEGINNINGS.get(context.info_name, BEGINNINGS['train'])}"
+    return f" {BEGINNING}"
 
 
 def _name(parameter: Any) -> str:

@@ -17,7 +17,7 @@ from lowpower.experiments.collect import (
     load_study,
 )
 from lowpower.experiments.deployment import Deployed, deploy
-from lowpower.experiments.plan import Experiment, parse_experiment, read_experiment
+from lowpower.experiments.plan import Experiment, parse_experiment, read_experiment, template
 
 # Former names.
 StudyConfig, parse_study, read_study_config = Experiment, parse_experiment, read_experiment
@@ -48,5 +48,6 @@ __all__ = [
     "read_experiment",
     "read_study_config",
     "run_study",
+    "template",
     "train_run",
 ]

@@ -12,7 +12,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from lowpower.errors import BundleError, ConfigError, install_with
+from lowpower.errors import BundleError, ConfigError, OptionError, install_with, one_line
 from lowpower.files import write_bytes
 from lowpower.models.bundle import Bundle
 from lowpower.models.mil import BagNetwork
@@ -37,10 +37,13 @@ def export_onnx(bundle: Bundle, path: str | Path) -> Path:
         path: The file.
 
     Raises:
+        OptionError: the file's name has another ending than .onnx.
         ConfigError: the package onnx is not installed, or this aggregator has operations that ONNX lacks.
         BundleError: this kind of model has no network.
         OutputError: the file cannot be written.
     """
+    if Path(path).suffix.lower() != ".onnx":
+        raise OptionError(f"{one_line(path)}: what is written is ONNX; give the file the ending .onnx.")
     try:
         onnx: Any = importlib.import_module("onnx")
     except ImportError as error:

@@ -36,7 +36,7 @@ _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _IMAGE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"BM")
 _TEXT_SHARE = 0.95
 _SENSELESS = (
-    ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
+    ArithmeticError, AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
 """What parsers raise of a field that cannot be: a tile of no height, a photometric that is none."""
 _INSTEAD = {
@@ -98,6 +98,12 @@ def open_reader(path: Path, choice: Choice) -> Reader:
         return _reader(path, choice)
     except LowpowerError:
         raise
+    except MemoryError as error:
+        raise DamagedSlideError(
+            path,
+            "to open it takes more memory than there is; give it more memory, or copy or export it again if "
+            "the file should be small.",
+        ) from error
     except _SENSELESS as error:
         why = f"what it says of itself makes no sense ({type(error).__name__}: {error})"
         raise DamagedSlideError(path, f"{why}; copy or export it again.") from error

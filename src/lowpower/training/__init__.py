@@ -5,7 +5,6 @@ from typing import Any
 from lowpower.training._fitting import BagFitting, Fitting, PatchFitting
 from lowpower.training._sections import Augmentation, Pretrained, Section, TrainerOptions
 from lowpower.training._teacher import Teacher, cells_of
-from lowpower.training._template import template
 from lowpower.training._train_bags import BagExample, predict_bags, train_bags
 from lowpower.training._train_patches import PatchExample, predict_patches, train_patches
 from lowpower.training._train_views import train_views
@@ -36,7 +35,6 @@ __all__ = [
     "predict_bags",
     "predict_patches",
     "resolve_precision",
-    "template",
     "train_bags",
     "train_patches",
     "train_views",

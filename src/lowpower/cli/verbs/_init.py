@@ -14,7 +14,7 @@ __all__ = ["command"]
 
 def command(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the slides are.")],
-    out: Annotated[Path, typer.Option(help="Folder for cohort.csv and training.yaml.")] = Path("."),
+    out: Annotated[Path, typer.Option(help="Folder for cohort.csv and experiment.yaml.")] = Path("."),
     pattern: Pattern = None,
     marker: Annotated[
         str | None, typer.Option(help="What all slides are stained for: HER2, ER, PR or Ki-67.")
@@ -28,7 +28,7 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Write cohort.csv, to fill in, and a commented training.yaml. Scores are never guessed.
+    """Write cohort.csv, to fill in, and a commented experiment.yaml. Scores are never guessed.
 
     Patient and marker are guessed from names by a rule that is shown. Nothing that is there is written over.
     """
@@ -38,7 +38,7 @@ def command(
     from lowpower.files import make_folder, write_text
 
     there(folder, "give the folder that holds the slides.")
-    manifest, configuration = out / "cohort.csv", out / "training.yaml"
+    manifest, configuration = out / "cohort.csv", out / "experiment.yaml"
     filled = filled_manifests(folder) if folder.is_dir() else []
     for file in (manifest, configuration):
         if file.exists():
@@ -47,7 +47,7 @@ def command(
             raise ConfigError(f"{file}: is there already{what} For a new one, give another --out.")
     draft = draft_manifest(folder, manifest, pattern=pattern, marker=marker, patient=patient)
 
-    from lowpower.training import template
+    from lowpower.experiments import template
 
     markers = {row["marker"] for row in draft.rows} - {""}
     make_folder(out)
@@ -64,7 +64,9 @@ def command(
         typer.echo(note)
     for path, slides, scored in filled:
         typer.echo(f"{path} is there already and names {_held(slides, scored)}: perhaps it is what you want.")
-    typer.echo(f"{configuration}: what `lowpower train` takes, each line explained.")
+    typer.echo(
+        f"{configuration}: what `lowpower study` and `lowpower train --arm` take, each line explained."
+    )
     typer.echo(f"Next: fill in the column score, then `lowpower check {manifest}`.")
 
 

@@ -27,10 +27,10 @@ def command(
 
     from lowpower.cli._given_paths import configuration_there
     from lowpower.cli._progress import progress_bar, stderr
-    from lowpower.cli._usage import BEGINNINGS
+    from lowpower.cli._usage import BEGINNING
     from lowpower.engine import default_workers, run_on
 
-    configuration_there(config, BEGINNINGS["train"])
+    configuration_there(config, BEGINNING)
 
     from lowpower.experiments import doubtful_in, prepare_run
 

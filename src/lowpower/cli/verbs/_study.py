@@ -32,10 +32,10 @@ def command(
 
     from lowpower.cli._given_paths import configuration_there
     from lowpower.cli._progress import progress_bar
-    from lowpower.cli._usage import BEGINNINGS
+    from lowpower.cli._usage import BEGINNING
     from lowpower.engine import run_on
 
-    configuration_there(config, BEGINNINGS["study"])
+    configuration_there(config, BEGINNING)
 
     from lowpower.cli._study_table import print_study
     from lowpower.experiments import run_study

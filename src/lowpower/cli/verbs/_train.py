@@ -31,9 +31,9 @@ def command(
     """
     from lowpower.cli._given_paths import configuration_there
     from lowpower.cli._progress import progress_bar
-    from lowpower.cli._usage import BEGINNINGS
+    from lowpower.cli._usage import BEGINNING
 
-    configuration_there(config, BEGINNINGS["train"])
+    configuration_there(config, BEGINNING)
 
     from lowpower.experiments import train_run
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from lowpower.cohort.manifest._manifest import read_cohort
 from lowpower.errors import OptionError, one_line
+from lowpower.files import meant
 from lowpower.slides import MAY_NOT, find_slides, without_slides
 
 __all__ = ["MANIFEST_ENDINGS", "SlideInput", "slide_inputs"]
@@ -108,7 +109,7 @@ def _expand(given: str | Path | SlideInput, pattern: str | None) -> Iterator[Sli
         for match in matched:
             yield from _expand(match, pattern)
     elif path.suffix.lower() in MANIFEST_ENDINGS:
-        raise OptionError(f"{one_line(path)}: no such manifest; check the path.")
+        raise OptionError(f"{one_line(path)}: no such manifest; {meant(path) or 'check the path.'}")
     else:
         yield SlideInput(path, absent=_nowhere(path))
 
@@ -119,5 +120,5 @@ def _nowhere(path: Path) -> str:
     return (
         "lies in a folder that may not be read; ask for permission."
         if shut
-        else "does not exist; check the path."
+        else f"does not exist; {meant(path) or 'check the path.'}"
     )

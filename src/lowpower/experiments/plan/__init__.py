@@ -15,6 +15,7 @@ from lowpower.experiments.plan._file_names import (
 )
 from lowpower.experiments.plan._needs import Need, needs_of
 from lowpower.experiments.plan._read import parse_experiment, read_experiment
+from lowpower.experiments.plan._template import template
 
 __all__ = [
     "AUDIT",
@@ -39,4 +40,5 @@ __all__ = [
     "parse_experiment",
     "read_experiment",
     "refuse_doubtful",
+    "template",
 ]

@@ -28,7 +28,11 @@ class CutoffAnswer(Record):
         surely = "" if self.probability is None else f" ({self.probability:.2f})"
         if self.answer == "undetermined":
             return f"{self.question}: undetermined{surely}"
-        rate = ", as measured; no error rate is stated" if self.error is None else f", error {self.error:.0%}"
+        rate = (
+            ", as measured; no error rate is stated"
+            if self.error is None
+            else f", at most {self.error:.0%} of such answers wrong"
+        )
         return f"{self.question}: {self.answer}{surely}{rate}"
 
 

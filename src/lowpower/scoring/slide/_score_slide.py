@@ -301,7 +301,7 @@ def _titles(slide: Slide, bundle: Bundle, seen: _Seen, said: _Said) -> tuple[str
     answer = said.answer
     shares = "  ".join(f"{name}: {p:.2f}" for name, p in answer.probabilities.items())
     head = f"{answer.likeliest}" if answer.issued else f"likely {answer.likeliest}; refer"
-    title = f"{bundle.scheme.marker} {head}   ({shares})   {slide.path.name}"
+    title = f"{bundle.scheme.marker} {head}   ({shares}, by {answer.by})   {slide.path.name}"
     footer = (
         f"{NOTICE} Model {bundle.name} {bundle.spec.version}, seen at {seen.prediction.mpp:.3g} um/px; "
         f"slide {slide.mpp:.4g} um/px ({slide.mpp_source}). {bundle.spec.trained_on}"

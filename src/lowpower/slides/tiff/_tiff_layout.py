@@ -29,6 +29,8 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())  # silent unless
 _VENDORS = ("is_ndpi", "is_scn", "is_bif", "is_philips", "is_qpi", "is_avs", "is_indica", "is_zif")
 _APERIO_FIELD = re.compile(r"\|\s*([^|=]+?)\s*=\s*([^|]*)")
 _SEPARATE, _ICC_TAG = 2, 34675
+_LARGEST_TILE = 8192
+"""Pixels of a tile's side; no scanner writes more, unless the image is about as large itself."""
 
 
 @dataclass(frozen=True)
@@ -236,6 +238,12 @@ def _segments(path: Path, page: Any, size: int) -> Segments:
         problem = f"{lost} of {offsets.size} {unit} of a {page.imagewidth} x {page.imagelength} image"
         raise DamagedSlideError(path, f"{problem} lie beyond its end; {CURE}")
     tile = (page.tilewidth, page.tilelength) if page.is_tiled else (page.imagewidth, page.rowsperstrip)
+    if page.is_tiled and any(
+        side > max(_LARGEST_TILE, 2 * whole)
+        for side, whole in zip(tile, (page.imagewidth, page.imagelength), strict=True)
+    ):  # a library would ask for the memory of it, and end the process that cannot have it
+        told = f"tiles of {tile[0]:,} x {tile[1]:,} px for a {page.imagewidth} x {page.imagelength} image"
+        raise DamagedSlideError(path, f"it claims {told}, which no scanner writes; copy or export it again.")
     planes = page.samplesperpixel if int(page.planarconfig) == _SEPARATE else 1
     needed = math.ceil(page.imagewidth / tile[0]) * math.ceil(page.imagelength / tile[1]) * planes
     if offsets.size < needed:
