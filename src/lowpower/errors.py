@@ -21,6 +21,7 @@ LowpowerError
 ├── ConfigError              a configuration file is wrong
 │   └── OptionError            an option or argument has a value that cannot be: wrong usage, before any work
 ├── EngineError              work cannot run where it should: no Ray, an unlike machine, workers that die
+├── StorageError             storage that is no local disk: not reached, not allowed, not there, no room here
 └── OutputError              results cannot be written (permission, full disk)
 ```
 
@@ -55,9 +56,11 @@ __all__ = [
     "RefusedError",
     "RegionsError",
     "SlideError",
+    "StorageError",
     "StructureError",
     "UnexpectedStainError",
     "WeightsError",
+    "address_of",
     "as_text",
     "install_with",
     "one_line",
@@ -73,6 +76,8 @@ _OPTION: Final = re.compile(
 )
 _DECIMAL_COMMA: Final = re.compile(r"-?\d+,\d+")
 _LIMITS: Final = {"ge": "{} or more", "gt": "more than {}", "le": "{} or less", "lt": "less than {}"}
+_ADDRESS: Final = re.compile(r"(s3|gs|gcs|az|abfs|abfss|http|https|sftp|hdfs|memory):/+(?=[^/])", re.I)
+"""What storage that is no local disk begins with."""
 _SWITCHES: Final = {"force": "force=True", "fresh": "fresh=True", "no-measure": "measure=False"}
 
 
@@ -106,8 +111,23 @@ def one_line(text: object) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in as_text(text))
 
 
+def address_of(name: object) -> str | None:
+    """A name as an address of storage that is no local disk; None where it is an ordinary path.
+
+    `Path` keeps one slash of two: an address that went through it has both again here.
+
+    Examples:
+        >>> address_of(Path("s3://bucket/a.svs")), address_of("slides/a.svs")
+        ('s3://bucket/a.svs', None)
+    """
+    plain = str(name).replace(os.sep, "/")
+    told = _ADDRESS.match(plain)
+    return None if told is None else f"{told[1].lower()}://{plain[told.end() :]}"
+
+
 def as_text(name: object) -> str:
-    """A name as text that can be written: bytes that are none are escaped."""
+    """A name as text that can be written: bytes that are none are escaped, an address has its slashes."""
+    name = address_of(name) or name
     try:
         plain = str(name).encode(errors="surrogateescape")
     except UnicodeEncodeError:
@@ -310,6 +330,12 @@ class EngineError(LowpowerError):
     """Work cannot run where it should: Ray is missing, a machine is unlike the others, workers die."""
 
     code = "engine"
+
+
+class StorageError(LowpowerError):
+    """Storage that is no local disk: not reached, not allowed, not there, or no room for a copy here."""
+
+    code = "storage"
 
 
 class OutputError(LowpowerError):

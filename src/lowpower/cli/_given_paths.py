@@ -7,8 +7,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from lowpower.errors import OptionError, one_line
+from lowpower.errors import OptionError, address_of, one_line
 from lowpower.files import meant, read_yaml
+from lowpower.storage import from_folder, is_there, missing
 
 __all__ = ["configuration_there", "model_there", "run_there", "some_there", "study_there", "there"]
 
@@ -16,12 +17,25 @@ _RUN, _STUDY = "config.json", "study.json"
 _TABLES = (".csv", ".tsv", ".xlsx", ".parquet")
 
 
-def there(path: Path, cure: str) -> None:
+def there(path: Path, cure: str, *, stored: bool = False) -> None:
     """Refuse a file or folder that is not there.
 
+    Args:
+        path: What a user named.
+        cure: What to do, where no name is near.
+        stored: It may lie in storage.
+
     Raises:
-        OptionError: it is not; the sentence ends with the name that was perhaps meant, or the cure.
+        OptionError: it is not there; the sentence ends with the name that was perhaps meant, or the cure.
+        StorageError: the storage cannot be asked.
     """
+    address = address_of(path)
+    if address is not None:
+        if not stored:
+            raise OptionError(f"{address}: is read from a folder of this machine alone; copy it here first.")
+        if not is_there(path):
+            raise OptionError(f"{address}: {missing(address)}")
+        return
     if os.path.lexists(path):
         return
     raise OptionError(f"{one_line(path)}: does not exist; {meant(path) or cure}")
@@ -45,8 +59,8 @@ def configuration_there(path: Path, cure: str) -> None:
         told = f"{one_line(path)}: is a table, and this takes a configuration (YAML) that names it"
         raise OptionError(f"{told}; {cure}")
     named = read_yaml(path).get("cohort")
-    cohort = path.parent / named if isinstance(named, str) and named else None
-    if cohort is not None and not cohort.exists():
+    cohort = from_folder(path.parent, named) if isinstance(named, str) and named else None
+    if cohort is not None and not is_there(cohort):
         cure = "paths start at the configuration's folder, and `lowpower init SLIDES` writes a cohort.csv."
         told = f"{one_line(path)}: its cohort {one_line(cohort)} does not exist"
         raise OptionError(f"{told}; {meant(cohort) or cure}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,8 +17,9 @@ from lowpower.cohort._table import Problem
 from lowpower.cohort.copies import SAME_TISSUE, likeness, near_pairs, overview
 from lowpower.cohort.manifest import SlideInput, parse_manifest
 from lowpower.engine import map_items
-from lowpower.errors import NoTissueError, RegionsError, SlideError, one_line
+from lowpower.errors import LowpowerError, NoTissueError, RegionsError, SlideError, StorageError, one_line
 from lowpower.geometry import check_mask
+from lowpower.storage import full_name, is_there, size_of
 from lowpower.tissue import ControlHabit, control_habit, find_tissue, wrong_control
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def check_slides(
     """
     rows: list[Row] = [
         {
-            "slide": str(slide.path.absolute()), "slide_name": one_line(slide.path), "manifest_row": None,
+            "slide": full_name(slide.path), "slide_name": one_line(slide.path), "manifest_row": None,
             "patient": None, "marker": slide.marker, "mpp": slide.mpp, "mask": slide.mask,
             "control": slide.control,
         }
@@ -155,10 +156,11 @@ def _check_rows(
     progress: Progress | None,
 ) -> CohortCheck:
     """What the slides themselves show, beside the problems that are known already."""
-    problems = problems + _missing_files(rows)
+    present = {str(row["slide"]): is_there(row["slide"]) for row in rows}
+    problems = problems + _missing_files(rows, present)
     # A slide listed twice is its own problem; looking at it once is enough.
     first = {row["slide"]: number for number, row in reversed(list(enumerate(rows)))}
-    there = [rows[number] for number in sorted(first.values()) if os.path.exists(rows[number]["slide"])]
+    there = [rows[number] for number in sorted(first.values()) if present[rows[number]["slide"]]]
     looked = _look_at_all(there, find_control, workers, progress)
     for row, seen in zip(there, looked, strict=True):
         if seen.error is not None:
@@ -212,8 +214,8 @@ def _look(item: tuple[str, float | None, bool]) -> _Looked:
             image = overview(slide)
             control = _control_of(slide) if find_control else None
             damaged = slide.damage()
-    except SlideError as error:
-        return _Looked((error.code, _without_path(error)), None)
+    except (SlideError, StorageError) as error:
+        return _Looked((error.code, _without_path(error, path)), None)
     if damaged:
         first = f"{damaged[0].name} is damaged ({damaged[0].reason}) and read as glass"
         more = f", as are {len(damaged) - 1} others" if len(damaged) > 1 else ""
@@ -230,16 +232,16 @@ def _control_of(slide: Slide) -> tuple[str, str | None] | None:
     return next(((f.code, f.end) for f in flags if f.code in ("control", "control_doubtful")), None)
 
 
-def _without_path(error: SlideError) -> str:
+def _without_path(error: LowpowerError, path: str) -> str:
     """The sentence alone: the slide has its own column."""
-    return str(error).removeprefix(f"{error.path}: ")
+    return str(error).removeprefix(f"{one_line(path)}: ")
 
 
-def _missing_files(rows: Sequence[Row]) -> list[Problem]:
+def _missing_files(rows: Sequence[Row], present: Mapping[str, bool]) -> list[Problem]:
     problems = []
     for row in rows:
         number, name = row["manifest_row"], row["slide_name"]
-        if not os.path.exists(row["slide"]):
+        if not present[row["slide"]]:
             relative = "" if number is None else "; paths are relative to the manifest"
             message = f"no such file ({row['slide']}){relative}."
             problems.append(Problem(number, name, "missing_slide", message))
@@ -322,7 +324,7 @@ def _equal_content(
     by_size: dict[int, list[int]] = defaultdict(list)
     for position, row in enumerate(rows):
         if looked[position].error is None:
-            by_size[Path(row["slide"]).stat().st_size].append(position)
+            by_size[size_of(row["slide"])].append(position)
     by_hash: dict[str, list[int]] = defaultdict(list)
     for same_size in by_size.values():
         for position in same_size if len(same_size) > 1 else ():

@@ -12,7 +12,7 @@ from typing import Final
 import polars as pl
 
 from lowpower.cohort._schemes import ISH_UNKNOWN, IshUnknown, LabelScheme, scheme_of
-from lowpower.errors import CohortError, one_line
+from lowpower.errors import CohortError, as_text, one_line
 
 __all__ = ["COLUMNS", "REQUIRED", "Cohort", "Problem", "sentences"]
 
@@ -63,10 +63,10 @@ class Cohort:
     """A manifest that read without a problem.
 
     Attributes:
-        path: The manifest.
+        path: The manifest, or its address in storage.
         table: One row a slide; every column of `COLUMNS` (null where the manifest has none), `slide`, `mask`
-            and a file in `control` as absolute paths, `marker`, `score`, `ish` canonical, `mpp` a float;
-            `slide_name`, the slide as the manifest spells it; and `manifest_row`, as a spreadsheet
+            and a file in `control` as absolute paths or addresses, `marker`, `score`, `ish` canonical, `mpp`
+            a float; `slide_name`, the slide as the manifest spells it; and `manifest_row`, as a spreadsheet
             counts (the header is row 1).
         notes: What was taken for granted in reading: columns passed over, patients of one identity.
         ish_unknown: Whether 2+ without in-situ hybridisation counts as low (flagged), or takes no part where
@@ -80,6 +80,11 @@ class Cohort:
 
     def __len__(self) -> int:
         return self.table.height
+
+    @property
+    def source(self) -> str:
+        """The manifest as messages name it."""
+        return as_text(self.path)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -115,9 +120,9 @@ class Cohort:
             name = scheme.classes[label.index]
             rows.append((row, entry["slide"], entry["patient"], label.index, name, label.flag))
         if problems:
-            raise CohortError(sentences(self.path, problems))
+            raise CohortError(sentences(self.source, problems))
         if not rows:
-            raise CohortError(f"{self.path}: no row has the marker {scheme.marker} ({scheme.name}).")
+            raise CohortError(f"{self.source}: no row has the marker {scheme.marker} ({scheme.name}).")
         columns = {
             "row": pl.Int64,
             "slide": pl.String,
@@ -138,9 +143,9 @@ class Cohort:
         return f"left out: {slides} {what} {ISH_UNKNOWN} (ish_unknown: exclude)."
 
 
-def sentences(path: Path, problems: list[str]) -> str:
+def sentences(source: str, problems: list[str]) -> str:
     """The first few problems of a manifest as one message, and how many more there are."""
     shown = problems[:_SHOWN]
     more = len(problems) - len(shown)
     rest = f" And {more} more; `lowpower check` lists all." if more else ""
-    return f"{path}: " + " ".join(shown) + rest
+    return f"{source}: " + " ".join(shown) + rest

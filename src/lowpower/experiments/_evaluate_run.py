@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from lowpower.cohort import Cohort, content_hashes, load_folds, read_cohort, refuse_copies
 from lowpower.engine import default_workers
-from lowpower.errors import CohortError, ConfigError
+from lowpower.errors import CohortError, ConfigError, as_text
 from lowpower.evaluation import (
     RESAMPLES,
     AnswerTest,
@@ -42,6 +42,7 @@ from lowpower.experiments.plan import (
 from lowpower.experiments.units import FITTED, Fitted, Learnt, predictor_of, unit_folder
 from lowpower.files import atomic_path, make_folder, write_json
 from lowpower.models import Bundle, BundleMetric, load_bundle, save_bundle
+from lowpower.storage import is_there, place
 
 __all__ = ["TestOutcome", "evaluate_run"]
 
@@ -106,7 +107,7 @@ def evaluate_run(
     known = _cohort(run, cohort)
     if known.fingerprint != bundle.spec.cohort_fingerprint:
         raise CohortError(
-            f"{known.path}: is not the cohort that {folder} was trained on, or has changed since; give the "
+            f"{known.source}: is not the cohort that {folder} was trained on, or has changed since; give the "
             "right one with --cohort, or train again."
         )
     refuse_copies(known, content_hashes(known))
@@ -127,7 +128,7 @@ def evaluate_run(
         usable = [row for row, artefact in made.items() if artefact.state == "ok"]
         left_out = tuple(artefact for artefact in made.values() if artefact.state != "ok")
         if not usable:
-            raise CohortError(f"{known.path}: no test slide could be used (first: {left_out[0].reason})")
+            raise CohortError(f"{known.source}: no test slide could be used (first: {left_out[0].reason})")
         # The bare model: the calibration's temperature is applied once, by the evaluation.
         predictor = predictor_of(arm, config, Learnt(bundle.module, run.fitted), made)
         table = _table(known, config, {row: predictor(row) for row in usable})
@@ -223,10 +224,11 @@ def _answers(
 
 
 def _cohort(run: _Run, moved: str | Path | None) -> Cohort:
-    path = Path(run.config.cohort if moved is None else moved)
-    if moved is None and not path.is_file():
+    path = place(run.config.cohort if moved is None else moved)
+    if moved is None and not is_there(path):
         raise CohortError(
-            f"{path}: no such file; if the cohort was moved: lowpower evaluate {run.folder} --cohort NEW.csv."
+            f"{as_text(path)}: no such file; if the cohort was moved: "
+            f"lowpower evaluate {run.folder} --cohort NEW.csv."
         )
     return read_cohort(path, ish_unknown=run.config.ish_unknown)
 

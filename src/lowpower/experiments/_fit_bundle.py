@@ -56,7 +56,7 @@ def decision_table(
     )
     usable = [record.row for record in prepared if record.state == "ok"]
     if not usable:
-        raise CohortError(f"{cohort.path}: no slide gave a view (first: {prepared[0].reason})")
+        raise CohortError(f"{cohort.source}: no slide gave a view (first: {prepared[0].reason})")
     views = (open_prepared(cohort, row, bundle.recipe, cache / "views") for row in usable)
     found = predict(bundle.network, views)
     table = pl.DataFrame(

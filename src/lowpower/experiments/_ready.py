@@ -24,7 +24,7 @@ from lowpower.cohort import (
     refuse_copies,
 )
 from lowpower.engine import default_workers, of_stage
-from lowpower.errors import CohortError, ConfigError
+from lowpower.errors import CohortError, ConfigError, address_of, as_text
 from lowpower.experiments.artefacts import Artefact, make_artefacts
 from lowpower.experiments.plan import (
     AUDIT,
@@ -35,6 +35,7 @@ from lowpower.experiments.plan import (
     STUDY,
     TEST,
     Experiment,
+    absolute,
     needs_of,
     read_experiment,
     refuse_doubtful,
@@ -104,7 +105,13 @@ def configured(
         own = laboratory_for(own, config.label_scheme.marker)
         config = config.model_copy(update={"laboratory": own})
     places = {"cohort": config.cohort, "out": config.folder, "cache": config.cache_folder}
-    return config.model_copy(update={key: place.resolve() for key, place in places.items()})
+    for key in ("out", "cache"):
+        if address_of(places[key]) is not None:
+            raise ConfigError(
+                f"{key}: {as_text(places[key])}: runs and what is made for them need a folder of this "
+                "machine, or one that it has mounted; copy them afterwards (docs/storage.md)."
+            )
+    return config.model_copy(update={key: absolute(place) for key, place in places.items()})
 
 
 def make_ready(
@@ -283,5 +290,5 @@ def _audit(
     if leaks:
         more = f" (and {len(leaks) - 1} more)" if len(leaks) > 1 else ""
         raise CohortError(
-            f"{cohort.path}: {leaks[0]}{more}; list a slide once, or give its copies one patient."
+            f"{cohort.source}: {leaks[0]}{more}; list a slide once, or give its copies one patient."
         )

@@ -182,11 +182,13 @@ def _rows(cohort: Cohort, marker: Marker, site: str | None) -> list[dict[str, An
     sites = sorted({row["site"] for row in rows if row["site"]})
     if site is not None:
         if site not in sites:
-            raise ConfigError(f"{cohort.path}: no {marker} slide is of the site {site!r}; there are {sites}.")
+            raise ConfigError(
+                f"{cohort.source}: no {marker} slide is of the site {site!r}; there are {sites}."
+            )
         return [row for row in rows if row["site"] == site]
     if len(sites) > 1:
         raise ConfigError(
-            f"{cohort.path}: holds slides of {len(sites)} laboratories ({', '.join(sites)}); calibrate one "
+            f"{cohort.source}: holds slides of {len(sites)} laboratories ({', '.join(sites)}); calibrate one "
             "at a time, with --site."
         )
     return rows

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from lowpower.errors import address_of
+from lowpower.slides._in_storage import walk_stored
+
 __all__ = [
     "BOOKS",
     "MAY_NOT",
@@ -25,13 +28,15 @@ MAY_NOT: Final = "may not be read; ask for permission to read it."
 _RECORDS: Final = ("result.json", "measurement.json")
 _HALF_DONE: Final = {"overlay.png", "cells.png", "quality.png", "error.txt"}
 _WITH_DATA_FOLDER: Final = (".mrxs", ".vsi")
+_SERIES: Final = (".dcm", ".dicom")
 
 
 def find_slides(folder: Path, pattern: str | None = None) -> list[Path]:
     """The slides in a folder and below it, by path.
 
     Args:
-        folder: Where to look.
+        folder: Where to look; an address too, where DICOM is told by its ending and a folder of it is one
+            series.
         pattern: Only names that match, for instance `*_HER2.svs`; matched against the path below
             `folder` where it holds a slash. Without one, what ends like a slide.
 
@@ -47,7 +52,8 @@ def find_slides(folder: Path, pattern: str | None = None) -> list[Path]:
 
 def without_slides(folder: Path) -> str:
     """What to say of a folder in which `find_slides` finds nothing: what it holds, what was looked for."""
-    held = sum(len(files) for _, _, files in os.walk(folder))
+    stored = address_of(folder) is not None
+    held = sum(len(files) for _, _, files in (walk_stored(folder) if stored else os.walk(folder)))
     what = "is empty" if not held else f"holds {held} file{'' if held == 1 else 's'}, and none is a slide"
     endings = ", ".join(ending.removeprefix(".") for ending in (*SLIDE_ENDINGS, *PICTURE_ENDINGS))
     return f"{what}: in this folder and below DICOM files were looked for, and names that end with {endings}."
@@ -63,7 +69,9 @@ def _wanted(path: Path, folder: Path, pattern: str | None) -> bool:
 def _below(folder: Path, unread: list[Path]) -> Iterator[Path]:
     from lowpower.slides.dicom import is_dicom
 
-    for place, folders, names in os.walk(folder, onerror=lambda error: unread.append(Path(error.filename))):
+    stored = address_of(folder) is not None
+    walked = os.walk(folder, onerror=lambda error: unread.append(Path(error.filename)))
+    for place, folders, names in walk_stored(folder) if stored else walked:
         here = Path(place)
         if _holds_results(here, names):
             folders.clear()
@@ -74,8 +82,12 @@ def _below(folder: Path, unread: list[Path]) -> Iterator[Path]:
             name for name in folders if name not in apart and not name.startswith((".", "set-aside-"))
         ]
         shown = sorted(name for name in names if not name.startswith("."))
-        dicom = [here / name for name in shown if is_dicom(here / name)]
-        firsts = _first_of_each_series(dicom)
+        if stored:  # headers would have to be fetched
+            dicom = [here / name for name in shown if name.lower().endswith(_SERIES)]
+            firsts = dicom[:1]
+        else:
+            dicom = [here / name for name in shown if is_dicom(here / name)]
+            firsts = _first_of_each_series(dicom)
         yield from [here] if len(firsts) == 1 and 2 * len(dicom) >= len(shown) else firsts
         slides = {slide_name(name) for name in shown if name.lower().endswith(SLIDE_ENDINGS)}
         yield from (here / name for name in shown if here / name not in dicom and _by_name(name, slides))
@@ -84,10 +96,13 @@ def _below(folder: Path, unread: list[Path]) -> Iterator[Path]:
 def _holds_results(folder: Path, names: list[str]) -> bool:
     """Whether this software's results of a slide lie here, whole or as a killed run left them."""
     for record in set(_RECORDS) & set(names):
+        if address_of(folder) is not None:
+            return True
         with (folder / record).open("rb") as stream:
             if b'"schema_version"' in stream.read(100):
                 return True
-    return (folder.parent / BOOKS).is_dir() and not _HALF_DONE.isdisjoint(names)
+    marked = address_of(folder) is None and (folder.parent / BOOKS).is_dir()
+    return marked and not _HALF_DONE.isdisjoint(names)
 
 
 def _first_of_each_series(files: list[Path]) -> list[Path]:
@@ -137,7 +152,7 @@ def slide_name(path: str | Path) -> str:
     """
     path = Path(path)
     name = path.name
-    if not os.path.isdir(path):
+    if address_of(path) is not None or not os.path.isdir(path):
         for ending in (*SLIDE_ENDINGS, *PICTURE_ENDINGS):
             if name.lower().endswith(ending):
                 return name[: -len(ending)] or name

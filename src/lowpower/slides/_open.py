@@ -17,13 +17,16 @@ from lowpower.errors import (
     NotASlideError,
     SlideError,
     StructureError,
+    address_of,
 )
 from lowpower.slides._choice import Choice
 from lowpower.slides._folder import MAY_NOT, find_slides, without_slides
+from lowpower.slides._in_storage import told_as
 from lowpower.slides._looks import unlike_level
 from lowpower.slides._mpp import choose_mpp
 from lowpower.slides._reader import Reader, Stored
 from lowpower.slides._slide import Slide
+from lowpower.storage import copied, is_folder, is_there, missing, place
 
 if TYPE_CHECKING:
     from lowpower.slides.tiff import TiffLayout
@@ -65,7 +68,8 @@ def open_slide(
 
     Args:
         path: SVS, NDPI, MRXS, TIFF, OME-TIFF, DICOM (a folder, or any file of a series), or a
-            PNG/JPEG/BMP/TIFF field of view.
+            PNG/JPEG/BMP/TIFF field of view. An address (s3://bucket/a.svs) is copied into the cache first,
+            and stays there while the slide is open.
         mpp: Microns per pixel of the finest level, overriding the file's metadata.
         scene: Name or number (from 1) of the scene or optical path; the largest if None.
         plane: Number (from 1) of the focal plane; the middle one if None.
@@ -78,15 +82,25 @@ def open_slide(
         InvalidMppError: if they are not plausible.
         StructureError: if there is no such scene or plane, a part of the slide is missing, or a page that is
             declared a level shows something else.
+        StorageError: if the storage cannot be reached, or the slide finds no room in the cache.
     """
-    path = Path(path)
-    reader = open_reader(path, Choice(None if scene is None else str(scene), plane))
-    try:
-        value, source = choose_mpp(path, mpp, reader.stored)
-    except SlideError:
-        reader.close()
-        raise
-    return Slide(path, reader, value, source, threads)
+    path = place(path)
+    choice = Choice(None if scene is None else str(scene), plane)
+    address = address_of(path)
+    with contextlib.ExitStack() as opening:
+        copy = None
+        if address is not None:
+            if not is_there(path):
+                raise NotASlideError(path, missing(address))
+            if is_folder(path) and find_slides(path) != [path]:
+                raise NotASlideError(path, _folder_instead(path))
+            copy = opening.enter_context(copied(path))
+        file = path if copy is None else copy.file
+        with told_as(path, file):
+            reader = open_reader(file, choice)
+            opening.callback(reader.close)
+            value, source = choose_mpp(path, mpp, reader.stored)
+        return Slide(path, reader, value, source, threads, copy, opening.pop_all().close)
 
 
 def open_reader(path: Path, choice: Choice) -> Reader:

@@ -16,15 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lowpower.errors import one_line
+from lowpower.errors import as_text, one_line
 from lowpower.files import sha256_of
 from lowpower.slides._damage import DamagedTile
 from lowpower.slides._icc import colour_transform, unusable_profile
+from lowpower.slides._in_storage import told_as
 from lowpower.slides._mpp import contradictions, mpp_claims, mpp_notes
 from lowpower.slides._padding import GLASS, PADDING_BLOCK, fill_padding
 from lowpower.slides._reader import Reader
 from lowpower.slides._show import as_html
 from lowpower.slides.averaging import Axis, fill_grid
+from lowpower.storage import Copy
 from lowpower.units import Box, Mpp, scaled_size
 
 __all__ = ["Level", "Slide"]
@@ -54,13 +56,14 @@ class Level:
 class _Associated(Mapping[str, NDArray[np.uint8]]):
     """Label, macro, thumbnail: decoded when asked for."""
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, slide: Slide, reader: Reader) -> None:
+        self._path, self._file, self._reader = slide.path, slide.file, reader
 
     def __getitem__(self, name: str) -> NDArray[np.uint8]:
         if name not in self._reader.stored.associated:
             raise KeyError(name)
-        return self._reader.associated(name)
+        with told_as(self._path, self._file):
+            return self._reader.associated(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._reader.stored.associated)
@@ -73,7 +76,8 @@ class Slide:
     """A slide open for reading; make one with `open_slide`. Reads may run in several threads at once.
 
     Attributes:
-        path: The file or folder.
+        path: The file or folder, or its address in storage.
+        file: The same on this machine: `path`, or the copy of what lies in storage.
         backend: "fastslide", "openslide", "tifffile", "wsidicom", "pydicom" or "image".
         size: (width, height) in base pixels, inside the scanner's bounds.
         mpp: Microns per base pixel.
@@ -92,8 +96,19 @@ class Slide:
         notes: Sentences about the file that a user should read: what was chosen, um/px that disagree.
     """
 
-    def __init__(self, path: Path, reader: Reader, mpp: Mpp, mpp_source: str, threads: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        reader: Reader,
+        mpp: Mpp,
+        mpp_source: str,
+        threads: int,
+        copy: Copy | None,
+        release: Callable[[], None],
+    ) -> None:
         self.path = path
+        self.file = path if copy is None else copy.file
+        self._copy = copy
         self.mpp = mpp
         self.mpp_source = mpp_source
         self.mpp_claims = mpp_claims(reader.stored)
@@ -114,7 +129,7 @@ class Slide:
         )
         self._colours = colour_transform(reader.stored.icc)
         self.icc_applied = self._colours is not None
-        self.associated: Mapping[str, NDArray[np.uint8]] = _Associated(reader)
+        self.associated: Mapping[str, NDArray[np.uint8]] = _Associated(self, reader)
         self.size = (self._bounds.width, self._bounds.height)
         self.levels = tuple(self._level(index) for index in range(len(reader.stored.sizes)))
         self._hash: str | None = None
@@ -122,7 +137,7 @@ class Slide:
         self._lock = threading.Lock()
         self._executor: ThreadPoolExecutor | None = None
         # A slide that nobody closed closes with its last reference.
-        self._release = weakref.finalize(self, reader.close)
+        self._release = weakref.finalize(self, release)
 
     def _level(self, index: int) -> Level:
         base_width, base_height = self._reader.stored.sizes[0]
@@ -169,7 +184,8 @@ class Slide:
         columns = Axis((self._bounds.x + box.x) / factor, step, width, left, right)
         rows = Axis((self._bounds.y + box.y) / factor, step, height, top, bottom)
         out = np.full((height, width, 3), GLASS, np.uint8)
-        fill_grid(out, self._bands(index), columns, rows, stored.rows[index], self._pool())
+        with told_as(self.path, self.file):
+            fill_grid(out, self._bands(index), columns, rows, stored.rows[index], self._pool())
         if self._colours is not None:
             inside = out[rows.first_cell : rows.last_cell, columns.first_cell : columns.last_cell]
             self._colours.apply(inside)
@@ -200,11 +216,15 @@ class Slide:
 
     def content_hash(self) -> str:
         """SHA-256 of the file, hexadecimal; of several data files (DICOM, MRXS), of their hashes in order."""
+        if self._hash is None and self._copy is not None:
+            self._hash = self._copy.content_hash()
         if self._hash is None:
-            files = self._reader.stored.files or (self.path,)
+            files = self._reader.stored.files or (self.file,)
             hashes = sorted(sha256_of(file) for file in files)
             joined = hashlib.sha256("".join(hashes).encode()).hexdigest()
             self._hash = hashes[0] if len(hashes) == 1 else joined
+            if self._copy is not None:
+                self._copy.remember(self._hash)
         return self._hash
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> None:
@@ -227,7 +247,8 @@ class Slide:
             ]
 
         def read(box: tuple[int, int, int, int, int]) -> int:
-            self._reader.read(*box)
+            with told_as(self.path, self.file):
+                self._reader.read(*box)
             return box[3] * box[4]
 
         pool = self._pool()
@@ -268,7 +289,7 @@ class Slide:
 
     def __repr__(self) -> str:
         width, height = self.size
-        return f"Slide({str(self.path)!r}, {width} x {height} px, {self.mpp:g} um/px, {self.backend})"
+        return f"Slide({as_text(self.path)!r}, {width} x {height} px, {self.mpp:g} um/px, {self.backend})"
 
     def _level_for(self, mpp: float) -> int:
         fit = [i for i, level in enumerate(self.levels) if level.mpp <= mpp * (1 + _COARSER_ALLOWED)]

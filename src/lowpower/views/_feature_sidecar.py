@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lowpower.errors import DamagedSlideError
+from lowpower.errors import DamagedSlideError, address_of
 from lowpower.files import sha256_of
 from lowpower.views._patch_qc import PatchQC
 from lowpower.views._patches import PatchRecipe
@@ -59,7 +59,7 @@ def features_path(
     folder: str | Path, slide: Path, content_hash: str, recipe: PatchRecipe, encoder: str
 ) -> Path:
     """Where the features of a slide lie: named by the slide and by what decides their content."""
-    request = json.dumps([str(slide.absolute()), content_hash, recipe.digest(), encoder])
+    request = json.dumps([address_of(slide) or str(slide.absolute()), content_hash, recipe.digest(), encoder])
     return Path(folder) / f"{slide.stem}-{hashlib.sha256(request.encode()).hexdigest()[:16]}.h5"
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.errors import NoTissueError
+from lowpower.errors import NoTissueError, as_text
 from lowpower.files import atomic_path, output_errors, sha256_of, write_json
 from lowpower.tissue import refuse_damaged
 from lowpower.views._feature_sidecar import FEATURES_MAKER, FeatureSidecar, features_path, find_features
@@ -115,7 +115,7 @@ def make_features(
             _describe(temporary, grid, recipe, encoder, slide)
     sidecar = FeatureSidecar(
         **made_of,
-        slide=str(slide.path),
+        slide=as_text(slide.path),
         slide_mpp=slide.mpp,
         slide_mpp_source=slide.mpp_source,
         mpp=grid.mpp,

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lowpower import __version__
-from lowpower.errors import DamagedSlideError, OutputError
+from lowpower.errors import DamagedSlideError, OutputError, address_of, as_text
 from lowpower.files import make_folder, sha256_of, write_bytes, write_json
 from lowpower.slides import Slide, open_slide
 from lowpower.tissue import Tissue, control_name, find_tissue, refuse_damaged
@@ -141,7 +141,7 @@ def keep_open_view(
     data = _encode(view)
     sidecar = ViewSidecar(
         recipe=recipe,
-        slide=str(slide.path),
+        slide=as_text(slide.path),
         content_hash=content,
         option_mpp=mpp,
         tissue_mask_sha256=mask_hash,
@@ -205,7 +205,9 @@ def _picture_path(
     recipe: LowResRecipe,
 ) -> Path:  # fmt: skip
     """A name of its own for each slide and request, so that two never fight for one file."""
-    request = json.dumps([str(slide.absolute()), content, mpp, mask_hash, control, recipe.digest()])
+    request = json.dumps(
+        [address_of(slide) or str(slide.absolute()), content, mpp, mask_hash, control, recipe.digest()]
+    )
     return folder / f"{slide.stem}-{hashlib.sha256(request.encode()).hexdigest()[:16]}.png"
 
 

@@ -31,7 +31,7 @@ def command(
     from lowpower.cli._progress import progress_bar, stderr
     from lowpower.engine import default_workers
 
-    there(cohort, "name a manifest (CSV or XLSX); `lowpower init SLIDES` writes one to fill in.")
+    there(cohort, "name a manifest (CSV or XLSX); `lowpower init SLIDES` writes one to fill in.", stored=True)
 
     from lowpower.scoring import calibrate
 

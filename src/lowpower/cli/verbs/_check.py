@@ -52,16 +52,17 @@ def command(
     from lowpower.engine import run_on
     from lowpower.files import write_text
     from lowpower.slides import check_mpp
+    from lowpower.storage import is_there, place
 
     check_mpp(mpp)
-    alone = Path(given[0])
+    alone = place(given[0])
     with run_on(on.value), progress_bar(quiet=quiet) as bar:
         task = bar.add_task("checking", total=None)
 
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        if len(given) == 1 and alone.suffix.lower() in MANIFEST_ENDINGS and mpp is None and alone.is_file():
+        if len(given) == 1 and alone.suffix.lower() in MANIFEST_ENDINGS and mpp is None and is_there(alone):
             report = check_cohort(alone, find_control=find_control, progress=show)
         else:
             slides = [

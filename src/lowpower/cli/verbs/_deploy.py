@@ -41,7 +41,7 @@ def command(
         raise OptionError(f"--fold takes a number from 0 on, or all, not {fold!r}.")
     study_there(study)
     if cohort is not None:
-        there(cohort, "name the manifest.")
+        there(cohort, "name the manifest.", stored=True)
 
     from lowpower.experiments import deploy
 

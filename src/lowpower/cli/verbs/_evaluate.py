@@ -65,7 +65,7 @@ def command(
     columns = columns_of(column)
     there(target, "name a table of predictions (CSV), or a folder that `lowpower train` made.")
     if cohort is not None:
-        there(cohort, "name the manifest.")
+        there(cohort, "name the manifest.", stored=True)
     if target.is_dir():
         moved = prevalence or assumed_prevalence
         if scheme is not None or column or arm is not None or out is not None or moved:

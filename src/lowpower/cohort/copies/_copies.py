@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import Path
 
 from lowpower.cohort._table import Cohort, sentences
-from lowpower.errors import CohortError, SlideError
+from lowpower.errors import CohortError, SlideError, StorageError
+from lowpower.storage import is_there, size_of
 
 __all__ = ["content_hashes", "refuse_copies"]
 
@@ -20,23 +20,17 @@ def content_hashes(cohort: Cohort) -> dict[str, str]:
 
     by_size: dict[int, list[tuple[str, float | None]]] = defaultdict(list)
     for slide, mpp in cohort.table.select("slide", "mpp").unique(maintain_order=True).iter_rows():
-        if Path(slide).exists():
-            by_size[_size(Path(slide))].append((slide, mpp))
+        if is_there(slide):
+            by_size[size_of(slide)].append((slide, mpp))
     hashes = {}
     for same in by_size.values():
         for slide, mpp in same if len(same) > 1 else ():
             try:
                 with open_slide(slide, mpp=mpp) as opened:
                     hashes[slide] = opened.content_hash()
-            except SlideError:
+            except (SlideError, StorageError):
                 continue
     return hashes
-
-
-def _size(path: Path) -> int:
-    if path.is_dir():
-        return sum(file.stat().st_size for file in path.iterdir() if file.is_file())
-    return path.stat().st_size
 
 
 def refuse_copies(cohort: Cohort, hashes: dict[str, str]) -> None:
@@ -59,4 +53,4 @@ def refuse_copies(cohort: Cohort, hashes: dict[str, str]) -> None:
                 f"({other}); keep one, or correct the patient."
             )
     if problems:
-        raise CohortError(sentences(cohort.path, problems))
+        raise CohortError(sentences(cohort.source, problems))

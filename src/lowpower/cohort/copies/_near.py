@@ -12,7 +12,7 @@ from lowpower.cohort._table import Cohort
 from lowpower.cohort.copies._likeness import likeness, near_pairs
 from lowpower.cohort.folds import Folds
 from lowpower.engine import map_items
-from lowpower.errors import SlideError
+from lowpower.errors import SlideError, StorageError
 
 if TYPE_CHECKING:
     from lowpower.slides import Slide
@@ -97,5 +97,5 @@ def _likeness(item: tuple[str, float | None]) -> NDArray[np.float32] | None:
     try:
         with open_slide(path, mpp=mpp) as slide:
             return likeness(overview(slide))
-    except SlideError:
+    except (SlideError, StorageError):
         return None

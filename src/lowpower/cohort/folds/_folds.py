@@ -138,12 +138,12 @@ def load_folds(
         raise CohortError(f"{path}: is not a folds file ({wrong_value(place, first)}).") from error
     if folds.cohort_fingerprint != cohort.fingerprint:
         raise CohortError(
-            f"{path}: these folds were made for another cohort than {cohort.path} (slides, patients, scores, "
-            "ISH, sites or blocks differ); make new folds."
+            f"{path}: these folds were made for another cohort than {cohort.source} (slides, patients, "
+            "scores, ISH, sites or blocks differ); make new folds."
         )
     if folds.slides != list_slides(cohort, cohort.labels(folds.scheme)):
         raise CohortError(
-            f"{path}: its list of slides was changed and no longer fits {cohort.path}; make new folds."
+            f"{path}: its list of slides was changed and no longer fits {cohort.source}; make new folds."
         )
     expected = {slide.row for slide in folds.slides}
     for fold in folds.folds:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -56,7 +55,7 @@ def make_folds(
     groups = group_rows(cohort, rows, content_hashes, shared_blocks)
     counts = _patients_of(classes, groups, len(scheme.classes))
     if leave_out is None:
-        _check_enough(cohort.path, scheme, counts, outer)
+        _check_enough(cohort.source, scheme, counts, outer)
         tests = deal(classes, groups, outer, np.random.default_rng([seed, 0]))
         names = [f"fold {fold}" for fold in range(outer)]
     else:
@@ -69,7 +68,7 @@ def make_folds(
             if leave_out is None:
                 _check_classes("test", classes[parts["test"]], scheme)
         except ValueError as error:
-            raise CohortError(f"{cohort.path}: {name}: {error}.") from error
+            raise CohortError(f"{cohort.source}: {name}: {error}.") from error
         folds.append(Fold(name=name, **{part: rows[held].tolist() for part, held in parts.items()}))
     made = Folds(
         scheme=scheme.name,
@@ -81,7 +80,7 @@ def make_folds(
         slides=list_slides(cohort, labels),
         folds=folds,
     )
-    refuse_leaks(cohort, made, str(cohort.path), content_hashes, shared_blocks)
+    refuse_leaks(cohort, made, cohort.source, content_hashes, shared_blocks)
     return made
 
 
@@ -128,7 +127,7 @@ def _patients_of(classes: NDArray[Any], groups: NDArray[Any], n_classes: int) ->
     return [len(np.unique(groups[classes == label])) for label in range(n_classes)]
 
 
-def _check_enough(path: Path, scheme: LabelScheme, counts: list[int], outer: int) -> None:
+def _check_enough(path: str, scheme: LabelScheme, counts: list[int], outer: int) -> None:
     """Each class needs a patient in every test part, and two outside each of them."""
     if outer < 2:
         raise CohortError(f"{path}: folds must be at least 2, got {outer}.")
@@ -159,12 +158,12 @@ def _by_value(
     if values.null_count():
         row = cohort.table["manifest_row"][int(labels["row"][int(values.is_null().arg_max() or 0)])]
         raise CohortError(
-            f"{cohort.path}: row {row} has no {column}; leaving one {column} out needs it everywhere."
+            f"{cohort.source}: row {row} has no {column}; leaving one {column} out needs it everywhere."
         )
     names = sorted(values.unique().to_list())
     if len(names) < 2:
         raise CohortError(
-            f"{cohort.path}: all slides have the {column} {names[0]!r}; leaving one out needs two."
+            f"{cohort.source}: all slides have the {column} {names[0]!r}; leaving one out needs two."
         )
     index = np.array([names.index(value) for value in values], np.int64)
     for group in np.unique(groups):
@@ -173,7 +172,7 @@ def _by_value(
             patient = labels["patient"][int(np.flatnonzero(groups == group)[0])]
             both = " and ".join(repr(names[value]) for value in held[:2])
             raise CohortError(
-                f"{cohort.path}: patient {patient!r} has slides at {both}; a left-out {column} would then "
+                f"{cohort.source}: patient {patient!r} has slides at {both}; a left-out {column} would then "
                 f"share a patient with training. Give the patient one {column}, or leave its slides out."
             )
     return index, [f"{column} {name}" for name in names]

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from lowpower.cohort.manifest._manifest import read_cohort
-from lowpower.errors import OptionError, one_line
+from lowpower.errors import OptionError, address_of, one_line
 from lowpower.files import meant
 from lowpower.slides import MAY_NOT, find_slides, without_slides
+from lowpower.storage import full_name, is_folder, is_there, matching, missing, place
 
 __all__ = ["MANIFEST_ENDINGS", "SlideInput", "slide_inputs"]
 
@@ -66,7 +67,7 @@ def slide_inputs(given: Sequence[str | Path | SlideInput], pattern: str | None =
     for one in given:
         for slide in _expand(one, pattern):
             # The same file named twice is one slide; a manifest says more of it than a bare name.
-            key = os.path.abspath(slide.path)
+            key = full_name(slide.path)
             if key not in found or found[key] == SlideInput(found[key].path):
                 found[key] = slide
     if found and all(slide.absent for slide in found.values()):
@@ -79,11 +80,14 @@ def slide_inputs(given: Sequence[str | Path | SlideInput], pattern: str | None =
 
 def _expand(given: str | Path | SlideInput, pattern: str | None) -> Iterator[SlideInput]:
     if isinstance(given, SlideInput):
-        named = given.manifest is not None or os.path.lexists(given.path)
+        stored = address_of(given.path) is not None  # what is not there is told when its turn comes
+        named = given.manifest is not None or stored or os.path.lexists(given.path)
         yield replace(given, absent=given.absent if named else _nowhere(given.path))
         return
-    path, text = Path(given), str(given)
-    if os.path.isdir(path):
+    path, text = place(given), str(given)
+    if address_of(path) is None:
+        text = str(path)
+    if is_folder(path):
         slides = find_slides(path, pattern)
         if not slides and pattern is not None:
             raise OptionError(f"{path}: holds nothing named like {pattern}; check --pattern.")
@@ -92,18 +96,19 @@ def _expand(given: str | Path | SlideInput, pattern: str | None) -> Iterator[Sli
             yield SlideInput(slide, absent=MAY_NOT if shut else None)
         if not slides:
             yield SlideInput(path, absent=without_slides(path))
-    elif path.suffix.lower() in MANIFEST_ENDINGS and os.path.isfile(path):
+    elif path.suffix.lower() in MANIFEST_ENDINGS and is_there(path):
         for row in read_cohort(path, required=("slide",)).table.iter_rows(named=True):
             told = {name: row[name] for name in _COLUMNS}
-            yield SlideInput(Path(row["slide"]), **told, manifest=path.absolute())
+            yield SlideInput(Path(row["slide"]), **told, manifest=Path(full_name(path)))
     elif path.suffix.lower() in _OTHER_TABLES:
         raise OptionError(
             f"{one_line(path)}: is no slide, and a manifest is read as CSV, TSV, XLSX or Parquet; save it so."
         )
-    elif os.path.lexists(path):
+    elif _is_seen(path):
         yield SlideInput(path)
     elif glob.has_magic(text):
-        matched = sorted(glob.glob(text, recursive=True))
+        stored = address_of(path) is not None
+        matched = matching(text) if stored else sorted(glob.glob(text, recursive=True))
         if not matched:
             raise OptionError(f"{text}: no file matches this pattern; check the path.")
         for match in matched:
@@ -114,8 +119,16 @@ def _expand(given: str | Path | SlideInput, pattern: str | None) -> Iterator[Sli
         yield SlideInput(path, absent=_nowhere(path))
 
 
+def _is_seen(path: Path) -> bool:
+    """Whether a name leads to anything, be it a link to nothing."""
+    return is_there(path) if address_of(path) is not None else os.path.lexists(path)
+
+
 def _nowhere(path: Path) -> str:
     """Why nothing is seen at a path."""
+    address = address_of(path)
+    if address is not None:
+        return missing(address)
     shut = os.path.isdir(path.parent) and not os.access(path.parent, os.X_OK)
     return (
         "lies in a folder that may not be read; ask for permission."

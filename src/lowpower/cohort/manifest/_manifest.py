@@ -14,8 +14,9 @@ from lowpower.cohort._spelling import nearest
 from lowpower.cohort._table import COLUMNS, REQUIRED, Cohort, Problem, sentences
 from lowpower.cohort.manifest._rows import fractions, joined_empty, parse_row, repeated
 from lowpower.cohort.manifest._text_table import read_text_table
-from lowpower.errors import CohortError
+from lowpower.errors import CohortError, address_of, as_text
 from lowpower.files import write_text
+from lowpower.storage import place
 
 __all__ = ["parse_manifest", "read_cohort", "write_manifest"]
 
@@ -41,7 +42,7 @@ def read_cohort(
     """
     cohort, problems = parse_manifest(path, required)
     if problems:
-        raise CohortError(sentences(Path(path), [str(problem) for problem in problems]))
+        raise CohortError(sentences(as_text(place(path)), [str(problem) for problem in problems]))
     assert cohort is not None  # parse_manifest gives one or the other
     return dataclasses.replace(cohort, ish_unknown=ish_unknown)
 
@@ -59,11 +60,13 @@ def parse_manifest(
     Returns:
         The rows that read (None if the file as a whole cannot serve), and the problems.
     """
-    path = Path(path)
+    path = place(path)
     try:
         raw = read_text_table(path)
     except CohortError as error:
-        return None, [Problem(None, None, "unreadable_manifest", str(error).removeprefix(f"{path}: "))]
+        return None, [
+            Problem(None, None, "unreadable_manifest", str(error).removeprefix(f"{as_text(path)}: "))
+        ]
     columns = [_known_column(name) for name in raw.columns]
     problems = _column_problems(raw.columns, columns, required)
     if problems:
@@ -84,7 +87,9 @@ def parse_manifest(
     schema |= {"mpp": pl.Float64, "slide_name": pl.String, "manifest_row": pl.Int64}
     kept = [row for row in rows if all(row[name] for name in required if name in keep)]
     table = pl.DataFrame(kept, schema=schema, orient="row")
-    return Cohort(path.absolute(), table, (*notes, *unified)), problems
+    return Cohort(
+        path if address_of(path) is not None else path.absolute(), table, (*notes, *unified)
+    ), problems
 
 
 def write_manifest(path: str | Path, rows: Iterable[Mapping[str, object]]) -> Path:

@@ -13,6 +13,8 @@ from lowpower.cohort._patients import says_distinct
 from lowpower.cohort._spelling import canonical_ish, canonical_marker, canonical_score, percent_of
 from lowpower.cohort._table import COLUMNS, REQUIRED, Problem
 from lowpower.cohort.manifest._text_table import is_missing
+from lowpower.errors import address_of, as_text
+from lowpower.storage import from_folder
 from lowpower.tissue import is_control_word
 
 __all__ = ["fractions", "joined_empty", "parse_row", "repeated"]
@@ -69,7 +71,9 @@ def parse_row(
 
 def _place(folder: Path, written: str) -> str:
     """A file as a row names it, from the manifest's folder; a path may be written as on Windows."""
-    literal = folder / written
+    literal = from_folder(folder, written)
+    if address_of(literal) is not None:
+        return as_text(literal)
     if "\\" in written and not os.path.exists(literal):
         literal = folder / written.replace("\\", "/")
     return str(literal.absolute())

@@ -14,7 +14,8 @@ from zipfile import BadZipFile
 
 import polars as pl
 
-from lowpower.errors import CohortError
+from lowpower.errors import CohortError, address_of, as_text
+from lowpower.storage import read_stored
 
 __all__ = ["MISSING", "TextTable", "is_missing", "read_text_table"]
 
@@ -54,45 +55,53 @@ def read_text_table(path: Path) -> TextTable:
     Raises:
         CohortError: naming the file, and the line where one is at fault.
     """
+    source = as_text(path)
+    notes: list[str] = []
+    try:
+        data = _content(path)
+        suffix = path.suffix.lower()
+        if suffix == ".parquet":
+            table = pl.read_parquet(io.BytesIO(data)).with_columns(pl.all().cast(pl.String)).fill_null("")
+            records = [list(table.columns), *(list(row) for row in table.iter_rows())]
+        elif suffix in (".xlsx", ".xlsm"):
+            records, notes = _sheet(source, data)
+        else:
+            records = _records(source, _decoded(source, data))
+    except OSError as error:
+        raise CohortError(f"{source}: cannot be read ({error.strerror or error}).") from error
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).split("\n", 1)[0]
+        raise CohortError(f"{source}: cannot be read as a table ({reason}).") from error
+    return _table(source, records, notes)
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a table, here or in storage."""
+    if address_of(path) is not None:
+        return read_stored(path)
     if not path.is_file():
         raise CohortError(
             f"{path}: {'is a folder' if path.is_dir() else 'no such file'}; name a table (CSV or XLSX)."
         )
-    notes: list[str] = []
-    try:
-        suffix = path.suffix.lower()
-        if suffix == ".parquet":
-            table = pl.read_parquet(path).with_columns(pl.all().cast(pl.String)).fill_null("")
-            records = [list(table.columns), *(list(row) for row in table.iter_rows())]
-        elif suffix in (".xlsx", ".xlsm"):
-            records, notes = _sheet(path)
-        else:
-            records = _records(path, _decoded(path))
-    except OSError as error:
-        raise CohortError(f"{path}: cannot be read ({error.strerror or error}).") from error
-    except pl.exceptions.PolarsError as error:
-        reason = str(error).split("\n", 1)[0]
-        raise CohortError(f"{path}: cannot be read as a table ({reason}).") from error
-    return _table(path, records, notes)
+    return path.read_bytes()
 
 
-def _decoded(path: Path) -> str:
-    data = path.read_bytes()
+def _decoded(source: str, data: bytes) -> str:
     if data.startswith(_BINARY):
         raise CohortError(
-            f"{path}: is a spreadsheet program's own file, not text; save it as XLSX, or as CSV."
+            f"{source}: is a spreadsheet program's own file, not text; save it as XLSX, or as CSV."
         )
     encoding = next((name for mark, name in _BOMS if data.startswith(mark)), "utf-8")
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise CohortError(f"{path}: is not UTF-8 text; save it as CSV in UTF-8, or as XLSX.") from error
+        raise CohortError(f"{source}: is not UTF-8 text; save it as CSV in UTF-8, or as XLSX.") from error
     if "\0" in text:
-        raise CohortError(f"{path}: is not UTF-8 text; save it as CSV in UTF-8, or as XLSX.")
+        raise CohortError(f"{source}: is not UTF-8 text; save it as CSV in UTF-8, or as XLSX.")
     return text
 
 
-def _records(path: Path, text: str) -> list[list[str]]:
+def _records(source: str, text: str) -> list[list[str]]:
     separator = None
     first, _, rest = text.partition("\n") if "\n" in text else text.partition("\r")
     told = re.fullmatch("sep=(.)", first.strip("\r\n "), re.IGNORECASE)
@@ -108,7 +117,7 @@ def _records(path: Path, text: str) -> list[list[str]]:
     except csv.Error as error:
         # "unexpected end of data", or a field of more than 128 kB: nearly always the same slip.
         raise CohortError(
-            f"{path}: line {reader.line_num}: a cell in quotes does not end where it should ({error}); "
+            f"{source}: line {reader.line_num}: a cell in quotes does not end where it should ({error}); "
             "look for a quote that is not closed."
         ) from error
 
@@ -119,15 +128,15 @@ def _formula_text(cell: str) -> str:
     return cell if told is None else told[1]
 
 
-def _sheet(path: Path) -> tuple[list[list[str]], list[str]]:
+def _sheet(source: str, data: bytes) -> tuple[list[list[str]], list[str]]:
     """The rows of the sheet with the slides as it shows them, and what is said of other such sheets."""
     import openpyxl
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
     except (BadZipFile, InvalidFileException, KeyError, ValueError) as error:
-        raise CohortError(f"{path}: is no XLSX file ({error}); save it again, or as CSV.") from error
+        raise CohortError(f"{source}: is no XLSX file ({error}); save it again, or as CSV.") from error
     try:
         shown = sorted(book.worksheets, key=lambda sheet: sheet.sheet_state != "visible")
         sheets = [
@@ -137,7 +146,7 @@ def _sheet(path: Path) -> tuple[list[list[str]], list[str]]:
         book.close()
     with_slides = [(title, rows) for title, rows in sheets if "slide" in _header(rows)]
     _, chosen = (with_slides or sheets or [("", [])])[0]
-    _check_dates(path, chosen)
+    _check_dates(source, chosen)
     notes = [
         f"sheet {title!r} has a column slide too and is not read; a manifest is one sheet."
         for title, _ in with_slides[1:]
@@ -162,15 +171,15 @@ def _header(rows: list[list[object]]) -> list[str]:
     return [_cell(value).strip().casefold() for value in first]
 
 
-def _check_dates(path: Path, rows: list[list[object]]) -> None:
+def _check_dates(source: str, rows: list[list[object]]) -> None:
     """Refuse a date where a name or a score is meant: spreadsheets make dates of 1-2 and the like."""
     names = _header(rows)
     for number, row in enumerate(rows, start=1):
         for name, value in zip(names, row, strict=False):
             if name in _NO_DATES and isinstance(value, datetime.date):
                 raise CohortError(
-                    f"{path}: row {number}: {name} is a date ({value:%Y-%m-%d}), which spreadsheets make of "
-                    "1-2 and the like; format the column as text and enter it again."
+                    f"{source}: row {number}: {name} is a date ({value:%Y-%m-%d}), which spreadsheets make "
+                    "of 1-2 and the like; format the column as text and enter it again."
                 )
 
 
@@ -182,22 +191,22 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _table(path: Path, records: list[list[str]], notes: list[str]) -> TextTable:
+def _table(source: str, records: list[list[str]], notes: list[str]) -> TextTable:
     numbered = [(number, [cell.strip() for cell in record]) for number, record in enumerate(records, start=1)]
     filled = [(number, cells) for number, cells in numbered if any(cells)]
     if not filled:
-        raise CohortError(f"{path}: is empty; it needs a header and a row a slide.")
+        raise CohortError(f"{source}: is empty; it needs a header and a row a slide.")
     (place, header), body = filled[0], filled[1:]
     while header and not header[-1]:
         header.pop()
     repeated = [name for name, count in Counter(map(str.casefold, header)).items() if count > 1 and name]
     if repeated:
-        raise CohortError(f"{path}: column {repeated[0]!r} appears twice; remove one.")
+        raise CohortError(f"{source}: column {repeated[0]!r} appears twice; remove one.")
     for number, cells in body:
         if any(cells[len(header) :]):
             raise CohortError(
-                f"{path}: row {number} has {len(cells)} cells and the header {len(header)}; put a cell that "
-                f"holds the separator in quotes, and let the header stand first (it is row {place})."
+                f"{source}: row {number} has {len(cells)} cells and the header {len(header)}; put a cell "
+                f"that holds the separator in quotes, and let the header stand first (it is row {place})."
             )
     named = [column for column, name in enumerate(header) if name]
     # Row numbers of other programs stand in a column without a name; a table may begin further right.

@@ -12,13 +12,14 @@ import polars as pl
 from pydantic import ValidationError
 
 from lowpower.cohort import Cohort, load_folds, read_cohort
-from lowpower.errors import CohortError, ConfigError
+from lowpower.errors import CohortError, ConfigError, as_text
 from lowpower.experiments.collect import mean_auc
 from lowpower.experiments.deployment._bundle_maker import Maker
 from lowpower.experiments.deployment._refit import refitted
 from lowpower.experiments.plan import FOLDS, STUDY, Arm, Experiment, FusionArm
 from lowpower.experiments.units import Done, unit_folder
 from lowpower.models import Bundle
+from lowpower.storage import is_there, place
 
 __all__ = ["Deployed", "deploy"]
 
@@ -115,10 +116,11 @@ def _config(folder: Path) -> Experiment:
 
 
 def _cohort(folder: Path, config: Experiment, moved: str | Path | None) -> Cohort:
-    path = Path(config.cohort if moved is None else moved)
-    if moved is None and not path.is_file():
+    path = place(config.cohort if moved is None else moved)
+    if moved is None and not is_there(path):
         raise CohortError(
-            f"{path}: no such file; if the cohort was moved: lowpower deploy {folder} --cohort NEW.csv."
+            f"{as_text(path)}: no such file; if the cohort was moved: "
+            f"lowpower deploy {folder} --cohort NEW.csv."
         )
     return read_cohort(path, ish_unknown=config.ish_unknown)
 

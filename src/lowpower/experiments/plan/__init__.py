@@ -14,7 +14,7 @@ from lowpower.experiments.plan._file_names import (
     TEST,
 )
 from lowpower.experiments.plan._needs import Need, needs_of
-from lowpower.experiments.plan._read import parse_experiment, read_experiment
+from lowpower.experiments.plan._read import absolute, parse_experiment, read_experiment
 from lowpower.experiments.plan._template import template
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Need",
     "PatchArm",
     "SlideArm",
+    "absolute",
     "doubtful_slides",
     "needs_of",
     "parse_experiment",

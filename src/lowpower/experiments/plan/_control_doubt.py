@@ -44,7 +44,7 @@ def refuse_doubtful(cohort: Cohort, flags: Mapping[int, Sequence[str]], most: fl
     if len(names) > most * len(flags):
         listed = ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
         raise CohortError(
-            f"{cohort.path}: on {len(names)} of {len(flags)} slides to learn from, tissue may be on-slide "
+            f"{cohort.source}: on {len(names)} of {len(flags)} slides to learn from, tissue may be on-slide "
             f"control, and nothing is said of it: {listed}. Look, and say it in the column control (none, an "
             "end such as left, or X,Y,WIDTH,HEIGHT in base pixels); or learn from them all the same with "
             f"doubtful_control: {len(names) / len(flags):.2g}."

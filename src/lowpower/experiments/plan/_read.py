@@ -10,13 +10,14 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from lowpower.errors import ConfigError, wrong_value
+from lowpower.errors import ConfigError, address_of, wrong_value
 from lowpower.experiments.plan._arms import FusionArm, MeasuredArm, MilArm, PatchArm, SlideArm
 from lowpower.experiments.plan._experiment import Experiment
 from lowpower.files import read_yaml
 from lowpower.models import check_backbone, create_aggregator, encoder_card, is_weight_path
+from lowpower.storage import from_folder
 
-__all__ = ["ARM_KINDS", "parse_experiment", "read_experiment"]
+__all__ = ["ARM_KINDS", "absolute", "parse_experiment", "read_experiment"]
 
 ARM_KINDS: dict[str, type[BaseModel]] = {
     "slide": SlideArm,
@@ -145,7 +146,7 @@ def _known_encoder(name: str) -> None:
 def _anchored(config: Experiment, folder: Path) -> Experiment:
     """The configuration with paths taken from `folder`."""
     update: dict[str, Any] = {
-        key: (folder / value).resolve()
+        key: absolute(from_folder(folder, value))
         for key in ("cohort", "out", "cache", "laboratory")
         if isinstance(value := getattr(config, key), Path)
     }
@@ -164,6 +165,11 @@ def _anchored(config: Experiment, folder: Path) -> Experiment:
                 arm = arm.model_copy(update={"encoder": str(folder / arm.encoder)})
         arms.append(arm)
     return config.model_copy(update=update | {"arms": tuple(arms)})
+
+
+def absolute(place: Path) -> Path:
+    """A path from the root, its links followed; an address as it stands."""
+    return place if address_of(place) is not None else place.resolve()
 
 
 def _sentence(problem: ErrorDetails, *, alone: bool) -> str:

@@ -51,7 +51,7 @@ def wants_cross(material: Material) -> bool:
     enough = bool(fewest >= _LEAST_PER_CLASS)
     if asked == "folds" and not enough:
         raise CohortError(
-            f"{material.cohort.path}: calibrate_on: folds needs {_LEAST_PER_CLASS} patients of every class "
+            f"{material.cohort.source}: calibrate_on: folds needs {_LEAST_PER_CLASS} patients of every class "
             f"besides the test fold's, and one class has {fewest}; calibrate on validation."
         )
     return enough

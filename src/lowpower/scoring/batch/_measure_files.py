@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 import lowpower
 from lowpower.cohort import SlideInput, scheme_of, slide_inputs
-from lowpower.errors import one_line
+from lowpower.errors import as_text, one_line
 from lowpower.scoring.batch._reader_agreement import agreement_with_readers, of_marker
 from lowpower.scoring.batch._results_folder import ResultsFolder
 from lowpower.scoring.batch._run_batch import Batch, run_batch
@@ -122,7 +122,7 @@ class _Measuring:
             state, code = state_of(measured)
             return MeasuredSlide(
                 **self._about(request),
-                file=str(slide.path),
+                file=as_text(slide.path),
                 state=state,
                 reason=f"{one_line(slide.path)}: {' '.join(measured.notes)}" if measured.notes else None,
                 reason_code=code,

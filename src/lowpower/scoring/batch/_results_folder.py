@@ -14,10 +14,11 @@ from typing import Final, Generic, TypeVar
 from pydantic import ValidationError
 
 from lowpower.cohort import SlideInput
-from lowpower.errors import ConfigError, LowpowerError
+from lowpower.errors import ConfigError, LowpowerError, address_of
 from lowpower.files import atomic_path, locked, make_folder, output_errors, sha256_of, sweep_parts, write_text
 from lowpower.scoring.records import ATTACHMENTS, MeasuredSlide, Result, SlideRecord
 from lowpower.slides import BOOKS, PICTURE_ENDINGS, open_slide, slide_name
+from lowpower.storage import full_name, is_there, known_hash
 
 __all__ = ["ResultsFolder", "content_hash"]
 
@@ -93,7 +94,7 @@ class ResultsFolder(Generic[R]):
         """Where a result lies of what the slide's path held in an earlier run; None where it held nothing."""
         for name in self._names(_Identity(slide)):
             held = None if self.out / name == place else self._read(self.out / name)
-            if held is not None and os.path.abspath(held.file) == os.path.abspath(slide):
+            if held is not None and full_name(held.file) == full_name(slide):
                 return self.out / name
         return None
 
@@ -142,11 +143,11 @@ class ResultsFolder(Generic[R]):
     def forget_absent(self, slides: Sequence[SlideInput]) -> None:
         """Drop the records of files that were never there and that no manifest of this run names any more."""
         manifests = {str(slide.manifest) for slide in slides if slide.manifest is not None}
-        named = {os.path.abspath(slide.path) for slide in slides if slide.manifest is not None}
+        named = {full_name(slide.path) for slide in slides if slide.manifest is not None}
         with self.locked():
             for folder, held in self.records():
                 never = held.state == "refused" and held.slide_sha256 is None
-                if not never or os.path.lexists(held.file) or os.path.abspath(held.file) in named:
+                if not never or _is_seen(held.file) or full_name(held.file) in named:
                     continue
                 if held.manifest is None or held.manifest in manifests:
                     (folder / self._record).unlink(missing_ok=True)
@@ -188,13 +189,13 @@ class _Identity:
 
     @property
     def digest(self) -> str:
-        return self.content or hashlib.sha256(os.path.abspath(self.slide).encode()).hexdigest()
+        return self.content or hashlib.sha256(full_name(self.slide).encode()).hexdigest()
 
     def is_of(self, held: SlideRecord) -> bool:
         """Whether a record is of this slide."""
         if self.content is not None and held.slide_sha256 is not None:
             return self.content == held.slide_sha256
-        return os.path.abspath(held.file) == os.path.abspath(self.slide)
+        return full_name(held.file) == full_name(self.slide)
 
 
 def _free(folder: Path, record: str) -> bool:
@@ -210,9 +211,24 @@ class _Probed(Exception):
     """Ends a write that only tried whether it is possible."""
 
 
+def _is_seen(file: str) -> bool:
+    return is_there(file) if address_of(file) is not None else os.path.lexists(file)
+
+
+def _stored_hash(slide: Path) -> str | None:
+    """The hash of a slide in storage; fetched only where this version of it never was."""
+    known = known_hash(slide)
+    if known is None:
+        with open_slide(slide, mpp=1.0) as opened:
+            known = opened.content_hash()
+    return known
+
+
 def content_hash(slide: Path) -> str | None:
     """The slide's content hash (`Slide.content_hash`); None where it cannot be read."""
     try:
+        if address_of(slide) is not None:
+            return _stored_hash(slide)
         if os.path.isfile(slide) and slide.name.lower().endswith(_ONE_FILE):
             return sha256_of(slide)
         with open_slide(slide, mpp=1.0) as opened:  # um/px has no part in the hash

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -15,13 +14,22 @@ import polars as pl
 import lowpower
 from lowpower.cohort import SlideInput
 from lowpower.engine import Needs, map_items
-from lowpower.errors import LowpowerError, NotASlideError, OutputError, as_text, one_line
+from lowpower.errors import (
+    LowpowerError,
+    NotASlideError,
+    OutputError,
+    StorageError,
+    address_of,
+    as_text,
+    one_line,
+)
 from lowpower.files import make_folder, write_text
 from lowpower.scoring.batch._folder_page import render_page, short_names
 from lowpower.scoring.batch._results_folder import ResultsFolder, content_hash
 from lowpower.scoring.records import Attachments, SlideRecord, write_attachments
 from lowpower.scoring.requests import ScoreRequest, write_table
 from lowpower.slides import slide_name
+from lowpower.storage import is_there
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -255,7 +263,7 @@ def _files(job: _Job[R]) -> list[Path]:
 def _one(job: _Job[R]) -> R:
     slide, folder, work = job.slide, job.folder, job.work
     with folder.claimed(slide.path) as (place, held):
-        if held is not None and os.path.exists(slide.path) and work.reusable(held, slide):
+        if held is not None and not _is_gone(slide.path) and work.reusable(held, slide):
             return _kept(held, slide, place, folder)
         record, trace = _made(slide, place, work)
         if slide.absent is not None and held is None:
@@ -303,16 +311,23 @@ def _is_loss(held: SlideRecord, made: SlideRecord) -> bool:
 
     Nor does it give way to none: a slide that is gone says nothing new.
     """
-    gone = not os.path.exists(made.file)
-    return (
-        held.state == "ok" and made.state != "ok" and (gone or held.software_version == made.software_version)
-    )
+    if held.state != "ok" or made.state == "ok":
+        return False
+    return held.software_version == made.software_version or _is_gone(made.file)
+
+
+def _is_gone(file: str | Path) -> bool:
+    """Whether a slide is no longer there; storage that cannot be asked does not say so."""
+    try:
+        return not is_there(file)
+    except StorageError:
+        return False
 
 
 def _kept(held: R, slide: SlideInput, place: Path, folder: ResultsFolder[R]) -> R:
     """An earlier record; it follows its slide to a new place, unless that is a second copy."""
-    if not os.path.exists(held.file) and os.path.exists(slide.path):
-        held = held.model_copy(update={"file": str(slide.path)})
+    if _is_gone(held.file) and not _is_gone(slide.path):
+        held = held.model_copy(update={"file": as_text(slide.path)})
         folder.write(place, held)
     return held.attach(Attachments(place), reused=True)
 
@@ -323,7 +338,7 @@ def _made(slide: SlideInput, place: Path, work: Work[R]) -> tuple[R, str | None]
     try:
         if slide.absent is not None:
             raise NotASlideError(slide.path, slide.absent)
-        if as_text(slide.path) != str(slide.path):
+        if address_of(slide.path) is None and as_text(slide.path) != str(slide.path):
             raise NotASlideError(slide.path, "has a name that is no text in UTF-8; rename it.")
         return work.make(slide), None
     except OutputError:
@@ -357,5 +372,5 @@ def _stopped(slide: SlideInput, work: Work[R], state: str, sentence: str, code: 
         slide_sha256=content_hash(slide.path),
         seconds=round(time.perf_counter() - started, 3),
         software_version=lowpower.__version__,
-        manifest=None if slide.manifest is None or os.path.exists(slide.path) else str(slide.manifest),
+        manifest=None if slide.manifest is None or not _is_gone(slide.path) else as_text(slide.manifest),
     )

@@ -12,7 +12,7 @@ from typing import Unpack, get_args
 import numpy as np
 
 import lowpower
-from lowpower.errors import MppOutOfRangeError
+from lowpower.errors import MppOutOfRangeError, as_text
 from lowpower.geometry import Regions
 from lowpower.models import Bundle
 from lowpower.scoring.pictures import draw_overlay, network_annotations
@@ -223,7 +223,7 @@ def _result(
     reasons = _reasons(said, quality, seen.regions)
     answer = said.answer
     return Result(
-        file=str(slide.path),
+        file=as_text(slide.path),
         state="ok",
         reason=" ".join(reasons) or None,
         reason_code="refer" if not answer.issued else ("warning" if reasons else None),

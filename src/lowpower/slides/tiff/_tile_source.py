@@ -113,7 +113,7 @@ class TileSource:
 def open_tiles(slide: Slide, mpp: float) -> TileSource | None:
     """Tiles of a slide at `mpp` um/px, or None where they cannot be had this way."""
     serving = [level for level in slide.levels if level.mpp <= mpp * 1.001]
-    if not serving or slide.icc_applied or not slide.path.is_file():
+    if not serving or slide.icc_applied or not slide.file.is_file():
         return None
     level = max(serving, key=lambda level: level.downsample)
     step = mpp / level.mpp
@@ -122,7 +122,7 @@ def open_tiles(slide: Slide, mpp: float) -> TileSource | None:
     import tifffile  # 0.1 s, needed only here
 
     try:
-        file = tifffile.TiffFile(slide.path)
+        file = tifffile.TiffFile(slide.file)
     except (tifffile.TiffFileError, OSError, ValueError):
         return None
     source = _source(slide, file, (level.width, level.height), round(step))
@@ -143,7 +143,7 @@ def _source(slide: Slide, file: tifffile.TiffFile, size: tuple[int, int], step: 
     plain = plain and int(page.photometric) in _COLOURS
     if not plain or page.planarconfig != 1 or page.tilewidth % step or page.tilelength % step:
         return None
-    return TileSource(slide.path, file, page, step)
+    return TileSource(slide.file, file, page, step)
 
 
 def _agrees(slide: Slide, source: TileSource, mpp: float) -> bool:

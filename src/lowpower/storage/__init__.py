@@ -1,0 +1,33 @@
+"""Where files lie that are on no local disk: looked at by address, copied here, results put there."""
+
+from lowpower.storage._remote import (
+    Stored,
+    files_below,
+    from_folder,
+    full_name,
+    is_folder,
+    is_there,
+    matching,
+    missing,
+    place,
+    read_stored,
+    size_of,
+)
+from lowpower.storage._staging import Copy, copied, known_hash
+
+__all__ = [
+    "Copy",
+    "Stored",
+    "copied",
+    "files_below",
+    "from_folder",
+    "full_name",
+    "is_folder",
+    "is_there",
+    "known_hash",
+    "matching",
+    "missing",
+    "place",
+    "read_stored",
+    "size_of",
+]
