@@ -82,6 +82,7 @@ export interface Worklist {
   scores: boolean;
   paged: boolean;
   total: number | null;
+  or_more?: boolean;
   reviewed: number | null;
   next: string | null;
 }

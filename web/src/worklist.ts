@@ -150,7 +150,8 @@ export class WorklistView {
     if (at >= this.limit) this.limit = at + SHOWN;
     const reviewed = this.told?.reviewed ?? this.rows.filter((row) => row.review).length;
     const total = this.told?.total ?? this.rows.length;
-    this.count.textContent = `${this.visible.length} of ${total} slides, ${reviewed} reviewed`;
+    const over = this.told?.or_more ? "more than " : "";
+    this.count.textContent = `${this.visible.length} of ${over}${total} slides, ${reviewed} reviewed`;
     this.list.replaceChildren(...this.visible.slice(0, this.limit).map((row) => this.row(row)));
     if (this.visible.length > this.limit || this.told?.next) this.list.append(this.more());
   }

@@ -33,6 +33,8 @@ class Worklist(Record):
     """Whether the server searches, filters and sorts, and gives a page at a time."""
     total: int | None = None
     """Slides that the search finds, where the server searches."""
+    or_more: bool = False
+    """Whether there are more than `total`: a search that finds very many is not counted to its end."""
     reviewed: int | None = None
     next: str | None = None
     """What to ask for the next page with."""

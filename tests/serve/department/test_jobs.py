@@ -35,7 +35,8 @@ def test_the_migrations_make_the_tables_that_the_code_knows(department):
     ours = set(Base.metadata.tables)
 
     def included(name, kind, parents):
-        return kind != "table" or name in ours
+        # PostgreSQL's index for the search is there or not, as its owner allows.
+        return name in ours if kind == "table" else name != "slides_by_words"
 
     with department.database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"include_name": included})

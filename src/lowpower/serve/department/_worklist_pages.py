@@ -18,7 +18,7 @@ from lowpower.serve._desk import WorklistRow
 from lowpower.serve._host import Worklist, WorklistAsked
 from lowpower.serve._reviews import Review
 from lowpower.serve.department._settings import Settings
-from lowpower.serve.department.records import Database, Job, Slide
+from lowpower.serve.department.records import RANKS, Database, Job, Slide, found_slides, like_words
 from lowpower.serve.department.records import schema as tables
 
 __all__ = ["WorklistPages"]
@@ -26,6 +26,8 @@ __all__ = ["WorklistPages"]
 _KEPT: Final = 256
 _MANY: Final = 5000
 _COUNTED_S: Final = 10.0
+_FEW: Final = 2000
+"""Slides that a search may find for them to be looked up one by one and counted exactly."""
 _SORTS: Final[dict[str, tuple[InstrumentedAttribute[Any], bool]]] = {
     "Referred first": (Slide.rank, False),
     "Least sure first": (Slide.sureness, False),
@@ -33,11 +35,12 @@ _SORTS: Final[dict[str, tuple[InstrumentedAttribute[Any], bool]]] = {
     "Name": (Slide.id, False),
     "Newest first": (Slide.added, True),
 }
-_SHOWN: Final[dict[str, tuple[InstrumentedAttribute[str], tuple[str, ...]]]] = {
-    "Referred": (Slide.state, ("referred",)),
-    "Issued": (Slide.state, ("issued", "measured")),
-    "Refused or failed": (Slide.state, ("refused", "failed")),
-    "Not scored yet": (Slide.state, ("waiting", "running", "unscored", "cancelled")),
+_SHOWN: Final[dict[str, tuple[InstrumentedAttribute[Any], tuple[Any, ...]]]] = {
+    # By the ranks of states: the index in the order that comes first is that of what is shown, too.
+    "Referred": (Slide.rank, (RANKS["referred"],)),
+    "Issued": (Slide.rank, (RANKS["issued"], RANKS["measured"])),
+    "Refused or failed": (Slide.rank, (RANKS["refused"], RANKS["failed"])),
+    "Not scored yet": (Slide.rank, tuple(RANKS[s] for s in ("running", "waiting", "cancelled", "unscored"))),
     "Not reviewed": (Slide.reading, ("none",)),
     "Overruled": (Slide.reading, ("overruled",)),
     "Readers differ": (Slide.reading, ("differ",)),
@@ -59,17 +62,33 @@ class WorklistPages:
         if not asked.sort and not self._blind:
             sort = "Referred first"
         column, falling = _SORTS[sort]
-        wanted = [Slide.removed.is_(None), *self._wanted(asked)]
-        # All have the same `removed`; named here, PostgreSQL walks the index in its order and sorts nothing.
-        order: list[Any] = [Slide.removed, column, Slide.id]
-        if falling:
-            order = [one.desc() for one in order]
-        page = select(Slide).where(*wanted).order_by(*order).limit(asked.limit + 1)
-        if asked.cursor:
-            page = page.where(_after(column, falling, asked.cursor))
+        shown_states, words = self._shown_states(asked), asked.search.replace("\0", " ").lower().split()
         with self._database.read() as session:
+            keys = found_slides(session, words, blind=self._blind, most=_FEW) if words else None
+            if keys is not None:
+                wanted: list[ColumnElement[bool]] = [Slide.id.in_(keys), *shown_states]
+                order: list[Any] = [column, Slide.id]
+            else:
+                wanted = [Slide.removed.is_(None), *shown_states]
+                # All have the same `removed`; named here, PostgreSQL walks the index and sorts nothing.
+                order = [Slide.removed, column, Slide.id]
+                if words:  # so many slides have them that a page is full soon
+                    wanted.append(like_words(words, blind=self._blind))
+            if falling:
+                order = [one.desc() for one in order]
+            page = select(Slide).where(*wanted).order_by(*order).limit(asked.limit + 1)
+            if asked.cursor:
+                page = page.where(_after(column, falling, asked.cursor))
             slides = list(session.scalars(page))
-            total = self._count(session, wanted, f"{asked.show}|{asked.search}")
+            or_more = False
+            if not words:
+                total = self._count(session, wanted, asked.show)
+            elif not shown_states:
+                total, or_more = (_FEW, True) if keys is None else (len(keys), False)
+            elif len(slides) <= asked.limit and not asked.cursor:
+                total = len(slides)
+            else:
+                total, or_more = _count_few(session, wanted)
             reviewed = self._count(session, [Slide.removed.is_(None), Slide.reading != "none"], "reviewed")
             shown = slides[: asked.limit]
             rows = self._rows(session, shown, reader)
@@ -85,6 +104,7 @@ class WorklistPages:
             rows=rows,
             paged=True,
             total=total,
+            or_more=or_more,
             reviewed=reviewed,
             next=following,
         )
@@ -100,16 +120,12 @@ class WorklistPages:
         self._counts[name] = (count, time.monotonic())
         return count
 
-    def _wanted(self, asked: WorklistAsked) -> list[ColumnElement[bool]]:
-        wanted: list[ColumnElement[bool]] = []
+    def _shown_states(self, asked: WorklistAsked) -> list[ColumnElement[bool]]:
         told = asked.show if not self._blind or asked.show in ("Not scored yet", "Not reviewed") else ""
-        if told in _SHOWN:
-            column, values = _SHOWN[told]
-            wanted.append(column.in_(values))
-        for word in asked.search.split():
-            column = Slide.words if self._blind else Slide.answer_words
-            wanted.append(column.contains(word.lower(), autoescape=True))
-        return wanted
+        if told not in _SHOWN:
+            return []
+        column, values = _SHOWN[told]
+        return [column.in_(values)]
 
     def _rows(self, session: Session, slides: Sequence[Slide], reader: str) -> tuple[WorklistRow, ...]:
         keys = [slide.id for slide in slides]
@@ -146,6 +162,13 @@ class WorklistPages:
                 about["review"] = latest.get(slide.id)
             rows.append(row_told.model_copy(update=about))
         return tuple(rows)
+
+
+def _count_few(session: Session, wanted: list[ColumnElement[bool]]) -> tuple[int, bool]:
+    """How many slides a search finds, up to `_FEW`, and whether there are more."""
+    some = select(Slide.id).where(*wanted).limit(_FEW + 1).subquery()
+    count = session.scalar(select(func.count()).select_from(some)) or 0
+    return min(count, _FEW), count > _FEW
 
 
 def _cursor(value: Any, key: str) -> str:

@@ -20,15 +20,13 @@ from lowpower.serve._shelf import Entry
 from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import slide_or_none, words_of
-from lowpower.serve.department.records import Database, Job, Regions, ScoredResult, Slide, moment, note
+from lowpower.serve.department.records import RANKS, Database, Job, Regions, ScoredResult, Slide, moment, note
 
 __all__ = ["QUEUE", "WORKFLOW", "Claimed", "JobAsked", "Jobs"]
 
 QUEUE: Final = "score"
 WORKFLOW: Final = "lowpower-score"
 _APPLICATION: Final = "lowpower"
-_RANK: Final = {"referred": 0, "issued": 2, "measured": 3, "refused": 4, "failed": 5}
-_UNSCORED_RANK: Final = {"running": 6, "waiting": 7, "cancelled": 8}
 
 
 class JobAsked(Record):
@@ -264,7 +262,7 @@ def _has_answer(session: Session, slide: Slide) -> bool:
 def _show(slide: Slide, state: str) -> None:
     """A slide without a result is shown by the state of its job."""
     if slide.result_id is None:
-        slide.state, slide.rank = state, _UNSCORED_RANK[state]
+        slide.state, slide.rank = state, RANKS[state]
 
 
 def _tell(slide: Slide, result: ScoredResult, entry: Entry) -> None:
@@ -272,7 +270,7 @@ def _tell(slide: Slide, result: ScoredResult, entry: Entry) -> None:
     row = worklist_row(entry, (), hidden=False)
     slide.result_id = result.id
     slide.marker = row.marker or slide.marker
-    slide.state, slide.rank = row.state, _RANK.get(row.state, 9)
+    slide.state, slide.rank = row.state, RANKS[row.state]
     slide.score, slide.reason = row.score or "", row.reason
     slide.sureness = 2.0 if row.probability is None else row.probability
     slide.words = words_of(slide)

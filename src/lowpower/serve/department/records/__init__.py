@@ -4,6 +4,7 @@ from lowpower.serve.department.records import _schema as schema
 from lowpower.serve.department.records._audit_log import AuditVerdict, note, verify_audit
 from lowpower.serve.department.records._database import Database
 from lowpower.serve.department.records._schema import (
+    RANKS,
     Audit,
     Base,
     BrowserSession,
@@ -18,8 +19,10 @@ from lowpower.serve.department.records._schema import (
     Worker,
     moment,
 )
+from lowpower.serve.department.records._search_index import found_slides, like_words
 
 __all__ = [
+    "RANKS",
     "Audit",
     "AuditVerdict",
     "Base",
@@ -34,6 +37,8 @@ __all__ = [
     "Upload",
     "User",
     "Worker",
+    "found_slides",
+    "like_words",
     "moment",
     "note",
     "schema",

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from lowpower.errors import ConfigError
 from lowpower.files import locked, make_folder
 from lowpower.serve.department._settings import Settings
+from lowpower.serve.department.records._search_index import index_search
 
 __all__ = ["Database", "database_url"]
 
@@ -76,6 +77,7 @@ class Database:
                     config.set_main_option("script_location", str(_MIGRATIONS))
                     config.attributes["connection"] = connection
                     alembic.command.upgrade(config, "head")
+                    index_search(connection)
                 DBOS.migrate(self.url)
         except OperationalError as error:
             raise ConfigError(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 __all__ = [
+    "RANKS",
     "Audit",
     "AuditHead",
     "Base",
@@ -26,6 +27,18 @@ __all__ = [
     "moment",
 ]
 
+RANKS: Final = {
+    "referred": 0,
+    "issued": 2,
+    "measured": 3,
+    "refused": 4,
+    "failed": 5,
+    "running": 6,
+    "waiting": 7,
+    "cancelled": 8,
+    "unscored": 9,
+}
+"""Order of a slide's states in the worklist: what needs a reader comes first."""
 _ID = String(32)
 _MOMENT = String(24)
 
@@ -137,7 +150,7 @@ class Slide(Base):
     result_id: Mapped[str | None] = mapped_column(_ID)
     state: Mapped[str] = mapped_column(String(12), default="unscored")
     rank: Mapped[int] = mapped_column(Integer, default=9)
-    """Order of the states in the worklist."""
+    """Order of the states in the worklist, as `RANKS` says."""
     score: Mapped[str] = mapped_column(String(20), default="")
     sureness: Mapped[float] = mapped_column(default=2.0)
     """Probability of the likeliest score; 2 where there is none."""
