@@ -192,7 +192,7 @@ def cells_of(
     scale: StainScale,
     marker: Marker,
     *,
-    tile: int = 1024,
+    tile: int = 768,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> tuple[FieldCells, Mpp]:
