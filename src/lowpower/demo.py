@@ -157,6 +157,7 @@ def _config_text(manifest: Path, size: DemoSize) -> str:
         "scheme": start.scheme.name,
         "out": "run",
         "seed": size.seed,
+        "threads": None,
         "folds": {"outer": 4, "fold": 0, "validation_share": 0.25, "seed": size.seed},
         "pretrained": _START,
         "view": {"mpp": float(start.recipe.mpp)},

@@ -38,7 +38,7 @@ def test_a_file_without_arms_is_one_slide_network_on_one_fold() -> None:
     arm = arm_of(config)
     assert (arm.name, arm.mpp, arm.view.mpp, arm.view.margin_um) == ("mine", 4, 4, 0)
     assert (config.folds.only, config.cache, config.folder) == ((2,), Path("v"), Path("runs/mine"))
-    assert (config.coverage, config.bundle.error, config.threads, config.seed_of(arm)) == (0.8, 0.2, None, 3)
+    assert (config.coverage, config.bundle.error, config.threads, config.seed_of(arm)) == (0.8, 0.2, 1, 3)
     assert parse_experiment({"cohort": "c.csv"}).folds.only == (0,)
     with pytest.raises(ConfigError, match=r"folds\.fold"):
         parse_experiment({"cohort": "c.csv", "folds": {"fold": -1.5}})

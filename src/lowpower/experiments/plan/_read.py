@@ -71,7 +71,7 @@ def parse_experiment(
 
 
 def _of_one_network(content: dict[str, Any]) -> dict[str, Any]:
-    """Keys of one network in their places: an arm of its own, on one fold, with every processor."""
+    """Keys of one network in their places: an arm of its own, on one fold."""
     arm = {key: content[key] for key in _OF_THE_ARM if key in content}
     rest = {key: value for key, value in content.items() if key not in _OF_THE_ARM}
     if "views" in rest:
@@ -85,7 +85,7 @@ def _of_one_network(content: dict[str, Any]) -> dict[str, Any]:
         rest["bundle"] = {key: value for key, value in bundle.items() if key != "coverage"}
         rest["coverage"] = bundle["coverage"]
     name = rest.get("name", "model")
-    return {"threads": None, "name": name} | rest | {"arms": [{"paradigm": "slide", "name": name} | arm]}
+    return {"name": name} | rest | {"arms": [{"paradigm": "slide", "name": name} | arm]}
 
 
 def _check_names(config: Experiment, source: str) -> None:
