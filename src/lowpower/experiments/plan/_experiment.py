@@ -99,7 +99,7 @@ class Experiment(Section):
     threads: int | None = Field(
         1,
         ge=1,
-        description="Processor threads a unit computes with, none for all there are; another number may "
+        description="Processor threads a unit computes with, null for all there are; another number may "
         "change last digits.",
     )
     trainer: TrainerOptions = Field(TrainerOptions(), description="Lightning's own flags.")
