@@ -35,7 +35,7 @@ def test_a_slide_is_scored_by_its_address(s3, sample_slide, lowpower, tmp_path, 
     with open_slide(sample_slide) as here:
         assert record["slide_sha256"] == here.content_hash()
     shutil.rmtree(tmp_path / "cache" / "storage" / "copies")  # as if others had needed the room
-    monkeypatch.setattr(type(s3), "get_file", lambda *_: pytest.fail("a slide that is done was fetched"))
+    monkeypatch.setattr("lowpower.storage._staging._download", lambda *_: pytest.fail("fetched again"))
     (again,) = score_files(["s3://slides/in/*.tif"], out=tmp_path / "out", measure=False)
     assert again.reused
 

@@ -18,6 +18,7 @@ def finish(batch: Batch[Result] | Batch[MeasuredSlide], *, json_lines: bool, qui
 
     from lowpower.cli._progress import stderr
     from lowpower.cli._tables import print_batch, print_reasons
+    from lowpower.errors import one_line
 
     if json_lines:
         for record in batch:
@@ -28,7 +29,7 @@ def finish(batch: Batch[Result] | Batch[MeasuredSlide], *, json_lines: bool, qui
     else:
         print_batch(stderr if json_lines else Console(highlight=False), batch)
         if batch.set_aside is not None:
-            stderr.print(f"set aside: {batch.set_aside}", soft_wrap=True, markup=False)
-        stderr.print(f"report: {batch.out / 'report.html'}", soft_wrap=True, markup=False)
+            stderr.print(f"set aside: {one_line(batch.set_aside)}", soft_wrap=True, markup=False)
+        stderr.print(f"report: {one_line(batch.out / 'report.html')}", soft_wrap=True, markup=False)
     if bad:
         raise typer.Exit(1)

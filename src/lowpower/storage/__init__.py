@@ -9,15 +9,20 @@ from lowpower.storage._remote import (
     is_there,
     matching,
     missing,
+    move_stored,
     place,
+    put_stored,
     read_stored,
+    remove_stored,
     size_of,
+    version_of,
 )
-from lowpower.storage._staging import Copy, copied, known_hash
+from lowpower.storage._staging import Copy, cache_folder, copied, known_hash
 
 __all__ = [
     "Copy",
     "Stored",
+    "cache_folder",
     "copied",
     "files_below",
     "from_folder",
@@ -27,7 +32,11 @@ __all__ = [
     "known_hash",
     "matching",
     "missing",
+    "move_stored",
     "place",
+    "put_stored",
     "read_stored",
+    "remove_stored",
     "size_of",
+    "version_of",
 ]

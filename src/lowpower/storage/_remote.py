@@ -23,11 +23,15 @@ __all__ = [
     "is_there",
     "matching",
     "missing",
+    "move_stored",
     "place",
+    "put_stored",
     "read_stored",
     "remote_of",
+    "remove_stored",
     "size_of",
     "spoken",
+    "version_of",
 ]
 
 _OWN_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
@@ -152,7 +156,7 @@ def from_folder(folder: Path, written: str | Path) -> Path:
 
 
 def files_below(address: str | Path) -> dict[str, Stored]:
-    """Every object below a folder by its path from there, sorted.
+    """Every object below a folder by its path from there, sorted; none where there is no such folder.
 
     Raises:
         StorageError: the storage cannot be asked.
@@ -197,6 +201,67 @@ def missing(address: str) -> str:
         except Exception:  # what else is wrong with the bucket is not what was asked
             return "does not exist; check the address."
     return "does not exist; check the address."
+
+
+def version_of(address: str | Path) -> str | None:
+    """What changes when an object is written anew; None where there is none.
+
+    Raises:
+        StorageError: the storage cannot be asked.
+    """
+    address = _known(address)
+    with spoken(address):
+        try:
+            return remote_of(address).stored().version
+        except FileNotFoundError:
+            return None
+
+
+def put_stored(address: str | Path, content: Path | bytes) -> None:
+    """Put a file, or bytes, at an address: all of it or nothing.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    address = _known(address)
+    with spoken(address):
+        remote = remote_of(address)
+        if isinstance(content, bytes):
+            remote.system.pipe_file(remote.path, content)
+        else:
+            remote.system.put_file(str(content), remote.path)
+
+
+def remove_stored(address: str | Path) -> None:
+    """Remove an object, if it is there.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    address = _known(address)
+    with spoken(address), contextlib.suppress(FileNotFoundError):
+        remote = remote_of(address)
+        remote.system.rm_file(remote.path)
+
+
+def move_stored(address: str | Path, target: str | Path) -> None:
+    """Move an object, or all below a folder, within its storage: copied whole, then removed.
+
+    Raises:
+        StorageError: it cannot be copied or removed.
+    """
+    address, target = _known(address), _known(target)
+    with spoken(address):
+        remote = remote_of(address)
+        if remote.kind() == "file":
+            pairs = [(address, target)]
+        else:  # a folder, or nothing
+            pairs = [(f"{address}/{name}", f"{target}/{name}") for name in remote.below()]
+        paths = [(remote_of(one).path, remote_of(other).path) for one, other in pairs]
+        for one, other in paths:
+            remote.system.copy(one, other)
+        for one, _ in paths:
+            remote.system.rm_file(one)
 
 
 def _known(path: str | Path) -> str:

@@ -23,7 +23,7 @@ from lowpower.errors import OptionError, OutputError, StorageError, address_of, 
 from lowpower.files import atomic_path, locked, make_folder, shared_marks, sweep_parts, write_json, write_text
 from lowpower.storage._remote import Remote, Stored, remote_of, spoken
 
-__all__ = ["Copy", "copied", "known_hash"]
+__all__ = ["Copy", "cache_folder", "copied", "known_hash"]
 
 _FOLDER, _SIZE = "LOWPOWER_CACHE", "LOWPOWER_CACHE_GB"
 _USUAL_GB: Final = 50.0
@@ -58,7 +58,7 @@ class Copy:
             write_text(self.known, content_hash)
 
 
-def _root() -> Path:
+def cache_folder() -> Path:
     """Where copies lie: below what LOWPOWER_CACHE names, else in the user's cache folder."""
     return Path(os.environ.get(_FOLDER) or user_cache_path("lowpower")) / "storage"
 
@@ -80,7 +80,7 @@ def copied(path: str | Path) -> Iterator[Copy]:
     with spoken(address):
         remote = remote_of(address)
         name, parts = _parts(remote)
-    cache = _Cache(_root(), _limit())
+    cache = _Cache(cache_folder(), _limit())
     with cache.held(address, parts) as folder:
         yield Copy(folder / name, cache.known(address, parts))
 
@@ -91,7 +91,7 @@ def known_hash(path: str | Path) -> str | None:
     assert address is not None
     with spoken(address):
         _, parts = _parts(remote_of(address))
-    return _read_text(_Cache(_root(), 0).known(address, parts))
+    return _read_text(_Cache(cache_folder(), 0).known(address, parts))
 
 
 def _limit() -> int:

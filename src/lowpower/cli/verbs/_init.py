@@ -37,7 +37,7 @@ def command(
     from lowpower.errors import ConfigError, OutputError
     from lowpower.files import make_folder, write_text
 
-    there(folder, "give the folder that holds the slides.")
+    there(folder, "give the folder that holds the slides.", stored=True)
     manifest, configuration = out / "cohort.csv", out / "experiment.yaml"
     filled = filled_manifests(folder) if folder.is_dir() else []
     for file in (manifest, configuration):

@@ -14,8 +14,9 @@ import polars as pl
 from lowpower.cohort._spelling import MARKER_SPELLINGS, canonical_marker
 from lowpower.cohort.manifest._inputs import MANIFEST_ENDINGS
 from lowpower.cohort.manifest._manifest import parse_manifest
-from lowpower.errors import MissingMppError, OptionError, SlideError
+from lowpower.errors import MissingMppError, OptionError, SlideError, address_of, one_line
 from lowpower.slides import find_slides, open_slide, slide_name, without_slides
+from lowpower.storage import is_folder, place
 
 __all__ = ["Draft", "draft_manifest", "filled_manifests"]
 
@@ -72,18 +73,18 @@ def draft_manifest(
     Raises:
         OptionError: no folder, no slide in it, an expression that cannot be read, an unknown marker.
     """
-    folder, beside = Path(folder), Path(manifest).absolute().parent
+    folder, beside = place(folder), Path(manifest).absolute().parent
     asked = _expression(patient)
     try:
         told = None if marker is None else canonical_marker(marker)
     except ValueError as error:
         raise OptionError(f"--marker: {error}.") from None
-    if not folder.is_dir():
-        raise OptionError(f"{folder}: is no folder; give the one that holds the slides.")
+    if not is_folder(folder):
+        raise OptionError(f"{one_line(folder)}: is no folder; give the one that holds the slides.")
     slides = find_slides(folder, pattern)
     if not slides:
         none = f"holds nothing named like {pattern}; check --pattern." if pattern else without_slides(folder)
-        raise OptionError(f"{folder}: {none}")
+        raise OptionError(f"{one_line(folder)}: {none}")
     rows, unmatched, unreadable, unsized = [], [], [], []
     for slide in slides:
         name, below = slide_name(slide.name), slide.relative_to(folder).as_posix()
@@ -92,7 +93,7 @@ def draft_manifest(
             unmatched.append(below)
         rows.append(
             {
-                "slide": os.path.relpath(slide.absolute(), beside),
+                "slide": address_of(slide) or os.path.relpath(slide.absolute(), beside),
                 "patient": whose or "",
                 "marker": told or _marker_in(name) or _marker_in(Path(below).parent.as_posix()) or "",
                 "score": "",
@@ -137,8 +138,8 @@ def filled_manifests(folder: str | Path) -> list[tuple[Path, int, int]]:
         without any score.
     """
     folder, found = Path(folder), []
-    for place in (folder, folder.absolute().parent):
-        for path in sorted(place.iterdir()) if os.access(place, os.R_OK | os.X_OK) else ():
+    for around in (folder, folder.absolute().parent):
+        for path in sorted(around.iterdir()) if os.access(around, os.R_OK | os.X_OK) else ():
             if path.suffix.lower() not in MANIFEST_ENDINGS or not path.is_file():
                 continue
             cohort, _ = parse_manifest(path, ("slide", "score"), keep=("slide",))

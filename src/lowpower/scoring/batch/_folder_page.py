@@ -7,7 +7,7 @@ import io
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, unquote
@@ -37,12 +37,19 @@ def page_environment(package: str) -> jinja2.Environment:
     )
 
 
-def render_page(found: Sequence[tuple[Path, SlideRecord]], out: Path, *, one_file: bool = False) -> str:
+def render_page(
+    found: Sequence[tuple[Path, SlideRecord]],
+    out: Path,
+    *,
+    names_in: Callable[[Path], set[str]],
+    one_file: bool = False,
+) -> str:
     """HTML of a folder of results.
 
     Args:
         found: Folders and records, all of one kind, at least one.
         out: The folder. Pictures are linked relative to it: ten thousand slides stay a small page.
+        names_in: The files of a slide's folder.
         one_file: Embed the pictures as JPEG instead, and link no file, so that the page can be mailed.
     """
     records = [record for _, record in found]
@@ -53,7 +60,8 @@ def render_page(found: Sequence[tuple[Path, SlideRecord]], out: Path, *, one_fil
         .get_template(template)
         .render(
             cards=[
-                _card(folder, record, out, name) for (folder, record), name in zip(found, names, strict=True)
+                _card(folder, record, out, name, names_in(folder))
+                for (folder, record), name in zip(found, names, strict=True)
             ],
             counts={state: sum(r.state == state for r in records) for state in ("ok", "refused", "failed")},
             models=list({r.model: None for r in records if isinstance(r, Result) and r.model is not None}),
@@ -68,7 +76,7 @@ def short_names(files: Sequence[str]) -> list[str]:
     return [one_line(Path(file).name if names[Path(file).name] == 1 else file) for file in files]
 
 
-def _card(folder: Path, record: SlideRecord, out: Path, name: str) -> dict[str, Any]:
+def _card(folder: Path, record: SlideRecord, out: Path, name: str, files: set[str]) -> dict[str, Any]:
     """What the page says of one slide; `folder` is a URL, `has` tells which files there are."""
     reason = record.reason or ""
     return {
@@ -76,7 +84,7 @@ def _card(folder: Path, record: SlideRecord, out: Path, name: str) -> dict[str, 
         "folder": quote(Path(os.path.relpath(folder, out)).as_posix()),
         "name": name,
         "note": reason.removeprefix(f"{one_line(record.file)}: "),
-        "has": {entry.name for entry in folder.iterdir()},
+        "has": files,
     }
 
 

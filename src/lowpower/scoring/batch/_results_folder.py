@@ -6,19 +6,21 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from pydantic import ValidationError
 
 from lowpower.cohort import SlideInput
 from lowpower.errors import ConfigError, LowpowerError, address_of
 from lowpower.files import atomic_path, locked, make_folder, output_errors, sha256_of, sweep_parts, write_text
+from lowpower.scoring.batch._results_mirror import ResultsMirror
 from lowpower.scoring.records import ATTACHMENTS, MeasuredSlide, Result, SlideRecord
+from lowpower.scoring.requests import write_table
 from lowpower.slides import BOOKS, PICTURE_ENDINGS, open_slide, slide_name
-from lowpower.storage import full_name, is_there, known_hash
+from lowpower.storage import full_name, is_there, known_hash, place
 
 __all__ = ["ResultsFolder", "content_hash"]
 
@@ -42,7 +44,7 @@ class ResultsFolder(Generic[R]):
     """Where a batch keeps what it makes.
 
     Attributes:
-        out: The folder.
+        out: The folder; for one in storage, the one of this machine that stands for it.
         table: Its CSV over all slides.
         page: Its HTML over all slides.
     """
@@ -54,18 +56,39 @@ class ResultsFolder(Generic[R]):
             ConfigError: it holds results of the other verb.
             OutputError: it cannot be written.
         """
-        self.out, self._kind = make_folder(out), kind
+        self._kind = kind
+        out, address = place(out), address_of(place(out))
+        self._mirror = None if address is None else ResultsMirror(address.rstrip("/"), _RECORD[kind])
+        self.out = make_folder(out if self._mirror is None else self._mirror.here)
         self.table, self.page = self.out / _TABLE[kind], self.out / _PAGE
         self._record = _RECORD[kind]
         other: type[SlideRecord] = Result if kind is MeasuredSlide else MeasuredSlide
-        if any(self.out.glob(f"*/{_RECORD[other]}")):
+        if self._holds(_RECORD[other]):
             raise ConfigError(
-                f"{self.out}: holds results of `lowpower {_VERB[other]}`; choose another folder with --out."
+                f"{self.told(self.out)}: holds results of `lowpower {_VERB[other]}`; choose another folder "
+                "with --out."
             )
         with self.locked():
             sweep_parts([self.out, *(entry for entry in self.out.iterdir() if entry.is_dir())])
         with contextlib.suppress(_Probed), atomic_path(self.page):
             raise _Probed  # a folder that cannot be written is told before any work
+        if self._mirror is not None:
+            with self.locked():
+                self._mirror.open()
+
+    def told(self, path: Path) -> str:
+        """A path in the folder as a user finds it."""
+        return str(path) if self._mirror is None else self._mirror.told(path)
+
+    def names_in(self) -> Callable[[Path], set[str]]:
+        """What gives the names of the files of a slide's folder, wherever they are."""
+        stored = {} if self._mirror is None else self._mirror.names()
+        return lambda folder: {entry.name for entry in folder.iterdir()} | stored.get(folder.name, set())
+
+    def _holds(self, record: str) -> bool:
+        if self._mirror is None:
+            return any(self.out.glob(f"*/{record}"))
+        return any(record in names for names in self._mirror.names().values())
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -84,6 +107,8 @@ class ResultsFolder(Generic[R]):
         for name in self._names(identity):
             with locked(self.out / BOOKS / f"{name}.lock"):
                 folder = self.out / name
+                if self._mirror is not None:
+                    self._mirror.refresh(name)
                 held = self._read(folder)
                 if _free(folder, self._record) or (held is not None and identity.is_of(held)):
                     yield folder, held
@@ -111,9 +136,24 @@ class ResultsFolder(Generic[R]):
         held = {path.parent.name for path in self.out.glob(f"*/{self._record}")}
         return sorted(held - {place.name for place, _ in self.records()})
 
-    def write(self, folder: Path, record: R) -> None:
-        """Write a slide's record into its folder."""
+    def write(self, folder: Path, record: R, *, anew: bool = True) -> None:
+        """Write a slide's record into its folder, after what belongs to it; that stays if not `anew`."""
         write_text(folder / self._record, record.model_dump_json(indent=2) + "\n")
+        if self._mirror is not None:
+            self._mirror.put_slide(folder, anew=anew)
+
+    def write_books(self, rows: Sequence[Mapping[str, Any]], page: str) -> None:
+        """Write table and page."""
+        write_table(self.table, rows)
+        write_text(self.page, page)
+        if self._mirror is not None:
+            self._mirror.put_file(self.table)
+            self._mirror.put_file(self.page)
+
+    def bring_pictures(self) -> None:
+        """See that the pictures of all slides are on this machine."""
+        if self._mirror is not None:
+            self._mirror.pictures()
 
     def set_aside(self) -> Path | None:
         """Move all results, table and page into a new folder below; None where there is nothing."""
@@ -123,22 +163,31 @@ class ResultsFolder(Generic[R]):
             if not moved:
                 return None
             number = 1
-            while (self.out / f"set-aside-{number}").exists():
+            while self._taken(f"set-aside-{number}"):
                 number += 1
             target = make_folder(self.out / f"set-aside-{number}")
             for path in moved:
-                path.rename(target / path.name)
+                self._move(path, target / path.name)
             return target
 
     def set_aside_one(self, folder: Path) -> Path:
         """Move one slide's folder into one for what is set aside, and say where it is now."""
         with output_errors(self.out):
             number = 1
-            while (target := self.out / f"set-aside-{number}" / folder.name).exists():
+            while self._taken(f"set-aside-{number}/{folder.name}"):
                 number += 1
+            target = self.out / f"set-aside-{number}" / folder.name
             make_folder(target.parent)
-            folder.rename(target)
+            self._move(folder, target)
             return target
+
+    def _taken(self, name: str) -> bool:
+        return (self.out / name).exists() or (self._mirror is not None and self._mirror.taken(name))
+
+    def _move(self, path: Path, target: Path) -> None:
+        if self._mirror is not None:
+            self._mirror.move(path, target)
+        path.rename(target)
 
     def forget_absent(self, slides: Sequence[SlideInput]) -> None:
         """Drop the records of files that were never there and that no manifest of this run names any more."""
@@ -150,6 +199,8 @@ class ResultsFolder(Generic[R]):
                 if not never or _is_seen(held.file) or full_name(held.file) in named:
                     continue
                 if held.manifest is None or held.manifest in manifests:
+                    if self._mirror is not None:
+                        self._mirror.forget(folder)
                     (folder / self._record).unlink(missing_ok=True)
                     with contextlib.suppress(OSError):  # something else lies there too
                         folder.rmdir()

@@ -27,7 +27,7 @@ from lowpower.files import make_folder, write_text
 from lowpower.scoring.batch._folder_page import render_page, short_names
 from lowpower.scoring.batch._results_folder import ResultsFolder, content_hash
 from lowpower.scoring.records import Attachments, SlideRecord, write_attachments
-from lowpower.scoring.requests import ScoreRequest, write_table
+from lowpower.scoring.requests import ScoreRequest
 from lowpower.slides import slide_name
 from lowpower.storage import is_there
 
@@ -185,14 +185,20 @@ def run_batch(
         left = len(slides) - len(done) + partly
         raise KeyboardInterrupt(
             f"stopped; {'one slide was read in part, as its record says; ' if partly else ''}"
-            f"{len(done) - partly} of {len(slides)} slides are done and in {folder.out}. The same command "
-            f"{'without --fresh ' if fresh else ''}goes on with the other {left}."
+            f"{len(done) - partly} of {len(slides)} slides are done and in {folder.told(folder.out)}. "
+            f"The same command {'without --fresh ' if fresh else ''}goes on with the other {left}."
         ) from None
     folder.forget_absent(slides)
     publish(folder, one_file=one_file)
     records = tuple(done[number] for number in range(len(slides)))
     notes = (*_earlier(records), *_left_out(folder.unreadable()))
-    return Batch(records, folder.out, sum(record.reused for record in records), aside, notes)
+    return Batch(
+        records,
+        Path(folder.told(folder.out)),
+        sum(record.reused for record in records),
+        aside if aside is None else Path(folder.told(aside)),
+        notes,
+    )
 
 
 def _left_out(unreadable: Sequence[str]) -> tuple[str, ...]:
@@ -220,8 +226,11 @@ def publish(folder: ResultsFolder[R], *, one_file: bool = False) -> None:
         if not found:
             return
         rows = [{"folder": place.name} | table_row(record) for place, record in found]
-        write_table(folder.table, rows)
-        write_text(folder.page, render_page(found, folder.out, one_file=one_file))
+        if one_file:
+            folder.bring_pictures()
+        folder.write_books(
+            rows, render_page(found, folder.out, names_in=folder.names_in(), one_file=one_file)
+        )
 
 
 def table_row(record: SlideRecord) -> dict[str, Any]:
@@ -265,7 +274,7 @@ def _one(job: _Job[R]) -> R:
     with folder.claimed(slide.path) as (place, held):
         if held is not None and not _is_gone(slide.path) and work.reusable(held, slide):
             return _kept(held, slide, place, folder)
-        record, trace = _made(slide, place, work)
+        record, trace = _made(slide, folder.told(place), work)
         if slide.absent is not None and held is None:
             return record  # a name that was mistyped is told, and leaves no row
         try:
@@ -273,7 +282,7 @@ def _one(job: _Job[R]) -> R:
         except OutputError:
             raise
         except Exception as error:  # what was made cannot be written: this slide's failure, not the batch's
-            record, trace = _surprise(error, slide, place, work)
+            record, trace = _surprise(error, slide, folder.told(place), work)
             return _written(folder, place, held, record, trace)
 
 
@@ -288,15 +297,17 @@ def _lost(job: _Job[R], why: str) -> R:
 def _written(folder: ResultsFolder[R], place: Path, held: R | None, record: R, trace: str | None) -> R:
     """The record in its folder, its pictures and cells beside it."""
     if held is not None and _is_loss(held, record):
-        stays = f"{record.reason} The earlier result in {place} stays."
+        stays = f"{record.reason} The earlier result in {folder.told(place)} stays."
         return record.model_copy(update={"reason": stays})
     earlier = None
     if held is None and record.slide_sha256 is not None:
         other = folder.of_other_bytes(Path(record.file), place)
         if other is not None:
-            earlier = f"is another slide than in an earlier run, whose result stays in {other}."
+            earlier = f"is another slide than in an earlier run, whose result stays in {folder.told(other)}."
     if held is not None and held.state == "ok" and held.was_measured and not record.was_measured:
-        earlier = f"its earlier result, with a measurement, is kept in {folder.set_aside_one(place)}."
+        earlier = (
+            f"its earlier result, with a measurement, is kept in {folder.told(folder.set_aside_one(place))}."
+        )
     make_folder(place)
     write_attachments(place, record.attached())
     if trace is not None:
@@ -328,11 +339,11 @@ def _kept(held: R, slide: SlideInput, place: Path, folder: ResultsFolder[R]) -> 
     """An earlier record; it follows its slide to a new place, unless that is a second copy."""
     if _is_gone(held.file) and not _is_gone(slide.path):
         held = held.model_copy(update={"file": as_text(slide.path)})
-        folder.write(place, held)
+        folder.write(place, held, anew=False)
     return held.attach(Attachments(place), reused=True)
 
 
-def _made(slide: SlideInput, place: Path, work: Work[R]) -> tuple[R, str | None]:
+def _made(slide: SlideInput, told: str, work: Work[R]) -> tuple[R, str | None]:
     """The slide's record, and the traceback where an unforeseen error ended it."""
     started = time.perf_counter()
     try:
@@ -346,17 +357,17 @@ def _made(slide: SlideInput, place: Path, work: Work[R]) -> tuple[R, str | None]
     except LowpowerError as error:
         return _stopped(slide, work, error.state, str(error), error.code, started), None
     except Exception as error:  # the batch boundary: one slide's surprise must not end the others
-        return _surprise(error, slide, place, work, started)
+        return _surprise(error, slide, told, work, started)
 
 
 def _surprise(
-    error: Exception, slide: SlideInput, place: Path, work: Work[R], started: float | None = None
+    error: Exception, slide: SlideInput, told: str, work: Work[R], started: float | None = None
 ) -> tuple[R, str]:
     """The record of a slide that ended in an error nobody foresaw, and its traceback."""
     trace = "".join(traceback.format_exception(error))
     sentence = (
         f"{one_line(slide.path)}: stopped by an unforeseen {type(error).__name__}; please report "
-        f"{place / 'error.txt'}."
+        f"{told}/error.txt."
     )
     began = time.perf_counter() if started is None else started
     return _stopped(slide, work, "failed", sentence, "unforeseen", began), trace
