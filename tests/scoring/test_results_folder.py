@@ -252,13 +252,13 @@ def test_an_interrupted_run_says_what_is_done_and_how_to_go_on(place, run, shade
 
 KILLED = """
 import os, signal, sys
-import lowpower.scoring.batch._run_batch as batch
+import lowpower.scoring.batch._results_folder as folder
 def killed(path, rows):
     with batch_atomic(path) as temporary:
         temporary.write_text("half")
         os.kill(os.getpid(), signal.SIGKILL)
 from lowpower.files import atomic_path as batch_atomic
-batch.write_table = killed
+folder.write_table = killed
 from lowpower.scoring import score_files
 score_files([sys.argv[1]], model=sys.argv[2], mpp=1.0, measure=False, out="out")
 """
