@@ -182,7 +182,7 @@ def nuclei(results: list[tuple[Field, Measurement]]) -> dict[str, str]:
 
 def scores(results: list[tuple[Field, Measurement]]) -> dict[str, str]:
     """The figures of a HER2 source."""
-    truth, found, h = [], [], []
+    truth, found, h, left_open = [], [], [], []
     for field, result in results:
         score = None if result.her2 is None else result.her2.score
         print(f"  {field.path.name[:12]}: label {field.label}, measured {score} {_numbers(result)}")
@@ -190,14 +190,19 @@ def scores(results: list[tuple[Field, Measurement]]) -> dict[str, str]:
             truth.append(SCORES.index(field.label))
             found.append(SCORES.index(score))
             h.append(result.h_score)
+            left_open.append(result.with_gaps is not None)
     right = int(np.equal(truth, found).sum())
     kappa = cohen_kappa_score(truth, found, weights="quadratic", labels=range(4))
     positive = np.array(truth) >= 2
     order = roc_auc_score(positive, h) if 0 < positive.sum() < len(truth) else float("nan")
+    wrong = np.not_equal(positive, np.array(found) >= 2)
+    said = ~np.array(left_open)
     return {
         "exact": f"{right} of {len(truth)} ({len(results) - len(truth)} without a score)",
         "kappa": f"{kappa:.3f}",
         "AUC of H-score, 2+ and 3+": f"{order:.2f}",
+        "at least 2+": f"{said.sum()} answered, {(wrong & said).sum()} wrong; of {(~said).sum()} left open "
+        f"{(wrong & ~said).sum()} would be",
     }
 
 
@@ -206,7 +211,8 @@ def _numbers(result: Measurement) -> str:
         return f"({result.tumour_cells} tumour-like cells)"
     shares = " ".join(f"{share:.2f}" for share in result.shares.as_tuple())
     od = "-" if result.membrane_od is None else f"{result.membrane_od:.2f}"
-    return f"H {result.h_score:.0f} [{shares}] {result.tumour_cells} cells, membrane OD {od}"
+    gaps = "" if result.with_gaps is None else f", {result.with_gaps.score} with gaps"
+    return f"H {result.h_score:.0f} [{shares}] {result.tumour_cells} cells, membrane OD {od}{gaps}"
 
 
 def picture(field: Field, result: Measurement, target: Path) -> None:

@@ -180,3 +180,17 @@ class TestWithoutARule:
 
     def test_without_sets_the_likeliest_class_is_issued(self, model):
         assert ask(model(None, abstention=None), 0.1, 0.2, 0.3, 0.4).issued
+
+
+def test_what_hangs_on_gaps_in_membranes_is_left_open_and_nothing_else(model):
+    sure = model(Decision(network=voice(0.8)))
+    told = measured((0.2, 0.6, 0.2, 0.0))
+    assert [c.answer for c in ask(sure, 0.01, 0.04, 0.9, 0.05, told=told).cutoffs] == ["yes", "yes", "no"]
+    doubted = told.model_copy(update={"with_gaps": "1+"})
+    found = ask(sure, 0.01, 0.04, 0.9, 0.05, told=doubted)
+    assert not found.issued
+    assert "cannot be told apart surely" in found.why
+    assert [c.answer for c in found.cutoffs] == ["yes", "undetermined", "no"]
+    strong = measured((0.1, 0.1, 0.2, 0.6), "3+", "positive").model_copy(update={"with_gaps": "1+"})
+    answers = [c.answer for c in ask(sure, 0.0, 0.0, 0.05, 0.95, told=strong).cutoffs]
+    assert answers == ["yes", "undetermined", "undetermined"]

@@ -36,7 +36,7 @@ def test_where_nothing_can_be_told_nothing_is_changed() -> None:
     glass = np.broadcast_to(WHITE.astype(np.uint8), (200, 200, 3)).copy()
     assert _rendering(glass) == 1.0
     assert _rendering(draw_cells().image, mpp=0.9) == 1.0
-    assert rendering_of([], 0.1, MPP) == 1.0
+    assert rendering_of(rendering_features([], 0.1, MPP)) == 1.0
 
 
 def test_features_have_their_names() -> None:

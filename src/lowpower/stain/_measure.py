@@ -35,10 +35,12 @@ from lowpower.stain.rules import (
     Her2Cutoffs,
     Her2Shares,
     counted_cells,
+    gap_quality,
     grade_cells,
     her2_of,
     her2_open_questions,
     nuclear_score,
+    read_with_gaps,
     strong_incomplete,
     usual_complete,
 )
@@ -180,7 +182,13 @@ def _measure_open(
     result = _scored(
         marker, mpp, scale, areas, cells, counted, background, notes, slide.mpp, cutoffs, weights
     )
-    return replace(result, counted=found.pick(counted), reading=None if guided is None else guided.reading)
+    rays = found.pick(counted)
+    if result.her2 is not None:
+        each, her2 = None if weights is None else weights[counted], cutoffs.her2
+        other = read_with_gaps(rays, result.her2, her2, scale.rendering, scale.edge_um, each)
+        doubts = tuple(flag.message for flag in gap_quality(other, scale.edge_um))
+        result = replace(result, with_gaps=other, notes=(*result.notes, *doubts))
+    return replace(result, counted=rays, reading=None if guided is None else guided.reading)
 
 
 def _too_few_fields(guided: GuidedCells) -> str:
@@ -239,6 +247,7 @@ def _scored(
         open_questions,
         scale.rendering if marker == "HER2" else None,
         (float(scale.white_point[0]), float(scale.white_point[1]), float(scale.white_point[2])),
+        edge_um=scale.edge_um,
     )
 
 

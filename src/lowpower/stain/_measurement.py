@@ -68,6 +68,10 @@ class Measurement:
         rendering: HER2: what this slide's optics show of a membrane's OD, over what the usual slide's show:
             the cut-offs in OD were multiplied by it (`Her2Cutoffs.seen_through`).
         white_point: (3,) RGB of the slide's glass.
+        edge_um: Over about how many microns nuclear edges rise from 10 to 90 %: how sharp the slide is; None
+            where images are coarser than 0.65 um/px.
+        with_gaps: HER2: the score with paler stretches of membranes taken for gaps, where that lies on the
+            other side of 1+ | 2+: whether the slide is at least 2+ is then undetermined.
         reading: Of a guided measurement: how much was read, between what the numbers lie, and what reading on
             would change. Shares, H-score and percent are then estimates of the whole slide's, and `cells` are
             those that were read.
@@ -93,6 +97,8 @@ class Measurement:
     rendering: float | None = None
     white_point: tuple[float, float, float] | None = None
     reading: Reading | None = None
+    edge_um: float | None = None
+    with_gaps: Her2Score | None = None
 
     def __str__(self) -> str:
         lines = [self.sentence() or f"{self.marker}: nothing measured."]

@@ -144,6 +144,16 @@ class Measured(Record):
         description="HER2: what this slide's optics show of a membrane's OD, over what the usual slide's "
         "show; cut-offs in OD were multiplied by it. None in older records.",
     )
+    edge_um: float | None = Field(
+        None,
+        description="Over about how many microns nuclear edges rise from 10 to 90 %; none in older records "
+        "and where images are coarser than 0.65 um/px.",
+    )
+    with_gaps: str | None = Field(
+        None,
+        description="HER2: the score with paler stretches of membranes taken for gaps, where it lies on the "
+        "other side of 1+ | 2+, which is then undetermined.",
+    )
     laboratory: str | None = Field(
         None,
         description="Whose cut-offs counted: name and signature of the file; none: the usual.",
@@ -199,7 +209,7 @@ class MeasuredSlide(SlideRecord):
         """One flat row for a table over many slides."""
         row = super().summary_row() | {"marker": self.marker}
         told = self.measured
-        for key in ("score", "group", "percent", "h_score", "tumour_cells"):
+        for key in ("score", "with_gaps", "group", "percent", "h_score", "tumour_cells"):
             row[key] = getattr(told, key) if told is not None else None
         classes = HER2_CLASSES if self.marker == "HER2" else NUCLEAR_CLASSES
         shares = (told.shares if told is not None else None) or {}
@@ -249,6 +259,8 @@ def measured_of(measurement: Measurement, laboratory: str | None = None) -> Meas
         membrane_od=measurement.membrane_od,
         intense_od=measurement.intense_od,
         rendering=None if measurement.rendering is None else round(measurement.rendering, 4),
+        edge_um=None if measurement.edge_um is None else round(measurement.edge_um, 2),
+        with_gaps=None if measurement.with_gaps is None else measurement.with_gaps.score,
         laboratory=laboratory,
         mpp=measurement.mpp,
         cell_network=None if measurement.cells is None else cell_network(),

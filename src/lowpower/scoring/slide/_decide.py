@@ -19,6 +19,10 @@ _UNLIKE: Final = (
     "this slide is unlike all on which the model's answers were fitted, most of all in its {}: no promise is "
     "about it. Fit a model on slides like it (lowpower train), or read it yourself."
 )
+_DOUBTED: Final = (
+    "measured {}, and {} with paler stretches of membranes taken for gaps: complete and incomplete cannot be "
+    "told apart surely."
+)
 _UNMEASURED: Final = "Measured too, it may be issued: leave out --no-measure (in Python measure=False)."
 
 
@@ -66,6 +70,10 @@ def answer_of(bundle: Bundle, network: NDArray[np.float64], measured: Measured |
         why, allowed = _UNLIKE.format(strange), frozenset()
     else:
         why = _below(voice, classes, probabilities, allowed)
+    doubted = _doubted(bundle.scheme, measured)
+    if doubted and why is None:
+        assert measured is not None
+        why = _DOUBTED.format(measured.score, measured.with_gaps)
     joint = None if decision is None else decision.joint
     if why is not None and measured is None and joint is not None and joint.voice.issue.threshold is not None:
         why = f"{why} {_UNMEASURED}"
@@ -80,7 +88,7 @@ def answer_of(bundle: Bundle, network: NDArray[np.float64], measured: Measured |
         why=why,
         not_excluded=kept,
         cutoffs=(
-            *_cutoffs(bundle.scheme, voice, probabilities, allowed, issued=why is None),
+            *_cutoffs(bundle.scheme, voice, probabilities, allowed, doubted, issued=why is None),
             *_null(bundle.scheme, measured),
         ),
     )
@@ -109,6 +117,18 @@ def _allowed(scheme: LabelScheme, measured: Measured | None) -> frozenset[int] |
         return scheme.possible(f"{measured.percent:.4f}")
     told = measured.group if measured.group in ("null", "ultralow") else measured.score
     return None if told is None else scheme.possible(told)
+
+
+def _doubted(scheme: LabelScheme, measured: Measured | None) -> frozenset[int]:
+    """Cut-offs (their `at`) that the measured score and the one read with gaps answer differently."""
+    if measured is None or measured.score is None or measured.with_gaps is None:
+        return frozenset()
+    one, other = scheme.possible(measured.score), scheme.possible(measured.with_gaps)
+    return frozenset(
+        cutoff.at
+        for cutoff in scheme.cutoffs
+        if {index >= cutoff.at for index in one} != {index >= cutoff.at for index in other}
+    )
 
 
 def _below(
@@ -150,6 +170,7 @@ def _cutoffs(
     voice: Voice | None,
     probabilities: NDArray[np.float64],
     allowed: frozenset[int] | None,
+    doubted: frozenset[int],
     *,
     issued: bool,
 ) -> tuple[CutoffAnswer, ...]:
@@ -161,6 +182,8 @@ def _cutoffs(
             lies_above, error = voice.at_cutoff(index, probabilities, allowed)
         else:
             lies_above, error = (likeliest >= cutoff.at if issued else None), None
+        if cutoff.at in doubted:
+            lies_above, error = None, None
         answer: Literal["yes", "no", "undetermined"] = (
             "undetermined" if lies_above is None else "yes" if lies_above else "no"
         )

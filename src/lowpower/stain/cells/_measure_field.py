@@ -15,7 +15,7 @@ from lowpower.stain.cells._counted_cells import shape_of
 from lowpower.stain.cells._membrane import membrane_rays
 from lowpower.stain.cells._nuclei import find_nuclei
 from lowpower.stain.cells._nuclei_rays import Floats, on_rays
-from lowpower.stain.cells._rendering import rendering_of
+from lowpower.stain.cells._rendering import edge_of, rendering_features, rendering_of
 from lowpower.stain.vectors import StainVectors, mean_density, optical_density
 
 __all__ = ["FieldCells", "Marker", "StainScale", "join_fields", "measure_field", "stain_maps"]
@@ -36,12 +36,14 @@ class StainScale:
         vectors: The slide's stain vectors.
         contrast: The slide's usual nuclear contrast, OD: the 90th percentile of its blobs' responses.
         rendering: What the slide's optics show of a thin line's OD, over what the usual slide's show.
+        edge_um: Over how many microns nuclear edges rise from 10 to 90 %; None where that is not known.
     """
 
     white_point: Floats
     vectors: StainVectors
     contrast: float
     rendering: float = 1.0
+    edge_um: float | None = None
 
     @classmethod
     def of(
@@ -54,7 +56,8 @@ class StainScale:
             found.append(blob_contrasts(hematoxylin, dab, mpp))
             fields.append((hematoxylin, mean_density(optical_density(image, white_point))))
         contrast = usual_contrast(np.concatenate(found))
-        return cls(white_point, vectors, contrast, rendering_of(fields, contrast, mpp))
+        optics = rendering_features(fields, contrast, mpp)
+        return cls(white_point, vectors, contrast, rendering_of(optics), edge_of(optics))
 
 
 def blob_contrasts(hematoxylin: Floats, dab: Floats, mpp: float) -> Floats:

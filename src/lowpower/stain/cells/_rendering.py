@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lowpower.stain.cells._nuclei_rays import Floats
 
-__all__ = ["FEATURES", "rendering_features", "rendering_of"]
+__all__ = ["FEATURES", "edge_of", "rendering_features", "rendering_of"]
 
 FEATURES: Final = (
     "detail_0.35um", "detail_0.7um", "detail_1.4um", "steepest", "contrast", "darkest", "dark", "bluest",
@@ -27,6 +27,8 @@ _USUAL: Final = -0.92454
 """From `recipes/fit_rendering.py`: on simulated slides, log of the OD shown over the relative intensity told,
 and what the median slide gives before it."""
 _LOWEST, _HIGHEST = 0.37, 2.2
+_EDGE, _EDGE_FALLS = 0.945, -0.484
+"""On real fields, as they are and blurred: width of nuclear edges is _EDGE * exp(_EDGE_FALLS * fineness)."""
 _COARSEST_MPP: Final = 0.65
 """Coarser images hold no detail of this size."""
 _SIZES_UM = (0.35, 0.7, 1.4)
@@ -38,13 +40,15 @@ _FLOOR = 1e-4
 def rendering_features(
     fields: Sequence[tuple[Floats, Floats]], contrast: float, mpp: float
 ) -> NDArray[np.float64] | None:
-    """The numbers that tell the rendering, (8,); None without a field that is mostly tissue.
+    """The numbers that tell the rendering, (8,); None without a field that is mostly tissue, or too coarse.
 
     Args:
         fields: Haematoxylin OD and mean OD over the three channels, each (H, W), of sample fields.
         contrast: The slide's usual nuclear contrast, OD.
         mpp: um/px.
     """
+    if mpp > _COARSEST_MPP:
+        return None
     details, gradients, blue, dark = [], [], [], []
     for hematoxylin, density in fields:
         tissue = cv2.GaussianBlur(density, (0, 0), _TISSUE_UM / mpp) > _TISSUE_OD
@@ -71,17 +75,22 @@ def rendering_features(
     )
 
 
-def rendering_of(fields: Sequence[tuple[Floats, Floats]], contrast: float, mpp: float) -> float:
+def rendering_of(features: NDArray[np.float64] | None) -> float:
     """What this slide shows of a thin line's OD, over what the usual slide shows; 1 where that is not known.
 
     Args:
-        fields: As `rendering_features` takes them.
-        contrast: The slide's usual nuclear contrast, OD.
-        mpp: um/px.
+        features: As `rendering_features` gives them; None where images are too coarse, too.
     """
-    if mpp > _COARSEST_MPP:
-        return 1.0
-    features = rendering_features(fields, contrast, mpp)
     if features is None:
         return 1.0
     return float(np.clip(np.exp(features @ np.array(_WEIGHTS) - _USUAL), _LOWEST, _HIGHEST))
+
+
+def edge_of(features: NDArray[np.float64] | None) -> float | None:
+    """Over about how many microns nuclear edges rise from 10 to 90 %; None where that is not known.
+
+    Told by how much of the finest detail is there beside detail four times as wide, whatever the contrast.
+    """
+    if features is None:
+        return None
+    return float(_EDGE * np.exp(_EDGE_FALLS * (features[0] - features[2])))

@@ -10,6 +10,7 @@ from lowpower.stain.rules._cutoffs import (
     her2_of,
 )
 from lowpower.stain.rules._fit_cutoffs import HER2_BOUNDS, LabelledCells, fit_her2, fit_nuclear, rescored
+from lowpower.stain.rules._gaps import gap_quality, read_with_gaps
 from lowpower.stain.rules._laboratory import (
     Fitted,
     Laboratory,
@@ -61,6 +62,7 @@ __all__ = [
     "er_status",
     "fit_her2",
     "fit_nuclear",
+    "gap_quality",
     "grade_cells",
     "h_score",
     "her2_of",
@@ -71,6 +73,7 @@ __all__ = [
     "nuclear_status",
     "pr_status",
     "read_laboratory",
+    "read_with_gaps",
     "rescored",
     "strong_incomplete",
     "subtype",

@@ -20,6 +20,8 @@ _ENOUGH_CELLS = 30
 _FEWEST_COMPLETE = 30
 _SMALLEST_UM = 3.0
 """Smaller outlines are slivers of nuclei, debris or texture: no cell is judged on them."""
+_DARKER = 75
+"""Percentile of a cell's rays that stands for its darker membrane."""
 _STRONG = 0.25
 """An incomplete membrane of this DAB OD is moderate to intense, not faint."""
 
@@ -112,22 +114,38 @@ class RayTable:
         """The rays of cells measured for HER2."""
         return cls(found.seen, found.density, found.body_dab, rendering)
 
-    def graded(self, cutoffs: Her2Cutoffs) -> tuple[Floats, Floats, NDArray[np.uint8]]:
-        """(N,) completeness, membrane DAB OD and grade of each cell; the cut-offs are of the usual slide."""
+    def graded(self, cutoffs: Her2Cutoffs, gap: float = 0.0) -> tuple[Floats, Floats, NDArray[np.uint8]]:
+        """(N,) completeness, membrane DAB OD and grade of each cell; the cut-offs are of the usual slide.
+
+        Args:
+            cutoffs: When a membrane is stained, complete, intense.
+            gap: A stained ray of less than this share of its own cell's darker membrane (upper quartile) is
+                a gap to completeness.
+        """
         cutoffs = cutoffs.seen_through(self.rendering)
         on = self.seen >= np.float16(1 - np.exp(-cutoffs.least_od / FADE_OD))
         completeness = on.mean(axis=1).astype(np.float32)
         density = self._density_on(on)
         grade = (completeness >= cutoffs.stained).astype(np.uint8)
         complete = completeness >= cutoffs.complete
+        if gap:
+            complete = self._filled(on, gap) >= cutoffs.complete
         grade[complete & (density >= cutoffs.weak_od)] = 2
         grade[complete & (density >= cutoffs.intense_od)] = 3
         return completeness, density, grade
 
-    def shares(self, cutoffs: Her2Cutoffs) -> NDArray[np.float64]:
-        """(4,) shares of the cells by grade."""
-        grade = self.graded(cutoffs)[2]
-        return np.bincount(grade, minlength=4) / max(1, len(grade))
+    def shares(
+        self, cutoffs: Her2Cutoffs, gap: float = 0.0, weights: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """(4,) shares of at least one cell by grade, each cell counted as often as `weights` (N,) says."""
+        counts = np.bincount(self.graded(cutoffs, gap)[2], weights, minlength=4)
+        return np.asarray(counts / max(counts.sum(), 1e-9))
+
+    def _filled(self, on: NDArray[np.bool_], gap: float) -> Floats:
+        """(N,) share of the rays that are stained and no gap."""
+        above = self.density.astype(np.float32) - np.float32(_BODY) * np.maximum(self.body, 0)[:, None]
+        darker = np.percentile(above, _DARKER, axis=1, keepdims=True)
+        return np.asarray((on & (above >= gap * darker)).mean(axis=1), np.float32)
 
     def _density_on(self, on: NDArray[np.bool_]) -> Floats:
         """(N,) mean DAB OD of the stained rays over part of the cell body's; 0 where none is stained."""
