@@ -20,13 +20,20 @@ __all__ = ["running_service"]
 
 @contextlib.contextmanager
 def running_service(
-    data: Path, database: str | None, *, workers: int
+    data: Path, database: str | None, *, workers: int, by: tuple[str, ...] = ("-m", "lowpower")
 ) -> Iterator[tuple[ServiceClient, str, str, int]]:
-    """A client with a token, the service's address, the token, and the number of its process."""
+    """A client with a token, the service's address, the token, and the number of its process.
+
+    Args:
+        data: Its data folder.
+        database: Its database.
+        workers: Slides it scores at once.
+        by: How Python starts it.
+    """
     department = Department.open(read_settings(None, {}, data=data, database=database, workers=0))
     _, token = department.accounts.new_token(Who("benchmark", Role.ADMIN), "benchmark", Role.ADMIN, None)
     department.database.close()
-    command = [sys.executable, "-m", "lowpower", "serve", "--data", str(data), "--port", "0"]
+    command = [sys.executable, *by, "serve", "--data", str(data), "--port", "0"]
     command += ["--workers", str(workers), *(["--database", database] if database else [])]
     environment = {
         **os.environ, "LOWPOWER_SERVE_MEASURE": "false", "LOWPOWER_SERVE_KEEP_FREE_GB": "0",

@@ -15,34 +15,37 @@ from lowpower.serve._shelf import Entry
 from lowpower.serve._tiles import OpenSlides, SlidePlace
 from lowpower.units import Box
 
-__all__ = ["page_api"]
+__all__ = ["KEPT_TILE", "TILE_ROUTE", "page_api"]
 
 _MOST_CELLS = 40_000
 _KEEP = {"Cache-Control": "private, max-age=3600"}
 """For what has the record's version in its address."""
+KEPT_TILE = {"Cache-Control": f"{_KEEP['Cache-Control']}, immutable"}
+"""Headers of a tile: pixels of a version do not change, so a browser need not ask again."""
+TILE_ROUTE = "/v1/slides/{key}/tiles/{level}/{column}_{row}.jpg"
 
 Number = Annotated[float, Query(allow_inf_nan=False, ge=-1e9, le=1e9)]
 Asked = Annotated[WorklistAsked, Query()]
 
 
-def page_api(host: PageHost) -> APIRouter:
-    """The routes below `v1/`."""
-    return _Page(host).router()
+def page_api(host: PageHost, slides: OpenSlides | None = None) -> APIRouter:
+    """The routes below `v1/`; `slides` are kept open, here or by others as well."""
+    return _Page(host, slides or OpenSlides()).router()
 
 
 class _Page:
     """The state behind the routes."""
 
-    def __init__(self, host: PageHost) -> None:
+    def __init__(self, host: PageHost, slides: OpenSlides) -> None:
         self._host = host
-        self._slides, self._cells = OpenSlides(), CellBoxes()
+        self._slides, self._cells = slides, CellBoxes()
 
     def router(self) -> APIRouter:
         router = APIRouter(prefix="/v1")
         slide = "/slides/{key}"
         router.get("/worklist")(self.worklist)
         router.get(slide)(self.slide)
-        router.get(slide + "/tiles/{level}/{column}_{row}.jpg", response_class=Response)(self.tile)
+        router.get(TILE_ROUTE.removeprefix("/v1"), response_class=Response)(self.tile)
         router.get(slide + "/cells", response_class=Response)(self.cells)
         router.get(slide + "/cells/{number}")(self.cell)
         router.get(slide + "/shapes/{name}", response_class=FileResponse)(self.shapes)
@@ -71,10 +74,10 @@ class _Page:
         )
 
     def tile(self, key: str, level: int, column: int, row: int) -> Response:
-        jpeg = self._slides.image(self._place(key)).tile(level, column, row)
+        jpeg = self._slides.tile(self._place(key), level, column, row)
         if jpeg is None:
             raise HTTPException(404, "The pyramid has no such tile.")
-        return Response(jpeg, media_type="image/jpeg", headers=_KEEP)
+        return Response(jpeg, media_type="image/jpeg", headers=KEPT_TILE)
 
     def cells(
         self, request: Request, key: str, x: Number, y: Number, width: Number, height: Number

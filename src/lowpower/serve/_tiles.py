@@ -23,6 +23,8 @@ TILE: Final = 256
 """Pixels of a tile's side."""
 _QUALITY: Final = 88
 _KEPT_OPEN: Final = 6
+_KEPT_BYTES: Final = 64 << 20
+"""Of encoded tiles: a screen of fifty viewers or so."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +104,13 @@ class SlidePlace:
 
 
 class OpenSlides:
-    """The slides that were looked at last, kept open. A slide that drops out closes with its last read."""
+    """The slides that were looked at last, kept open, and the tiles that were cut last.
+
+    A slide that drops out closes with its last read.
+    """
 
     def __init__(self) -> None:
+        self._tiles = _Tiles()
         self._open: OrderedDict[tuple[str, str], SlideImage] = OrderedDict()
         self._opening: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -129,6 +135,47 @@ class OpenSlides:
                 while len(self._open) > _KEPT_OPEN:
                     self._open.popitem(last=False)
         return image
+
+    def held_tile(self, place: SlidePlace, level: int, column: int, row: int) -> bytes | None:
+        """A tile that was cut before, at once; None where it must be cut."""
+        return self._tiles.get((place.key, place.version, level, column, row))
+
+    def tile(self, place: SlidePlace, level: int, column: int, row: int) -> bytes | None:
+        """A tile as JPEG; None where the pyramid has none.
+
+        Raises:
+            SlideError: the slide is gone, is another slide now, or cannot be read.
+        """
+        image = self.image(place)
+        jpeg = self.held_tile(place, level, column, row)
+        if jpeg is None:
+            jpeg = image.tile(level, column, row)
+            if jpeg is not None:
+                self._tiles.keep((place.key, place.version, level, column, row), jpeg)
+        return jpeg
+
+
+class _Tiles:
+    """Encoded tiles, up to a number of bytes: those that went longest without being asked for drop out."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[tuple[str, str, int, int, int], bytes] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[str, str, int, int, int]) -> bytes | None:
+        with self._lock:
+            jpeg = self._held.get(key)
+            if jpeg is not None:
+                self._held.move_to_end(key)
+            return jpeg
+
+    def keep(self, key: tuple[str, str, int, int, int], jpeg: bytes) -> None:
+        with self._lock:
+            self._bytes += len(jpeg) - len(self._held.pop(key, b""))
+            self._held[key] = jpeg
+            while self._bytes > _KEPT_BYTES:
+                self._bytes -= len(self._held.popitem(last=False)[1])
 
 
 def _opened(place: SlidePlace) -> SlideImage:

@@ -25,12 +25,14 @@ from lowpower.scoring import NOTICE
 from lowpower.serve._api import page_api
 from lowpower.serve._app import POLICY, Headers
 from lowpower.serve._page_files import PAGE
+from lowpower.serve._tiles import OpenSlides
 from lowpower.serve.department._accounts import Accounts
 from lowpower.serve.department._department_host import DepartmentHost
 from lowpower.serve.department._oidc import OidcError
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import DuplicateSlideError, SlideRoom
 from lowpower.serve.department._telemetry import span
+from lowpower.serve.department._tile_lane import TileLane
 from lowpower.serve.department._uploads import (
     ChecksumError,
     DiskFullError,
@@ -108,7 +110,8 @@ def department_app(department: Department) -> ASGIApp:
         responses={"default": {"description": "What is wrong, in a sentence.", "content": {_PROBLEM: _SAID}}},
     )
     _speak_of_problems(app)
-    app.include_router(page_api(department.host))
+    slides = OpenSlides()
+    app.include_router(page_api(department.host, slides))
     app.include_router(accounts_api(department.accounts, gate, department.settings))
     app.include_router(oidc_api(department.database, department.accounts, gate, department.settings))
     app.include_router(
@@ -134,7 +137,8 @@ def department_app(department: Department) -> ASGIApp:
 
     if PAGE.is_dir():
         app.mount("/", StaticFiles(directory=PAGE, html=True))
-    return Headers(_Numbered(app), POLICY.format("'none'"))
+    lane = TileLane(app, slides, department.host, department.accounts)
+    return Headers(_Numbered(lane), POLICY.format("'none'"))
 
 
 _STATUS: Final[tuple[tuple[type[Exception], int, str], ...]] = (

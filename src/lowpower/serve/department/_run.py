@@ -75,6 +75,7 @@ class DepartmentServer:
             ssl_certfile=settings.tls_certificate,
             ssl_keyfile=settings.tls_key,
             timeout_graceful_shutdown=3,
+            timeout_keep_alive=60,  # a reader who looks at a screen for a while has connections for the next
         )
         self._server = uvicorn.Server(config)
         self._thread: threading.Thread | None = None

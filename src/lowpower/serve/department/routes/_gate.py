@@ -10,16 +10,26 @@ from collections.abc import Callable
 from typing import Final
 
 from fastapi import HTTPException, Request
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.responses import Response
 
 from lowpower.serve.department._accounts import Accounts, SignedIn, Who
 from lowpower.serve.department._roles import RIGHTS, may
 from lowpower.serve.department._settings import Settings
 
-__all__ = ["Gate", "RateLimit"]
+__all__ = ["Gate", "RateLimit", "secret_of"]
 
 _COOKIE: Final = "lowpower_session"
 _CHANGES: Final = ("POST", "PUT", "PATCH", "DELETE")
+
+
+def secret_of(headers: Headers) -> tuple[str, str]:
+    """What a request came with: "token" or "session", and the secret; "" where there is none."""
+    kind, _, secret = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer" and secret:
+        return "token", secret
+    return "session", cookie_parser(headers.get("cookie", "")).get(_COOKIE, "")
 
 
 class RateLimit:
@@ -91,13 +101,12 @@ class Gate:
         response.delete_cookie(_COOKIE, path="/")
 
     def _who(self, request: Request) -> Who | None:
-        kind, _, secret = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and secret:
+        kind, secret = secret_of(request.headers)
+        if kind == "token":
             who = self._accounts.by_token(secret)
             if who is None:
                 raise HTTPException(401, "This token is not, or no longer, good.")
             return who
-        secret = request.cookies.get(_COOKIE, "")
         who = self._accounts.by_session(secret) if secret else None
         if who is None:
             return None
