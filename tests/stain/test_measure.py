@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lowpower.errors import NoTissueError
 from lowpower.slides import open_slide
-from lowpower.stain import RUIFROK_E, RUIFROK_H, Cutoffs, Her2Cutoffs, join_fields, to_rgb
+from lowpower.stain import RUIFROK_DAB, RUIFROK_E, RUIFROK_H, Cutoffs, Her2Cutoffs, join_fields, to_rgb
 from lowpower.stain._measure import measure
 from lowpower.stain._measurement import Measurement
 from lowpower.stain.cells._measure_stream import (
@@ -267,3 +267,23 @@ def test_real_positive_cores_lie_above_the_negatives(real_cores: Path) -> None:
     positive = [h_scores.pop(name) for name in ("2_0123a214", "2_da5928b4")]
     assert len(h_scores) == 5
     assert min(positive) > 2 * max(h_scores.values())
+
+
+def test_stained_tissue_without_a_nucleus_is_said_and_left_out_of_the_areas(tmp_path: Path) -> None:
+    image = draw_cells().image
+    sound = _measured(tmp_path, image)
+    assert sound.areas is not None
+    assert not any("from any nucleus" in note for note in sound.notes)
+    rng = np.random.default_rng(0)
+    od = 0.1 * RUIFROK_H + np.full((image.shape[0], 500, 1), 0.3) * RUIFROK_DAB
+    flat = to_rgb(od, WHITE).astype(np.float32) + rng.normal(0, 1.0, od.shape)
+    mucus = np.clip(np.rint(flat), 0, 255).astype(np.uint8)[150:-150]
+    image[150:-150, -140:] = mucus[:, :140]  # one piece with the cells
+    wide = np.pad(image, ((0, 0), (0, 500), (0, 0)), "edge")
+    wide[150:-150, -500:] = mucus
+    joined = _measured(tmp_path, wide)
+    assert joined.areas is not None
+    (note,) = (note for note in joined.notes if "from any nucleus" in note)
+    assert "mm2" in note
+    assert joined.areas.moderate < 0.25  # of over one half
+    assert joined.tumour_cells == pytest.approx(sound.tumour_cells, rel=0.15)

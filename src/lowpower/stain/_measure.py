@@ -14,7 +14,7 @@ from lowpower.geometry import Regions, read_regions
 from lowpower.slides import Slide, opened
 from lowpower.stain._measure_guided import Budget, GuidedCells, guided_cells
 from lowpower.stain._measurement import DabAreas, Heterogeneity, Measurement
-from lowpower.stain._place import place_quality, size_quality
+from lowpower.stain._place import place_quality, size_quality, without_nuclei
 from lowpower.stain.cells import (
     COARSEST_MPP,
     Cells,
@@ -149,6 +149,11 @@ def _measure_open(
     else:
         found, mpp = cells_of(slide, tissue, scale, marker, workers=workers, progress=progress)
         guided, weights = None, None
+        bare, flags = without_nuclei(found.xy / slide.mpp, slide.size, tissue)
+        if flags:
+            kept = replace(tissue, mask=tissue.mask & ~bare)
+            areas = _dab_areas(image, _mask_on(kept, slide, image.shape[:2]), tissue, scale.vectors)
+            notes += tuple(flag.message for flag in flags)
     damaged = damage_flags(slide, tissue)
     wrong = _refusal(damaged, mask)
     if wrong is not None:

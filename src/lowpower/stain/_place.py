@@ -1,16 +1,19 @@
-"""Whether cells look as they must: brown where the marker stains, nuclei of a nucleus's size."""
+"""Whether cells look as they must: brown where the marker stains, of a nucleus's size, all over tissue."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.stain.cells import Cells, Marker
 from lowpower.stain.rules import counted_cells
-from lowpower.tissue import CHECKS, QCFlag
+from lowpower.tissue import CHECKS, QCFlag, Tissue
 
-__all__ = ["place_quality", "size_quality"]
+__all__ = ["place_quality", "size_quality", "without_nuclei"]
 
+_ALONE_UM = 60.0
+"""Of eight real slides and cores 0.0 to 0.3 % of the tissue lies further than this from any nucleus found."""
 _BROWN = 0.15
 _USUAL_UM = 5.0
 _FEWEST_SIZED = 50
@@ -68,3 +71,35 @@ def size_quality(cells: Cells, mpp: float) -> tuple[QCFlag, ...]:
             )
             return (QCFlag(code, message, effect),)
     return ()
+
+
+def without_nuclei(
+    xy: NDArray[np.float64], size: tuple[int, int], tissue: Tissue
+) -> tuple[NDArray[np.bool_], tuple[QCFlag, ...]]:
+    """Tissue far from any nucleus: fat, mucus, necrosis, debris, or no tissue at all.
+
+    Args:
+        xy: (N, 2) all nuclei that were found, base pixels.
+        size: (width, height) of the slide, base pixels.
+        tissue: What was looked at.
+
+    Returns:
+        (H, W) bool on the tissue's grid, and what is to be said of it.
+    """
+    rows, columns = tissue.mask.shape
+    elsewhere = np.ones((rows, columns), np.uint8)
+    column = np.clip((xy[:, 0] * columns / size[0]).astype(np.int64), 0, columns - 1)
+    row = np.clip((xy[:, 1] * rows / size[1]).astype(np.int64), 0, rows - 1)
+    elsewhere[row, column] = 0
+    away = cv2.distanceTransform(elsewhere, cv2.DIST_L2, cv2.DIST_MASK_5) * tissue.mpp
+    bare = np.asarray(tissue.mask & (away > _ALONE_UM), np.bool_)
+    share = float(bare.sum() / max(1, tissue.mask.sum()))
+    effect = CHECKS["no_nuclei"].effect(share)
+    if effect is None or len(xy) == 0:
+        return np.zeros_like(bare), ()
+    area = float(bare.sum()) * tissue.mpp**2 / 1e6
+    message = (
+        f"{share:.0%} of what looked like tissue ({area:.2g} mm2) lies over {_ALONE_UM:.0f} um from any "
+        "nucleus (fat, mucus, necrosis or dirt): it was left out of the areas."
+    )
+    return bare, (QCFlag("no_nuclei", message, effect, area),)

@@ -84,6 +84,7 @@ _ALL = (
     Check("small_nuclei", "median diameter of nuclei: is um/px right?", "um", warn=3.7, below=True,
           judged="stain"),
     Check("large_nuclei", "the same, too large", "um", refuse=13, judged="stain"),
+    Check("no_nuclei", "tissue over 60 um from any nucleus", "share of the tissue", warn=0.1, judged="stain"),
     Check("gaps", "1+ or 2+ depends on how gaps in membranes are read", "yes = 1", warn=1, judged="stain"),
     Check("few_tumour_cells", "tumour-like cells counted", "cells", refuse=50, below=True, judged="stain"),
 )  # fmt: skip
