@@ -12,7 +12,8 @@ from typing import Any
 import fsspec
 import pytest
 
-from lowpower.errors import LowpowerError, NotASlideError, StorageError
+from lowpower.cohort import read_cohort
+from lowpower.errors import CohortError, LowpowerError, NotASlideError, StorageError
 from lowpower.scoring import score_files
 from lowpower.slides import find_slides, open_slide
 from lowpower.storage import is_there
@@ -153,3 +154,9 @@ def test_without_the_extra_it_is_named(monkeypatch) -> None:
     monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3", raising=False)
     with pytest.raises(StorageError, match=r"addresses of s3:// need the extra s3; .*pip install '\.\[s3\]'"):
         is_there(SLIDE)
+
+
+def test_a_mask_in_storage_is_refused_in_a_sentence(s3) -> None:
+    s3.pipe_file("slides/cohort.csv", b"slide,patient,marker,score,mask\na.tif,p,HER2,0,a.png\n")
+    with pytest.raises(CohortError, match=r"row 2, a\.tif: its mask s3://slides/a\.png lies in storage"):
+        read_cohort("s3://slides/cohort.csv")

@@ -20,6 +20,7 @@ from lowpower.tissue import is_control_word
 __all__ = ["fractions", "joined_empty", "parse_row", "repeated"]
 
 _SHOWN = 12
+_COPY_IT = "what was drawn is read on this machine alone: copy it here, and name it by its whole path."
 
 
 def parse_row(
@@ -45,6 +46,10 @@ def parse_row(
         row[name] = _place(folder, str(value)) if value else None
     if row["control"] and not is_control_word(str(row["control"])):
         row["control"] = _place(folder, str(row["control"]))
+    for name in ("mask", "control"):
+        if address_of(row[name]) is not None:
+            wrong.append((f"stored_{name}", f"its {name} {row[name]} lies in storage; {_COPY_IT}"))
+            row[name] = None
     marker = None
     if cells.get("marker"):
         try:
