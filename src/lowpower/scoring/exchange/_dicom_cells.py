@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lowpower.errors import one_line
-from lowpower.files import write_bytes
 from lowpower.scoring.exchange._case import Case
 from lowpower.scoring.exchange._codes import DIAMETER, NUCLEUS, STRUCTURE
-from lowpower.scoring.exchange._dicom_common import MANUFACTURER, coded, slide_instances, stamp, uid_of
+from lowpower.scoring.exchange._dicom_common import coded, made_by, slide_instances, uid_of, write_document
 from lowpower.scoring.exchange._identity import Identity
 from lowpower.scoring.records import CELL_COLOURS, class_names
 
@@ -44,12 +41,7 @@ def write_cell_map(path: Path, case: Case, identity: Identity) -> None:
     Raises:
         OutputError: if it cannot be written.
     """
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        # A slide's own patient and study fields go in as they stand, long or oddly spelt ones too.
-        warnings.simplefilter("ignore", UserWarning)
-        _document(case, identity).save_as(buffer, enforce_file_format=True)
-    write_bytes(path, buffer.getvalue())
+    write_document(path, lambda: _document(case, identity), identity.when)
 
 
 def _document(case: Case, identity: Identity) -> Any:
@@ -63,7 +55,7 @@ def _document(case: Case, identity: Identity) -> Any:
         of_class = cells.filter(pl.col("class") == name)
         if len(of_class):
             groups.append(_group(case, len(groups) + 1, name, colour, of_class))
-    document = hd.ann.MicroscopyBulkSimpleAnnotations(
+    return hd.ann.MicroscopyBulkSimpleAnnotations(
         source_images=slide_instances(case.slide),
         annotation_coordinate_type=hd.ann.AnnotationCoordinateTypeValues.SCOORD,
         annotation_groups=groups,
@@ -71,15 +63,9 @@ def _document(case: Case, identity: Identity) -> Any:
         series_number=2,
         sop_instance_uid=uid_of("cells instance", case, identity),
         instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name="lowpower",
-        software_versions=case.record.software_version,
-        device_serial_number="none",
         content_description=f"{case.marker} cells by class",
-        series_description="Research use only: not a medical device",
+        **made_by(case),
     )
-    stamp(document, identity.when)
-    return document
 
 
 def _group(case: Case, number: int, name: str, colour: tuple[int, int, int], cells: pl.DataFrame) -> Any:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import datetime
+import io
 import uuid
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lowpower.files import write_bytes
 from lowpower.scoring.exchange._case import Case
 from lowpower.scoring.exchange._codes import Term
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["INHERITED", "MANUFACTURER", "coded", "slide_instances", "stamp", "uid_of"]
+__all__ = ["INHERITED", "MANUFACTURER", "coded", "made_by", "slide_instances", "uid_of", "write_document"]
 
 MANUFACTURER = "lowpower developers"
 
@@ -72,7 +76,34 @@ def _well_formed(keyword: str, value: str) -> bool:
     return True
 
 
-def stamp(document: Dataset, when: datetime.datetime) -> None:
+def made_by(case: Case) -> dict[str, Any]:
+    """What highdicom is told of who makes an object of a case, and what it is for."""
+    return {
+        "manufacturer": MANUFACTURER,
+        "manufacturer_model_name": "lowpower",
+        "software_versions": case.record.software_version,
+        "device_serial_number": "none",
+        "series_description": "Research use only: not a medical device",
+    }
+
+
+def write_document(path: Path, make: Callable[[], Dataset], when: datetime.datetime) -> None:
+    """Make an object, set its time and write it.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # A DICOM slide's own patient and study fields go in as they stand, long or oddly spelt ones too.
+        warnings.simplefilter("ignore", UserWarning)
+        document = make()
+        _stamp(document, when)
+        document.save_as(buffer, enforce_file_format=True)
+    write_bytes(path, buffer.getvalue())
+
+
+def _stamp(document: Dataset, when: datetime.datetime) -> None:
     """Set one time in every place, so that the same export gives the same bytes."""
     date, time = when.strftime("%Y%m%d"), when.strftime("%H%M%S")
     for keyword in ("ContentDate", "SeriesDate", "InstanceCreationDate"):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lowpower.files import write_bytes
 from lowpower.scoring.exchange._case import Case, cells_by, said_of
 from lowpower.scoring.exchange._codes import (
     AGREEMENT,
@@ -33,9 +30,10 @@ from lowpower.scoring.exchange._dicom_common import (
     INHERITED,
     MANUFACTURER,
     coded,
+    made_by,
     slide_instances,
-    stamp,
     uid_of,
+    write_document,
 )
 from lowpower.scoring.exchange._identity import Identity
 
@@ -54,12 +52,7 @@ def write_sr(path: Path, case: Case, identity: Identity) -> None:
     Raises:
         OutputError: if it cannot be written.
     """
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        # A DICOM slide's own patient and study fields go in as they stand, long or oddly spelt ones too.
-        warnings.simplefilter("ignore", UserWarning)
-        _document(case, identity).save_as(buffer, enforce_file_format=True)
-    write_bytes(path, buffer.getvalue())
+    write_document(path, lambda: _document(case, identity), identity.when)
 
 
 def _document(case: Case, identity: Identity) -> Dataset:
@@ -93,20 +86,15 @@ def _document(case: Case, identity: Identity) -> Dataset:
         series_number=1,
         sop_instance_uid=uid_of("instance", case, identity),
         instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name="lowpower",
-        software_versions=case.record.software_version,
-        device_serial_number="none",
-        series_description="Research use only: not a medical device",
         is_complete=True,
         is_final=False,
         is_verified=False,
         record_evidence=bool(sources),
+        **made_by(case),
     )
     if not sources:
         # highdicom takes the study from an image; a slide that is no DICOM object is not cited as one.
         del document.CurrentRequestedProcedureEvidenceSequence
-    stamp(document, identity.when)
     return document
 
 
