@@ -11,10 +11,11 @@ from lowpower.cohort import Cohort, read_cohort
 from lowpower.engine import default_workers, of_stage
 from lowpower.errors import CohortError
 from lowpower.evaluation import DecisionOptions, fit_decision
-from lowpower.experiments.artefacts import with_measured
+from lowpower.experiments.artefacts import make_artefacts, with_measured
+from lowpower.experiments.plan import Need
 from lowpower.files import atomic_path, make_folder
 from lowpower.models import Bundle, load_bundle, predict, save_bundle
-from lowpower.views import open_prepared, prepare_views
+from lowpower.views import load_view
 
 __all__ = ["decision_table", "fit_bundle"]
 
@@ -44,21 +45,22 @@ def decision_table(
         CohortError: no slide gave a view.
     """
     cache, workers = make_folder(cache), workers or default_workers()
-
     labels = {row["row"]: row for row in cohort.labels(bundle.scheme).iter_rows(named=True)}
-    prepared = prepare_views(
+    need = Need(kind="view", view=bundle.recipe)
+    made = make_artefacts(
+        [need],
         cohort,
-        bundle.recipe,
-        cache / "views",
-        rows=list(labels),
+        list(labels),
+        cache,
         workers=workers,
+        threads=1,
         progress=of_stage(progress, "views"),
-    )
-    usable = [record.row for record in prepared if record.state == "ok"]
-    if not usable:
-        raise CohortError(f"{cohort.source}: no slide gave a view (first: {prepared[0].reason})")
-    views = (open_prepared(cohort, row, bundle.recipe, cache / "views") for row in usable)
-    found = predict(bundle.network, views)
+    )[need.key]
+    files = {row: view.file for row, view in made.items() if view.file is not None}
+    if not files:
+        first = next(iter(made.values()))
+        raise CohortError(f"{cohort.source}: no slide gave a view (first: {first.reason})")
+    found = predict(bundle.network, (load_view(file)[0] for file in files.values()))
     table = pl.DataFrame(
         [
             {
@@ -68,7 +70,7 @@ def decision_table(
                 "label": labels[row]["label"],
             }
             | {f"p_{index}": float(p) for index, p in enumerate(prediction.probabilities)}
-            for row, prediction in zip(usable, found, strict=True)
+            for row, prediction in zip(files, found, strict=True)
         ]
     )
     return with_measured(
