@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from lowpower.serve._host import WorklistAsked
 from lowpower.serve.department import verify_audit
+from lowpower.serve.department.jobs import ScoringWorker
 from lowpower.serve.department.records._schema import Base, Job, ScoredResult, Slide
 
 from .conftest import browser_of, finish, upload
@@ -230,6 +231,31 @@ def test_a_page_is_read_off_an_index_and_nothing_is_sorted(department, sort):
     told = str(plan)
     assert "slides_by_" in told
     assert not re.search("sort|temp b-tree", told.replace("sort_", ""), re.IGNORECASE), told
+
+
+def test_a_job_whose_worker_died_before_it_could_claim_it_goes_back_into_the_queue(department, slide_file):
+    """Found by a kill at one of a hundred random points: the job waited for ever."""
+    client = browser_of(department)
+    upload(client, slide_file)
+    job = client.get("/v1/jobs").json()[0]["id"]
+    worker = ScoringWorker(department.database, department.settings, department.jobs)
+    worker._say_alive()
+    table = "workflow_status" if department.database.is_sqlite else "dbos.workflow_status"
+
+    def after(executor: str) -> str:
+        with department.database.write() as session:
+            session.execute(
+                text(f"UPDATE {table} SET status = 'PENDING', executor_id = :who"), {"who": executor}
+            )
+        worker._take_over()
+        with department.database.read() as session:
+            return session.scalar(text(f"SELECT status FROM {table}"))
+
+    assert after(worker.name) == "PENDING"  # about to claim it
+    assert after("a worker that is gone") == "ENQUEUED"
+    worker._take_over()
+    assert finish(department, job)
+    assert client.get("/v1/jobs").json()[0]["state"] == "done"
 
 
 def test_the_log_of_what_was_made_names_its_hash(department, slide_file):

@@ -235,6 +235,13 @@ class Jobs:
             )  # fmt: skip
             return True
 
+    def taken(self) -> dict[str, str]:
+        """Jobs that a worker took out of the queue and did not end, and the worker's name."""
+        given = self._queue.list_workflows(
+            status="PENDING", name=WORKFLOW, load_input=False, load_output=False
+        )
+        return {one.workflow_id: one.executor_id for one in given if one.executor_id is not None}
+
     def release(self, job_id: str) -> None:
         """Give a job whose worker was lost to whoever takes it next."""
         self._queue.resume_workflow(job_id, queue_name=QUEUE)

@@ -265,10 +265,13 @@ class ScoringWorker:
             return True
 
     def _take_over(self) -> None:
+        taken = self._jobs.taken()  # first: who took one of these was there before, so is among the living
         alive = self._alive()
         with self._database.write() as session:
-            held = list(session.scalars(select(Job).where(Job.state == "running")))
-            lost = [job.id for job in held if job.worker not in alive]
+            held = list(session.scalars(select(Job).where(Job.state.in_(("running", "waiting")))))
+            # A worker may have died between taking a job out of the queue and claiming it.
+            whose = {job.id: job.worker if job.state == "running" else taken.get(job.id) for job in held}
+            lost = [job for job, worker in whose.items() if worker is not None and worker not in alive]
             for row in session.scalars(select(Worker)):
                 if row.id not in alive and row.seen < moment(-10 * self._settings.lost_after_s):
                     session.delete(row)
