@@ -158,3 +158,31 @@ def test_the_keyboard_alone_agrees(page, results):
     page.keyboard.press("Enter")
     expect(page.locator("nav .reviewed")).to_have_text("✓ agreed")
     assert pl.read_csv(results / "reviews.csv")["verdict"].to_list() == ["agree"]
+
+
+def test_a_report_is_taken_and_the_command_that_scores_again_names_the_slide(page, results):
+    with page.expect_download() as download:
+        page.get_by_role("link", name="PDF").click()
+    assert Path(download.value.path()).read_bytes().startswith(b"%PDF")
+    page.get_by_role("button", name="Regions").click()
+    page.get_by_role("button", name="Add field in sight").click()
+    said = page.locator(".regions p").last.inner_text()
+    assert f"--regions {results.name}/regions --out {results.name}-again" in said
+    assert json.loads((results / KEY / "result.json").read_text())["file"] in said
+
+
+def test_nothing_that_is_needed_is_cut_off_or_covered_on_a_tablet(page):
+    page.set_viewport_size({"width": 1024, "height": 768})
+    page.get_by_role("button", name="Regions").click()
+    for name in ("Show", "Sort by"):  # what is chosen can be read to its end
+        box = page.get_by_label(name, exact=True)
+        text = box.evaluate(
+            """(list) => {
+                const pen = document.createElement("canvas").getContext("2d");
+                pen.font = getComputedStyle(list).font;
+                return Math.max(...[...list.options].map((one) => pen.measureText(one.text).width));
+            }"""
+        )
+        assert box.bounding_box()["width"] > text + 30, name
+    panel, scale = page.locator(".regions").bounding_box(), page.locator(".scale").bounding_box()
+    assert panel["y"] + panel["height"] <= scale["y"]

@@ -120,7 +120,13 @@ def test_blind_shows_nothing_before_the_reader_has_scored(shelf, results):
     slide = client.get(f"v1/slides/{KEY}", params={"reader": "A"}).json()
     assert slide["image"] is not None
     assert (slide["record"], slide["answered"], slide["pictures"], slide["cells"]) == (None, "", [], [])
-    for path in ("shapes/network", "pictures/overlay", "cells?x=0&y=0&width=9&height=9", "cells/0"):
+    for path in (
+        "shapes/network",
+        "pictures/overlay",
+        "cells?x=0&y=0&width=9&height=9",
+        "cells/0",
+        "reports/pdf",
+    ):
         assert client.get(f"v1/slides/{KEY}/{path}").status_code == 403
     assert client.post(REVIEWS, json={"reader": "A", "verdict": "agree"}).status_code == 422
     given = {"reader": "A", "verdict": "other score", "score": "3+"}

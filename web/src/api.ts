@@ -89,7 +89,7 @@ export const fetchSeries = (study: string, series: string, belongs: string): Pro
   send("POST", "pacs/fetch", { study, series, case: belongs || null });
 export const sendReport = (one: Slide, to: string): Promise<null> => send("POST", `${slide(one.key)}/send`, { to });
 
-export const reportAddress = (one: Slide, form: string): string => `./v1/${slide(one.key)}/reports/${form}`;
+export const reportAddress = (one: Slide, form: string): string => address(`${slide(one.key)}/reports/${form}`);
 
 interface Upload {
   id: string;

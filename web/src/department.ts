@@ -3,6 +3,7 @@
 import * as api from "./api";
 import { showCharts } from "./charts";
 import { find, h, kept, say } from "./dom";
+import { reports } from "./panel";
 import type { Scoring } from "./scoring";
 import { asSlides, showSources } from "./sources";
 import type { Session, Slide } from "./types";
@@ -105,10 +106,7 @@ export class Department {
 
   /** Under the answer: reports, and scoring again. */
   actions(slide: Slide): HTMLElement {
-    const links = slide.record && slide.record.state === "ok"
-      ? [["pdf", "PDF"], ["fhir", "FHIR"], ["dicom-sr", "DICOM SR"], ["geojson", "GeoJSON"]].map(([form, name]) =>
-        h("a", { href: api.reportAddress(slide, form!), download: true }, name!))
-      : [];
+    const links = reports(slide);
     const ways = Object.entries(WAYS).filter(([to]) => links.length > 0 && this.session.offers.includes(to));
     return h("section", { "aria-label": "Reports and scoring" },
       this.scoring.progress(slide),

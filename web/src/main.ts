@@ -2,7 +2,7 @@ import "./style.css";
 import * as api from "./api";
 import { comeIn, Department } from "./department";
 import { find, h, kept, say } from "./dom";
-import { cellPanel, panel } from "./panel";
+import { cellPanel, panel, reports } from "./panel";
 import { ReviewForm } from "./review";
 import { Scoring } from "./scoring";
 import type { Slide, Worklist } from "./types";
@@ -23,6 +23,7 @@ let slide: Slide | null = null;
 async function list(): Promise<Worklist> {
   const told = await api.worklist(worklist.asked());
   find("folder").textContent = `${told.folder}${told.blind ? " (blind)" : ""}`;
+  find("folder").dataset.name = told.folder;
   find("notice").textContent = told.notice;
   document.title = `${told.folder}: lowpower`;
   document.body.classList.toggle("read-only", !told.reviews);
@@ -53,6 +54,8 @@ function show(opened: Slide): void {
 /** What can be done with a slide beside reviewing it. */
 function actions(opened: Slide): HTMLElement[] {
   if (department) return [department.actions(opened)];
+  const links = reports(opened);
+  if (links.length) return [h("section", { "aria-label": "Reports" }, h("p", { class: "links" }, "Report: ", links))];
   if (!scoring || opened.record || opened.state === "hidden") return [];
   return [h("section", { "aria-label": "Scoring" }, scoring.progress(opened), h("p", { class: "links" }, scoring.button(opened)))];
 }

@@ -41,6 +41,13 @@ export function panel(slide: Slide, go: Go): HTMLElement[] {
     .filter((part) => part !== null);
 }
 
+/** Links to what can be handed on of an answer. */
+export function reports(slide: Slide): HTMLElement[] {
+  if (!slide.record?.model || slide.record.state !== "ok") return [];
+  return [["pdf", "PDF"], ["fhir", "FHIR"], ["dicom-sr", "DICOM SR"], ["geojson", "GeoJSON"]].map(([form, name]) =>
+    h("a", { href: api.reportAddress(slide, form!), download: true }, name!));
+}
+
 export function cellPanel(cell: CellNumbers, close: () => void): HTMLElement {
   const rows = Object.entries(cell.numbers).map(([name, value]) =>
     h("tr", {}, h("th", { scope: "row" }, CELL_WORDS[name] ?? name), h("td", {}, String(Number(value.toFixed(3))))));

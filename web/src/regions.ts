@@ -235,12 +235,18 @@ export class Regions {
     this.again.hidden = !scores || this.features.length === 0;
     this.again.textContent = this.slide?.record ? "Score again inside" : "Score inside";
     const control = this.box ? ` --control ${this.control}` : "";
+    const folder = find("folder").dataset.name ?? "";
     this.hint.textContent = scores
       ? "Regions are kept at every change; the control box goes with the next scoring."
-      : `Kept at every change. Score again inside them: lowpower score SLIDE --regions RESULTS/regions${control} --out NEW`;
+      : `Kept at every change. Score again inside them: lowpower score ${quoted(this.slide?.record?.file ?? "SLIDE")} --regions ${quoted(`${folder}/regions`)}${control} --out ${quoted(`${folder}-again`)}`;
     find("stage").dataset.regions = String(this.features.length);
     this.redraw();
   }
+}
+
+/** As a shell takes it. */
+function quoted(text: string): string {
+  return /^[\w./,+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function rings(feature: GeoFeature): number[][][] {

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
 
+from lowpower.scoring.exchange import export
 from lowpower.serve._cell_boxes import CellBoxes
 from lowpower.serve._desk import PICTURES, SHAPES, SlideView, is_hidden, slide_view, waiting_view
 from lowpower.serve._host import PageHost, ReviewGiven, Worklist, WorklistAsked
@@ -22,6 +26,13 @@ _KEEP = {"Cache-Control": "private, max-age=3600"}
 """For what has the record's version in its address."""
 KEPT_TILE = {"Cache-Control": f"{_KEEP['Cache-Control']}, immutable"}
 """Headers of a tile: pixels of a version do not change, so a browser need not ask again."""
+_REPORTS = {
+    "pdf": "application/pdf",
+    "fhir": "application/fhir+json",
+    "dicom-sr": "application/dicom",
+    "dicom-cells": "application/dicom",
+    "geojson": "application/geo+json",
+}
 TILE_ROUTE = "/v1/slides/{key}/tiles/{level}/{column}_{row}.jpg"
 
 Number = Annotated[float, Query(allow_inf_nan=False, ge=-1e9, le=1e9)]
@@ -50,6 +61,7 @@ class _Page:
         router.get(slide + "/cells/{number}")(self.cell)
         router.get(slide + "/shapes/{name}", response_class=FileResponse)(self.shapes)
         router.get(slide + "/pictures/{name}", response_class=FileResponse)(self.picture)
+        router.get(slide + "/reports/{form}", response_class=FileResponse)(self.report)
         router.get(slide + "/regions")(self.regions)
         if self._host.writes:
             router.put(slide + "/regions")(self.draw)
@@ -100,6 +112,23 @@ class _Page:
 
     def picture(self, request: Request, key: str, name: str) -> FileResponse:
         return self._file(self._shown(key, request), PICTURES.get(name), "image/png")
+
+    def report(self, request: Request, key: str, form: str) -> FileResponse:
+        if form not in _REPORTS:
+            raise HTTPException(404, f"Reports are: {', '.join(_REPORTS)}.")
+        entry = self._shown(key, request)
+        made = tempfile.TemporaryDirectory(prefix="lowpower-report-")
+        told = export(entry.folder, [form], out=Path(made.name))
+        if not told.files:
+            made.cleanup()
+            raise HTTPException(409, f"{key}: has nothing of this kind to report.")
+        self._host.reported(entry, form, self._host.reader(request))
+        return FileResponse(
+            told.files[0],
+            media_type=_REPORTS[form],
+            filename=told.files[0].name,
+            background=BackgroundTask(made.cleanup),
+        )
 
     def regions(self, key: str) -> dict[str, Any]:
         self._place(key)

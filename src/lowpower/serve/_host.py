@@ -118,6 +118,9 @@ class PageHost(Protocol):
     def add_review(self, entry: Entry, given: ReviewGiven, reader: str, *, blind: bool) -> Review:
         """Keep a review."""
 
+    def reported(self, entry: Entry, form: str, reader: str) -> None:
+        """Keep that somebody took a report of a result."""
+
     def regions(self, key: str) -> dict[str, Any]:
         """What was drawn on a slide, as a FeatureCollection."""
 

@@ -153,6 +153,11 @@ class DepartmentHost:
             )  # fmt: skip
         return review
 
+    def reported(self, entry: Entry, form: str, reader: str) -> None:
+        """A row of the audit log."""
+        with self._database.write() as session:
+            note(session, reader, "report.made", entry.key, form=form)
+
     def regions(self, key: str) -> dict[str, Any]:
         """The latest that was drawn."""
         with self._database.read() as session:

@@ -101,6 +101,9 @@ class FolderHost:
             blind=blind,
         )
 
+    def reported(self, entry: Entry, form: str, reader: str) -> None:
+        """Of a folder no log is kept."""
+
     def regions(self, key: str) -> dict[str, Any]:
         return self._regions.read(key)
 

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Request
-from fastapi.responses import FileResponse
 from pydantic import Field
 from sqlalchemy import select
-from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from lowpower.scoring import Record
-from lowpower.scoring.exchange import export
 from lowpower.serve.department._department_host import DepartmentHost
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import AboutSlide, SlideRoom
 from lowpower.serve.department._uploads import Uploads, about_of
 from lowpower.serve.department.jobs import JobAsked, Jobs
-from lowpower.serve.department.records import Database, ScoredResult, Slide, Upload, note
+from lowpower.serve.department.records import Database, ScoredResult, Slide, Upload
 
 __all__ = ["slides_api"]
-
-_FORMS = {
-    "pdf": "application/pdf",
-    "fhir": "application/fhir+json",
-    "dicom-sr": "application/dicom",
-    "dicom-cells": "application/dicom",
-    "geojson": "application/geo+json",
-}
 
 
 class UploadAsked(AboutSlide):
@@ -198,28 +185,6 @@ def slides_api(
             raise HTTPException(404, "There is no such result.")
         _shown(request, host, entry.key)
         return entry.record.model_dump(mode="json")
-
-    @router.get("/slides/{key}/reports/{form}", response_class=FileResponse)
-    def report(request: Request, key: str, form: str) -> FileResponse:
-        if form not in _FORMS:
-            raise HTTPException(404, f"Reports are: {', '.join(_FORMS)}.")
-        entry = host.entry(key)
-        if entry is None:
-            raise HTTPException(404, "There is no result of that name.")
-        _shown(request, host, key)
-        made = tempfile.TemporaryDirectory(prefix="lowpower-report-")
-        told = export(entry.folder, [form], out=Path(made.name))
-        if not told.files:
-            made.cleanup()
-            raise HTTPException(409, f"{key}: has nothing of this kind to report.")
-        with database.write() as session:
-            note(session, request.state.who.name, "report.made", key, form=form)
-        return FileResponse(
-            told.files[0],
-            media_type=_FORMS[form],
-            filename=told.files[0].name,
-            background=BackgroundTask(made.cleanup),
-        )
 
     return router
 
