@@ -28,7 +28,7 @@ import torch
 
 from lowpower.models import create_aggregator, create_encoder
 from lowpower.slides import open_slide
-from lowpower.training import BagExample, BagFitting, train_bags
+from lowpower.training import BagExample, BagFitting, TrainRequest, train_bags
 from lowpower.training import _train_bags as bags_module
 from lowpower.views import PatchQC, PatchRecipe
 from lowpower.views import _features as features_module
@@ -110,7 +110,7 @@ def mil(folder: Path, count: int, epochs: int) -> dict[str, float]:
     with Clock() as clock:
         train_bags(
             lambda dim: create_aggregator("abmil", dim, CLASSES, "corn"),
-            examples[:count], examples[count:], fitting, mpp=0.5,
+            0.5, TrainRequest(examples[:count], examples[count:], fitting),
         )  # fmt: skip
     bare = bare_step(fitting.batch)
     return {

@@ -18,6 +18,7 @@ from lowpower.training import (
     BagFitting,
     PatchExample,
     PatchFitting,
+    TrainRequest,
     device_of,
     predict_bags,
     predict_patches,
@@ -61,10 +62,10 @@ def abmil(dim: int) -> Aggregator:
 def test_bags_are_learnt_and_the_same_again(tmp_path: Path) -> None:
     train, validation, test = (bags(tmp_path, number, seed=seed) for seed, number in enumerate((30, 9, 15)))
     fitting = BagFitting(epochs=16, learning_rate=1e-2, instances=20)
-    network, run = train_bags(abmil, train, validation, fitting, mpp=0.5, seed=3)
+    network, run = train_bags(abmil, 0.5, TrainRequest(train, validation, fitting, seed=3))
     probabilities = predict_bags(network, test)
     short = fitting.model_copy(update={"epochs": 2})
-    networks = [train_bags(abmil, train, validation, short, mpp=0.5, seed=3)[0] for _ in range(2)]
+    networks = [train_bags(abmil, 0.5, TrainRequest(train, validation, short, seed=3))[0] for _ in range(2)]
     assert np.array_equal(*(predict_bags(same, test) for same in networks))
     labels = np.array([example.label for example in test])
     assert (probabilities.argmax(1) == labels).mean() >= 0.8
@@ -81,12 +82,12 @@ def test_bags_are_learnt_and_the_same_again(tmp_path: Path) -> None:
 def test_bags_that_cannot_be_learnt_from(tmp_path: Path) -> None:
     train = bags(tmp_path, 6)
     fitting = BagFitting(epochs=1)
-    with pytest.raises(CohortError, match="two classes"):
-        train_bags(abmil, train[::3], train, fitting, mpp=0.5)
+    with pytest.raises(CohortError, match="more than one class"):
+        train_bags(abmil, 0.5, TrainRequest(train[::3], train, fitting))
     other = bags(tmp_path, 3, dim=5, seed=9)
     with pytest.raises(ConfigError, match="features of length 5"):
-        train_bags(abmil, train, other, fitting, mpp=0.5)
-    network, _ = train_bags(abmil, train, train, fitting, mpp=0.5)
+        train_bags(abmil, 0.5, TrainRequest(train, other, fitting))
+    network, _ = train_bags(abmil, 0.5, TrainRequest(train, train, fitting))
     with pytest.raises(ConfigError, match="features of length 5"):
         predict_bags(network, other)
     with h5py.File(train[0].path, "r+") as file:
@@ -98,9 +99,11 @@ def test_bags_that_cannot_be_learnt_from(tmp_path: Path) -> None:
     with h5py.File(other[0].path, "w") as file:
         file["features"], file["coords"] = np.zeros((0, 6), np.float16), np.zeros((0, 2))
     with pytest.raises(NoTissueError, match="holds no patches"):
-        train_bags(abmil, train, other, fitting, mpp=0.5)
+        train_bags(abmil, 0.5, TrainRequest(train, other, fitting))
     with pytest.raises(ConfigError, match="diverged"):
-        train_bags(abmil, train, train, BagFitting(epochs=3, learning_rate=1e30, clip=1e30), mpp=0.5)
+        train_bags(
+            abmil, 0.5, TrainRequest(train, train, BagFitting(epochs=3, learning_rate=1e30, clip=1e30))
+        )
 
 
 def patches(folder: Path, number: int, seed: int = 0) -> list[PatchExample]:
@@ -120,17 +123,20 @@ def test_patches_are_learnt_and_the_same_again(tmp_path: Path) -> None:
     train, validation, test = (patches(tmp_path, number, seed) for seed, number in enumerate((24, 8, 12)))
     fitting = PatchFitting(epochs=6, patience=6, batch=8, per_slide=2, learning_rate=1e-2, backbone_rate=1.0)
     still = Augmentation(hematoxylin=0.1, dab=0, edge=0, blur=0, jpeg=100, haze=0, vectors=0, residual=0)
-    network, _ = train_patches(SPEC, 4, None, train, validation, fitting, still, seed=1)
+    network, _ = train_patches(SPEC, 4, None, still, TrainRequest(train, validation, fitting, seed=1))
     found = [predict_patches(network, example) for example in test]
     short = fitting.model_copy(update={"epochs": 1})
-    networks = [train_patches(SPEC, 4, None, train, validation, short, still, seed=1)[0] for _ in range(2)]
+    networks = [
+        train_patches(SPEC, 4, None, still, TrainRequest(train, validation, short, seed=1))[0]
+        for _ in range(2)
+    ]
     assert np.array_equal(*(predict_patches(same, test[0]) for same in networks))
     assert found[0].shape == (3, 4)
     expected = np.array([slide.mean(0) @ np.arange(4) for slide in found])
     labels = np.array([example.label for example in test])
     assert np.corrcoef(expected, labels)[0, 1] > 0.9
-    with pytest.raises(CohortError, match="two classes"):
-        train_patches(SPEC, 4, None, train[::4], validation, fitting, still)
+    with pytest.raises(CohortError, match="more than one class"):
+        train_patches(SPEC, 4, None, still, TrainRequest(train[::4], validation, fitting))
 
 
 class Killed(BaseException):
@@ -147,12 +153,14 @@ def test_a_killed_learner_goes_on_to_the_same_weights(
     def run(folder: Path | None) -> dict[str, torch.Tensor]:
         if kind == "bags":
             course = BagFitting(epochs=4, instances=10)
-            network: torch.nn.Module = train_bags(abmil, train, validation, course, mpp=0.5, folder=folder)[0]
+            network: torch.nn.Module = train_bags(
+                abmil, 0.5, TrainRequest(train, validation, course, folder=folder)
+            )[0]
         else:
             fitting = PatchFitting(epochs=4, batch=8, per_slide=2)
-            network = train_patches(SPEC, 4, None, train, validation, fitting, Augmentation(), folder=folder)[
-                0
-            ]
+            network = train_patches(
+                SPEC, 4, None, Augmentation(), TrainRequest(train, validation, fitting, folder=folder)
+            )[0]
         return network.state_dict()
 
     def killed(self: DataWait, trainer, module, batch, index) -> None:  # type: ignore[no-untyped-def]

@@ -21,6 +21,7 @@ from lowpower.training import (
     Fitting,
     LearningRun,
     TrainerOptions,
+    TrainRequest,
     resolve_precision,
     train_views,
 )
@@ -67,13 +68,15 @@ def run(
         ModelSpec.model_validate(NETWORK | (network or {})),
         4,
         None,
-        *examples,
-        Fitting.model_validate(course),
         augmentation or Augmentation(),
-        seed=seed,
-        folder=folder,
-        trainer=TrainerOptions(accelerator="cpu", threads=threads),
-        progress=None if progress is None else lambda done, total: progress.append((done, total)),
+        TrainRequest(
+            *examples,
+            Fitting.model_validate(course),
+            seed=seed,
+            folder=folder,
+            trainer=TrainerOptions(accelerator="cpu", threads=threads),
+            progress=None if progress is None else lambda done, total: progress.append((done, total)),
+        ),
     )
 
 
@@ -121,7 +124,7 @@ def test_what_is_measured_teaches_where_it_can_be_measured(
 ) -> None:
     asked: list[Path] = []
 
-    def measured(slide: Slide, marker: str, tissue: object) -> SimpleNamespace:
+    def measured(slide: Slide, marker: str, tissue: object, **_: object) -> SimpleNamespace:
         asked.append(slide.path)
         if slide.path.name == "0-1.png":
             raise NoTissueError(slide.path, "nothing there.")

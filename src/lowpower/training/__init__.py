@@ -7,6 +7,7 @@ from lowpower.training._sections import Augmentation, Pretrained, Section, Train
 from lowpower.training._teacher import Teacher, cells_of
 from lowpower.training._train_bags import BagExample, predict_bags, train_bags
 from lowpower.training._train_patches import PatchExample, predict_patches, train_patches
+from lowpower.training._train_request import TrainRequest
 from lowpower.training._train_views import train_views
 from lowpower.training.data import Batch, CropBatches, Example, ViewStore, balanced_order, make_crop
 from lowpower.training.loop import LearningRun, check_trainer, device_of, resolve_precision
@@ -25,6 +26,7 @@ __all__ = [
     "Pretrained",
     "Section",
     "Teacher",
+    "TrainRequest",
     "TrainerOptions",
     "ViewStore",
     "balanced_order",

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lowpower.errors import CohortError
 from lowpower.models import Aggregator, BagNetwork
 from lowpower.training._fitting import BagFitting
-from lowpower.training._sections import CPU, TrainerOptions
+from lowpower.training._train_request import TrainRequest
 from lowpower.training.data import Ahead, balanced_order, turns
-from lowpower.training.loop import LearningRun, learn
+from lowpower.training.loop import LearningRun
 from lowpower.views import Bag, check_bag, read_bag
 
 __all__ = ["BagExample", "predict_bags", "train_bags"]
@@ -33,29 +31,14 @@ class BagExample:
 
 
 def train_bags(
-    make: Callable[[int], Aggregator],
-    train: Sequence[BagExample],
-    validation: Sequence[BagExample],
-    fitting: BagFitting,
-    *,
-    mpp: float,
-    seed: int = 0,
-    folder: Path | None = None,
-    trainer: TrainerOptions = CPU,
-    progress: Callable[[int, int], None] | None = None,
+    make: Callable[[int], Aggregator], mpp: float, request: TrainRequest[BagExample, BagFitting]
 ) -> tuple[BagNetwork, LearningRun]:
     """Train an aggregator.
 
     Args:
         make: A fresh aggregator for features of length D.
-        train: Bags to learn from.
-        validation: Bags for early stopping.
-        fitting: The course.
         mpp: um/px that every bag must have, within 5 %.
-        seed: Of weights, order, draws and dropout.
-        folder: What is kept of the training, to go on from; see `learn`.
-        trainer: Where it runs.
-        progress: Called with (steps done, steps in all).
+        request: The bags, and how long they are learnt from.
 
     Returns:
         The network with its best validation weights, on the CPU, and how it went.
@@ -65,18 +48,16 @@ def train_bags(
         ConfigError: a bag of another length or um/px, or training diverged.
         NoTissueError: a bag holds no patches.
     """
-    if not train or not validation or len({example.label for example in train}) < 2:
-        raise CohortError("an aggregator needs training bags of two classes and validation bags.")
+    request.check("an aggregator", "bags")
     store = _BagStore()
-    dim = store[train[0]].dim
-    for example in (*train, *validation):
+    dim = store[request.train[0]].dim
+    for example in (*request.train, *request.validation):
         check_bag(store[example], dim=dim, mpp=mpp)
-    centre, scale = _moments([store[example].features for example in train])
+    centre, scale = _moments([store[example].features for example in request.train])
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(request.seed)
         network = BagNetwork(make(dim), centre, scale, mpp)
-        learner = _BagLearner(network, train, validation, store, fitting, seed)
-        run = learn(learner, fitting, seed=seed, trainer=trainer, folder=folder, progress=progress)
+        run = request.learn(_BagLearner(network, store, request))
     return network, run
 
 
@@ -131,17 +112,14 @@ class _BagLearner:
     def __init__(
         self,
         network: BagNetwork,
-        train: Sequence[BagExample],
-        validation: Sequence[BagExample],
         store: _BagStore,
-        fitting: BagFitting,
-        seed: int,
+        request: TrainRequest[BagExample, BagFitting],
     ) -> None:
         self.network = network
         self.backbone, self.backbone_rate, self.average, self.convolves = None, 1.0, 0.0, False
-        self.labels = [example.label for example in validation]
-        self.validation, self.store = validation, store
-        self._train, self._fitting, self._seed = train, fitting, seed
+        self.labels = [example.label for example in request.validation]
+        self.validation, self.store = request.validation, store
+        self._train, self._fitting, self._seed = request.train, request.fitting, request.seed
 
     def batches(self, epoch: int, rank: int, world: int) -> _BagBatches:
         return _BagBatches(self._train, self.store, self._fitting, (self._seed, epoch), rank, world)

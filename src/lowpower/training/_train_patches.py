@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lowpower.errors import CohortError
 from lowpower.models import ModelSpec, SlideNetwork, build_network, head_loss, patch_probabilities
 from lowpower.training._fitting import PatchFitting
-from lowpower.training._sections import CPU, Augmentation, TrainerOptions
+from lowpower.training._sections import Augmentation
+from lowpower.training._train_request import TrainRequest
 from lowpower.training.data import Ahead, Batch, balanced_order, collate, make_crop, turns
-from lowpower.training.loop import LearningRun, learn
+from lowpower.training.loop import LearningRun
 from lowpower.units import Box, Mpp
 from lowpower.views import View
 
@@ -48,15 +47,8 @@ def train_patches(
     spec: ModelSpec,
     classes: int,
     pretrained: str | None,
-    train: Sequence[PatchExample],
-    validation: Sequence[PatchExample],
-    fitting: PatchFitting,
     augmentation: Augmentation,
-    *,
-    seed: int = 0,
-    folder: Path | None = None,
-    trainer: TrainerOptions = CPU,
-    progress: Callable[[int, int], None] | None = None,
+    request: TrainRequest[PatchExample, PatchFitting],
 ) -> tuple[SlideNetwork, LearningRun]:
     """Fine-tune a network on patches.
 
@@ -66,14 +58,8 @@ def train_patches(
         spec: The network; it sees one patch at a time.
         classes: K.
         pretrained: As `build_network` takes it.
-        train: Slides to learn from.
-        validation: Slides for early stopping.
-        fitting: The course.
         augmentation: How patches are varied.
-        seed: Of weights, draws and augmentation.
-        folder: What is kept of the training, to go on from; see `learn`.
-        trainer: Where it runs.
-        progress: Called with (steps done, steps in all).
+        request: The slides, and how long they are learnt from.
 
     Returns:
         The network with its best validation weights, on the CPU, and how it went.
@@ -83,13 +69,11 @@ def train_patches(
         ConfigError: the network cannot be built, or training diverged.
         WeightsError: the pretrained weights cannot be had.
     """
-    if not train or not validation or len({example.label for example in train}) < 2:
-        raise CohortError("a patch network needs training slides of two classes and validation slides.")
+    request.check("a patch network", "slides")
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(request.seed)
         network = build_network(spec, classes, pretrained).to(memory_format=torch.channels_last)
-        learner = _PatchLearner(network, train, validation, fitting, augmentation, seed)
-        run = learn(learner, fitting, seed=seed, trainer=trainer, folder=folder, progress=progress)
+        run = request.learn(_PatchLearner(network, augmentation, request))
     return network, run
 
 
@@ -104,18 +88,15 @@ class _PatchLearner:
     def __init__(
         self,
         network: SlideNetwork,
-        train: Sequence[PatchExample],
-        validation: Sequence[PatchExample],
-        fitting: PatchFitting,
         augmentation: Augmentation,
-        seed: int,
+        request: TrainRequest[PatchExample, PatchFitting],
     ) -> None:
         self.network = network
-        self.backbone, self.backbone_rate = network.body, fitting.backbone_rate
+        self.backbone, self.backbone_rate = network.body, request.fitting.backbone_rate
         self.average, self.convolves = 0.0, True
-        self.labels = [example.label for example in validation]
-        self._train, self._validation = train, validation
-        self._fitting, self._augmentation, self._seed = fitting, augmentation, seed
+        self.labels = [example.label for example in request.validation]
+        self._train, self._validation = request.train, request.validation
+        self._fitting, self._augmentation, self._seed = request.fitting, augmentation, request.seed
 
     def batches(self, epoch: int, rank: int, world: int) -> _PatchBatches:
         multiple = self.network.pad_multiple

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lowpower.errors import CohortError
 from lowpower.models import ModelSpec, SlideNetwork, build_network, count_loss, head_loss, predict
 from lowpower.training._fitting import Fitting
-from lowpower.training._sections import CPU, Augmentation, TrainerOptions
+from lowpower.training._sections import Augmentation
+from lowpower.training._train_request import TrainRequest
 from lowpower.training.data import Batch, CropBatches, Example, ViewStore
-from lowpower.training.loop import LearningRun, learn
+from lowpower.training.loop import LearningRun
 
 __all__ = ["train_views"]
 
@@ -24,15 +21,8 @@ def train_views(
     spec: ModelSpec,
     classes: int,
     pretrained: str | None,
-    train: Sequence[Example],
-    validation: Sequence[Example],
-    fitting: Fitting,
     augmentation: Augmentation,
-    *,
-    seed: int = 0,
-    folder: Path | None = None,
-    trainer: TrainerOptions = CPU,
-    progress: Callable[[int, int], None] | None = None,
+    request: TrainRequest[Example, Fitting],
 ) -> tuple[SlideNetwork, LearningRun]:
     """Train a slide network.
 
@@ -40,14 +30,8 @@ def train_views(
         spec: The network.
         classes: K.
         pretrained: As `build_network` takes it.
-        train: Slides to learn from; where cells of them are known, their counts are learnt too.
-        validation: Slides for early stopping.
-        fitting: The course.
         augmentation: How crops are varied.
-        seed: Of weights, draws and augmentation.
-        folder: What is kept of the training, to go on from; see `learn`.
-        trainer: Where it runs.
-        progress: Called with (steps done, steps in all).
+        request: The slides; where cells of them are known, their counts are learnt too.
 
     Returns:
         The network with its best validation weights, on the CPU, and how it went.
@@ -57,15 +41,11 @@ def train_views(
         ConfigError: the network cannot be built, or training diverged.
         WeightsError: the pretrained weights cannot be had.
     """
-    if not train or not validation or len({example.label for example in train}) < 2:
-        raise CohortError(
-            "a slide network needs training slides of more than one class and validation slides."
-        )
+    request.check("a slide network", "slides")
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(request.seed)
         network = build_network(spec, classes, pretrained).to(memory_format=torch.channels_last)
-        learner = _ViewLearner(network, train, validation, fitting, augmentation, seed, trainer)
-        run = learn(learner, fitting, seed=seed, trainer=trainer, folder=folder, progress=progress)
+        run = request.learn(_ViewLearner(network, augmentation, request))
     return network, run
 
 
@@ -73,26 +53,19 @@ class _ViewLearner:
     def __init__(
         self,
         network: SlideNetwork,
-        train: Sequence[Example],
-        validation: Sequence[Example],
-        fitting: Fitting,
         augmentation: Augmentation,
-        seed: int,
-        trainer: TrainerOptions,
+        request: TrainRequest[Example, Fitting],
     ) -> None:
         self.network = network
+        fitting = request.fitting
         self.backbone, self.backbone_rate = network.body, fitting.backbone_rate
         self.average, self.convolves = fitting.average, True
-        self.labels = [example.label for example in validation]
-        self._train, self._validation = list(train), validation
-        self._fitting, self._augmentation, self._seed, self._threads = (
-            fitting,
-            augmentation,
-            seed,
-            trainer.threads,
-        )
-        self._store = ViewStore(trainer.ram_megabytes)
-        taught = any(example.cells is not None for example in train)
+        self.labels = [example.label for example in request.validation]
+        self._train, self._validation = list(request.train), request.validation
+        self._fitting, self._augmentation, self._seed = fitting, augmentation, request.seed
+        self._threads = request.trainer.threads
+        self._store = ViewStore(request.trainer.ram_megabytes)
+        taught = any(example.cells is not None for example in request.train)
         self._square = min(network.spec.strides) if taught else None
 
     def batches(self, epoch: int, rank: int, world: int) -> CropBatches:

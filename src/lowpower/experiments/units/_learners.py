@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,12 @@ from lowpower.models import (
 from lowpower.stain import cell_network_identity
 from lowpower.training import (
     BagExample,
+    BagFitting,
     Example,
+    Fitting,
     PatchExample,
+    PatchFitting,
+    TrainRequest,
     cells_of,
     device_of,
     predict_patches,
@@ -38,6 +42,9 @@ from lowpower.training import (
 from lowpower.views import read_bag
 
 __all__ = ["LEARNERS", "Material", "cross_histogram"]
+
+Seen = TypeVar("Seen", Example, BagExample, PatchExample)
+Fits = TypeVar("Fits", Fitting, BagFitting, PatchFitting)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,14 +84,19 @@ class Material:
         """The file made of a slide."""
         return file_of(self.artefacts, row)
 
-    def course(self, arm: Arm) -> dict[str, Any]:
-        """What every training is told alike."""
-        return {
-            "seed": self.config.seed_of(arm),
-            "folder": self.folder,
-            "trainer": self.config.trainer,
-            "progress": of_stage(self.progress, "training"),
-        }
+    def request(
+        self, arm: Arm, examples: Callable[[Sequence[int]], Sequence[Seen]], fitting: Fits
+    ) -> TrainRequest[Seen, Fits]:
+        """What is asked of an arm's training; `examples` makes them of rows."""
+        return TrainRequest(
+            examples(self.train),
+            examples(self.validation),
+            fitting,
+            seed=self.config.seed_of(arm),
+            folder=self.folder,
+            trainer=self.config.trainer,
+            progress=of_stage(self.progress, "training"),
+        )
 
 
 def _slide(arm: SlideArm, material: Material) -> Learnt:
@@ -111,11 +123,8 @@ def _slide(arm: SlideArm, material: Material) -> Learnt:
         arm.model,
         material.classes,
         arm.pretrained,
-        views(material.train),
-        views(material.validation),
-        arm.fitting,
         arm.augmentation,
-        **material.course(arm),
+        material.request(arm, views, arm.fitting),
     )
     return Learnt(network)
 
@@ -126,11 +135,8 @@ def _mil(arm: MilArm, material: Material) -> Learnt:
 
     network, _ = train_bags(
         lambda dim: create_aggregator(arm.aggregator, dim, material.classes, arm.head, **arm.options),
-        bags(material.train),
-        bags(material.validation),
-        arm.fitting,
-        mpp=arm.mpp,
-        **material.course(arm),
+        arm.mpp,
+        material.request(arm, bags, arm.fitting),
     )
     made_by = read_bag(material.file(material.train[0]), np.array([0])).encoder
     return Learnt(network, Fitted(encoder=made_by))
@@ -140,21 +146,14 @@ def _patch(arm: PatchArm, material: Material) -> Learnt:
     def patches(rows: Sequence[int]) -> list[PatchExample]:
         return [patches_of(material.artefacts, row, material.labels[row]) for row in rows]
 
-    validation = patches(material.validation)
-    network, _ = train_patches(
-        arm.model,
-        material.classes,
-        arm.pretrained,
-        patches(material.train),
-        validation,
-        arm.fitting,
-        arm.augmentation,
-        **material.course(arm),
-    )
+    request = material.request(arm, patches, arm.fitting)
+    network, _ = train_patches(arm.model, material.classes, arm.pretrained, arm.augmentation, request)
     if arm.fusion != "histogram":
         return Learnt(network)
     device = device_of(material.config.trainer.accelerator)
-    seen = [np.asarray(predict_patches(network, example, device), np.float64) for example in validation]
+    seen = [
+        np.asarray(predict_patches(network, example, device), np.float64) for example in request.validation
+    ]
     labels = np.array([material.labels[row] for row in material.validation])
     patients = material.cohort.table["patient"][list(material.validation)].to_numpy()
     try:
