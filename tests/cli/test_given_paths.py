@@ -68,6 +68,9 @@ TYPED = (
     ("view nosuch", 2, "lowpower score"),
     ("simulate nosuch.yaml", 2, "docs/simulator.md"),
     ("serve --config nosuch.yaml", 2, "docs/serve.md"),
+    ("serve link --data nosuch", 2, "nosuch: does not exist"),
+    ("serve verify --data emtpy", 2, "did you mean empty?"),
+    ("serve purge --data nosuch", 2, "nosuch: does not exist"),
     ("serve restore --file nosuch.tar", 2, "lowpower serve backup"),
 )
 
@@ -97,3 +100,20 @@ def test_a_typing_error_ends_every_verb_before_anything_heavy_loads(place):
         assert words in said, (line, said)
         assert loaded == [], line
     assert sorted(place.rglob("*")) == before
+
+
+@pytest.mark.parametrize("task", ["link", "verify", "backup --file all.tar", "purge"])
+def test_a_folder_that_is_no_department_does_not_become_one(lowpower, place, task):
+    ended = lowpower("serve", *task.split(), "--data", "empty")
+    assert ended.code == 2
+    assert "empty is no department's folder" in ended.err
+    assert not list((place / "empty").iterdir())
+
+
+def test_a_backup_does_not_take_anothers_name(lowpower, place):
+    (place / "lowpower.db").touch()
+    (place / "all.tar").write_text("mine")
+    ended = lowpower("serve", "backup", "--data", ".", "--file", "all.tar")
+    assert ended.code == 1
+    assert "all.tar: is there already" in ended.err
+    assert (place / "all.tar").read_text() == "mine"

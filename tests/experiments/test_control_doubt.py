@@ -65,7 +65,11 @@ def test_preparing_names_them_and_training_refuses_them(cohort) -> None:
 
 @pytest.mark.parametrize(("said", "allowed"), [("none", 0.0), (None, 1.0)])
 def test_what_is_said_or_allowed_is_learnt_from(cohort, said, allowed) -> None:
-    config = configured(cohort(said), doubtful_control=allowed)
+    manifest = cohort(said)
+    if said is None:  # what the refusal advises may be done in the folder that it left
+        with pytest.raises(CohortError, match=r"doubtful_control: 0\.\d+\."):
+            train_run(configured(manifest), workers=1)
+    config = configured(manifest, doubtful_control=allowed)
     assert train_run(config, workers=1).bundle.is_dir()
     assert bool(doubtful_in(config, prepare_run(config))) == (said is None)
 

@@ -174,6 +174,13 @@ def test_links_of_the_page_lead_to_files_whatever_the_name(place, run, shades, n
         assert (Path("out") / unquote(target)).is_file(), target
 
 
+def test_no_name_is_a_formula_to_a_spreadsheet(place, run, shades):
+    run([place(shades[0], "=1+1.png")])
+    assert folders() == ["_=1+1"]
+    assert table() == ["./=1+1.png"]
+    assert not re.search(r"(^|,)[=+@-]", Path("out/results.csv").read_text(), re.MULTILINE)
+
+
 def test_the_page_gives_each_models_promise_with_that_model(place, run, shades):
     run([place(shades[0], "a.png")])
     record = Path("out/a/result.json")

@@ -23,7 +23,10 @@ def test_an_end_that_nine_of_ten_slides_share_is_usual_and_said_once() -> None:
 def test_few_slides_or_several_ends_teach_nothing(found: list[str]) -> None:
     habit = control_habit(found, ["left"])
     assert habit.end is None
-    assert habit.sentence() == "Control tissue is doubtful on 1 slide: look, and say --control for each."
+    assert habit.sentence() == (
+        "Control tissue is doubtful on 1 slide: look, and say for each what it is (--control, or "
+        "the column control of a manifest)."
+    )
 
 
 def test_without_doubt_there_is_nothing_to_say() -> None:

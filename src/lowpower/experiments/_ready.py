@@ -54,7 +54,7 @@ _OLD_RUN: Final = (
     "training.json",
 )  # fmt: skip
 """What a run of an earlier version kept beside each other."""
-_FREE: Final = ("arms", "notes", "out", "cache", "folds", "reference", "bundle")
+_FREE: Final = ("arms", "notes", "out", "cache", "folds", "reference", "bundle", "doubtful_control")
 """Keys that may change, or are looked at more closely."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,9 @@ def reviewed_cohort(
     book = ReviewBook(shelf.folder)
     latest = {review.slide: review for review in book.reviews()}
     if not latest:
-        raise ConfigError(f"{book.path}: holds no review; make some with: lowpower view {folder}")
+        raise ConfigError(
+            f"{book.path}: holds no review; make some with: lowpower view {shlex.quote(str(folder))}"
+        )
     whose = None if patients is None else _Patients(Path(patients))
     rows: list[dict[str, object]] = []
     left: Counter[str] = Counter()

@@ -29,6 +29,11 @@ class Task(StrEnum):
     PURGE = "purge"
 
 
+_OF_ONE_THERE = (Task.LINK, Task.VERIFY, Task.BACKUP, Task.PURGE)
+"""What is done with a department that was served before: a mistyped folder must not become a new one."""
+_SERVED = "name the folder of a department that `lowpower serve` has served."
+
+
 def command(
     task: Annotated[
         Task,
@@ -76,7 +81,7 @@ def command(
     that were not done go on at the next start.
     """
     from lowpower.cli._given_paths import there
-    from lowpower.errors import ConfigError, install_with
+    from lowpower.errors import ConfigError, OutputError, install_with
 
     missing = [package for module, package in _NEEDED.items() if find_spec(module) is None]
     if missing:
@@ -86,11 +91,19 @@ def command(
     if task is Task.RESTORE and file is not None:
         there(file, "name the archive that `lowpower serve backup` wrote.")
 
-    from lowpower.serve.department import read_settings
+    if task in _OF_ONE_THERE and data is not None and database is None:
+        there(data, _SERVED)
+
+    from lowpower.serve.department import SQLITE_FILE, read_settings
 
     settings = read_settings(
         config, data=data, database=database, roots=root, host=host, port=port, workers=workers, blind=blind
     )
+    if task in _OF_ONE_THERE and settings.database is None:
+        there(settings.data, _SERVED)
+        there(settings.data / SQLITE_FILE, f"{settings.data} is no department's folder.")
+    if task is Task.BACKUP and file is not None and file.exists():
+        raise OutputError(f"{file}: is there already; give another name, or move it away.")
     if task in (Task.BACKUP, Task.RESTORE):
         if file is None:
             raise ConfigError(f"Name the archive: lowpower serve {task.value} --file ARCHIVE.tar.")
@@ -133,25 +146,25 @@ def _verify(settings: Settings) -> None:
     told = verify_audit(Database(settings))
     if told.problem is not None:
         typer.echo(
-            f"lowpower: the audit log is broken: {told.problem}; {told.rows} rows before it are whole.",
+            f"lowpower: the audit log is broken: {told.problem}; rows before it that are whole: {told.rows}.",
             err=True,
         )
         raise typer.Exit(1)
-    typer.echo(f"The audit log is whole: {told.rows} rows, the last one sealed as {told.head}.")
+    typer.echo(f"The audit log is whole: {_rows(told.rows)}, the last one sealed as {told.head}.")
 
 
 def _back_up(settings: Settings, file: Path) -> None:
     from lowpower.serve.department import back_up
 
     made = back_up(settings, file)
-    typer.echo(f"{made.path}: {made.rows} rows, {made.files} files.")
+    typer.echo(f"{made.path}: {_rows(made.rows)}, {made.files} files.")
 
 
 def _restore(settings: Settings, file: Path) -> None:
     from lowpower.serve.department import restore
 
     made = restore(settings, file)
-    typer.echo(f"{settings.data}: {made.rows} rows, {made.files} files; the audit log is whole.")
+    typer.echo(f"{settings.data}: {_rows(made.rows)}, {made.files} files; the audit log is whole.")
 
 
 def _purge(settings: Settings) -> None:
@@ -159,3 +172,7 @@ def _purge(settings: Settings) -> None:
 
     gone = purge(Department.open(settings))
     typer.echo(f"{len(gone.slides)} slides are gone, {gone.bytes / 1e9:.2f} GB are free.")
+
+
+def _rows(number: int) -> str:
+    return "1 row" if number == 1 else f"{number} rows"

@@ -99,6 +99,7 @@ def draft_manifest(
                 "score": "",
                 "ish": "",
                 "mpp": "",
+                "control": "",
                 **({"block": block} if block else {}),
             }
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from lowpower.cohort import Cohort
@@ -47,6 +48,6 @@ def refuse_doubtful(cohort: Cohort, flags: Mapping[int, Sequence[str]], most: fl
             f"{cohort.source}: on {len(names)} of {len(flags)} slides to learn from, tissue may be on-slide "
             f"control, and nothing is said of it: {listed}. Look, and say it in the column control (none, an "
             "end such as left, or X,Y,WIDTH,HEIGHT in base pixels); or learn from them all the same with "
-            f"doubtful_control: {len(names) / len(flags):.2g}."
+            f"doubtful_control: {math.ceil(100 * len(names) / len(flags)) / 100:g}."
         )
     return names

@@ -231,7 +231,8 @@ class _Identity:
     def __init__(self, slide: Path) -> None:
         self.slide = slide
         name = _UNFIT.sub("_", slide_name(slide)).strip(" .")
-        name = f"_{name}" if _WINDOWS.fullmatch(name) else name
+        # A spreadsheet takes what begins with = + - @ for a formula.
+        name = f"_{name}" if _WINDOWS.fullmatch(name) or name.startswith(("=", "+", "-", "@")) else name
         self.name = name[:_LONGEST] or "slide"
 
     @cached_property

@@ -92,4 +92,7 @@ class SlideRecord(Record):
 
     def summary_row(self) -> dict[str, Any]:
         """One flat row for a table over many slides."""
-        return {key: getattr(self, key) for key in ("file", "state", "reason_code", "reason")}
+        row = {key: getattr(self, key) for key in ("file", "state", "reason_code", "reason")}
+        if self.file.startswith(("=", "+", "-", "@")):  # a spreadsheet would take it for a formula
+            row["file"] = f"./{self.file}"
+        return row

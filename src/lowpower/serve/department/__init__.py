@@ -7,10 +7,11 @@ from lowpower.serve.department._backup import BackedUp, back_up, restore
 from lowpower.serve.department._department import Department, department_app
 from lowpower.serve.department._retention import Purged, purge
 from lowpower.serve.department._run import DepartmentServer, admin_link, log_as_json, run_worker
-from lowpower.serve.department._settings import Settings, read_settings
+from lowpower.serve.department._settings import SQLITE_FILE, Settings, read_settings
 from lowpower.serve.department.records import AuditVerdict, Database, verify_audit
 
 __all__ = [
+    "SQLITE_FILE",
     "AuditVerdict",
     "BackedUp",
     "Database",

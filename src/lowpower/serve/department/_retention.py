@@ -38,7 +38,10 @@ def purge(department: Department) -> Purged:
     """
     settings = department.settings
     if settings.keep_days is None:
-        raise ConfigError("How long slides are kept is not set: give keep_days.")
+        raise ConfigError(
+            "How long slides are kept is not set: give keep_days in the file of --config, or "
+            "LOWPOWER_SERVE_KEEP_DAYS in the environment."
+        )
     who = Who("retention", Role.ADMIN)
     gone, freed = [], 0
     with department.database.read() as session:

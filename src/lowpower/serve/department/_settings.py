@@ -14,7 +14,10 @@ from lowpower.errors import ConfigError
 from lowpower.files import read_yaml
 from lowpower.serve.department._roles import Role
 
-__all__ = ["Settings", "read_settings"]
+__all__ = ["SQLITE_FILE", "Settings", "read_settings"]
+
+SQLITE_FILE: Final = "lowpower.db"
+"""The database in the data folder, where no other is named."""
 
 _PREFIX: Final = "LOWPOWER_SERVE_"
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")

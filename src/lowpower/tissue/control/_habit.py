@@ -40,7 +40,10 @@ class ControlHabit:
             return ""
         slides = "1 slide" if self.doubtful == 1 else f"{self.doubtful} slides"
         if self.end is None:
-            return f"Control tissue is doubtful on {slides}: look, and say --control for each."
+            return (
+                f"Control tissue is doubtful on {slides}: look, and say for each what it is (--control, or "
+                "the column control of a manifest)."
+            )
         there = (
             "it may lie there too"
             if self.doubtful == 1

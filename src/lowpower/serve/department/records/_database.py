@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from lowpower.errors import ConfigError
 from lowpower.files import locked, make_folder
-from lowpower.serve.department._settings import Settings
+from lowpower.serve.department._settings import SQLITE_FILE, Settings
 from lowpower.serve.department.records._search_index import index_search
 
 __all__ = ["Database", "database_url"]
@@ -33,7 +33,7 @@ def database_url(settings: Settings) -> str:
         ConfigError: it is neither database's address.
     """
     if settings.database is None:
-        return f"sqlite:///{settings.data / 'lowpower.db'}"
+        return f"sqlite:///{settings.data / SQLITE_FILE}"
     try:
         url = make_url(settings.database)
     except ArgumentError as error:
