@@ -236,9 +236,11 @@ export class Regions {
     this.again.textContent = this.slide?.record ? "Score again inside" : "Score inside";
     const control = this.box ? ` --control ${this.control}` : "";
     const folder = find("folder").dataset.name ?? "";
-    this.hint.textContent = scores
-      ? "Regions are kept at every change; the control box goes with the next scoring."
-      : `Kept at every change. Score again inside them: lowpower score ${quoted(this.slide?.record?.file ?? "SLIDE")} --regions ${quoted(`${folder}/regions`)}${control} --out ${quoted(`${folder}-again`)}`;
+    const command = `lowpower score ${quoted(this.slide?.record?.file ?? "SLIDE")} --regions ${quoted(`${folder}/regions`)}${control} --out ${quoted(`${folder}-again`)}`;
+    const words = command.split(" ").flatMap((word) => [" ", h("span", { class: "word" }, word)]);
+    this.hint.replaceChildren(...(scores
+      ? ["Regions are kept at every change; the control box goes with the next scoring."]
+      : ["Kept at every change. Score again inside them:", h("code", {}, words)]));
     find("stage").dataset.regions = String(this.features.length);
     this.redraw();
   }
