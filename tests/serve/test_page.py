@@ -184,5 +184,10 @@ def test_nothing_that_is_needed_is_cut_off_or_covered_on_a_tablet(page):
             }"""
         )
         assert box.bounding_box()["width"] > text + 30, name
-    panel, scale = page.locator(".regions").bounding_box(), page.locator(".scale").bounding_box()
+    page.get_by_role("button", name="Add field in sight").click()
+    page.locator("#said.shown").wait_for()
+    panel, scale, said, slide = (
+        page.locator(what).bounding_box() for what in (".regions", ".scale", "#said", "#stage")
+    )
     assert panel["y"] + panel["height"] <= scale["y"]
+    assert said["x"] + said["width"] <= slide["x"]  # a message covers no button
