@@ -14,6 +14,7 @@ def test_init_writes_a_manifest_and_a_configuration_and_nothing_over_them(lowpow
     finished = lowpower("init", "slides")
     assert finished.code == 0
     assert "1 slide, 1 patient" in finished.out
+    assert "fill in the column score, then" in finished.out
     assert (tmp_path / "cohort.csv").read_text().splitlines()[1].startswith("slides/7_ER.png,7,ER,")
     config = read_experiment(tmp_path / "experiment.yaml")
     assert config.scheme == "er_status"
@@ -51,3 +52,11 @@ def test_init_mentions_a_table_that_is_filled_already(lowpower, tmp_path, monkey
     again = lowpower("init", "slides")
     assert again.code == 1
     assert "it names 1 slide, 1 with a score; `lowpower check cohort.csv`" in again.err
+
+
+def test_init_names_every_column_that_is_left_to_fill_in(lowpower, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "slides").mkdir()
+    Image.fromarray(np.full((8, 8, 3), 240, np.uint8)).save(tmp_path / "slides" / "7.png")
+    assert "fill in the columns marker and score, then" in lowpower("init", "slides").out
+    assert "control" in (tmp_path / "cohort.csv").read_text().splitlines()[0].split(",")

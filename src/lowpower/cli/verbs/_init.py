@@ -67,7 +67,9 @@ def command(
     typer.echo(
         f"{configuration}: what `lowpower study` and `lowpower train --arm` take, each line explained."
     )
-    typer.echo(f"Next: fill in the column score, then `lowpower check {manifest}`.")
+    empty = [name for name in ("patient", "marker") if not all(row[name] for row in draft.rows)]
+    fill = f"columns {', '.join(empty)} and score" if empty else "column score"
+    typer.echo(f"Next: fill in the {fill}, then `lowpower check {manifest}`.")
 
 
 def _held(slides: int, scored: int) -> str:
