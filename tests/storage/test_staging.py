@@ -13,7 +13,7 @@ import pytest
 
 import lowpower.storage._staging as staging
 from lowpower.errors import OptionError, StorageError
-from lowpower.storage import copied, is_folder, is_there, place
+from lowpower.storage import Stored, copied, is_folder, is_there, place
 
 MB = 1_000_000
 
@@ -163,3 +163,40 @@ def test_processes_share_a_cache_that_holds_too_few(s3: Any, cache: Path) -> Non
         assert pool.starmap(use, [task] * 3) == [0, 0, 0]
     held = sum(file.stat().st_size for file in (cache / "storage" / "copies").rglob("*.bin"))
     assert held <= 3.1 * MB
+
+
+class Arriving:
+    """Stands for a download of a part: each time with another MD5 out of a list."""
+
+    def __init__(self, *found: str) -> None:
+        self.left = list(found)
+
+    def __call__(self, part: Stored, file: Path) -> str:
+        file.write_bytes(b"x" * part.size)
+        return self.left.pop(0)
+
+
+@pytest.mark.parametrize(("found", "whole"), [(["t"], True), (["a", "t"], True), (["a", "b"], False)])
+def test_what_arrives_altered_is_fetched_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: list[str], whole: bool
+) -> None:
+    part = Stored("s3://altered/a.bin", 3, "t" * 32)
+    arriving = Arriving(*(letter * 32 for letter in found))
+    monkeypatch.setattr(staging, "_download", arriving)
+    if whole:
+        staging._fetch(part, tmp_path / "a.bin")
+        assert (tmp_path / "a.bin").is_file()
+    else:
+        with pytest.raises(StorageError, match="arrives altered, each time differently"):
+            staging._fetch(part, tmp_path / "a.bin")
+        assert not (tmp_path / "a.bin").exists()
+    assert arriving.left == []
+
+
+def test_a_tag_that_is_no_md5_is_found_out_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arriving = Arriving("m" * 32, "m" * 32, "n" * 32)
+    monkeypatch.setattr(staging, "_download", arriving)
+    monkeypatch.setattr(staging, "_not_md5", set())
+    for name in ("a.bin", "b.bin"):
+        staging._fetch(Stored(f"s3://encrypted/{name}", 3, "t" * 32), tmp_path / name)
+    assert arriving.left == []
