@@ -59,6 +59,7 @@ _ALL = (
     Check("out_of_focus", "tissue blurred by 2 um or more", "share of the tissue", note=0.02, warn=0.05,
           refuse=0.9),
     Check("bubble", "tissue under air bubbles", "share of the tissue", note=0, warn=0.01, refuse=0.9),
+    Check("fold", "tissue that lies double", "share of the tissue", note=0, warn=0.02),
     Check("debris", "pieces without any nucleus, left out", "share of them and the tissue", note=0, warn=0.1),
     Check("little_tissue", "area of the sample", "mm2", warn=0.05, refuse=0.005, below=True),
     Check("control", "on-slide control tissue left out", "found = 1", note=1),

@@ -56,6 +56,7 @@ LAYERS: Final = (
     Layer("padding", "Scanner padding", (110, 110, 110)),
     Layer("unscanned", "Not scanned", (60, 40, 110)),
     Layer("debris", "Debris or edge, left out", (150, 120, 20)),
+    Layer("fold", "Fold", (0, 60, 90)),
 )
 """By label: 0 is glass, 1 sound tissue."""
 _LABEL = {layer.code: label for label, layer in enumerate(LAYERS)}
@@ -81,6 +82,7 @@ def label_layers(look: Look, sample: Flags, choice: Choice) -> NDArray[np.uint8]
         labels[choice.doubtful] = _LABEL["control_doubtful"]
     for code, where in (
         ("out_of_focus", look.blurred & sample),
+        ("fold", look.folds & sample),
         ("bubble", look.bubbles),
         ("control", choice.mask),
         ("pen", look.found.pen),

@@ -29,6 +29,8 @@ def flags_of(look: Look, sample: Flags, size: tuple[int, int]) -> tuple[QCFlag, 
     bubbles = look.bubbles & sample
     debris = _share(look.debris, look.debris | sample)
     bubble = _share(bubbles, sample)
+    folds = look.folds & sample
+    folded = _share(folds, sample)
     unscanned = float(look.unscanned.mean())
     stand_in = look.found.white_point_source != "glass"
     judged: tuple[tuple[str, float, str, Flags | None], ...] = (
@@ -48,6 +50,8 @@ def flags_of(look: Look, sample: Flags, size: tuple[int, int]) -> tuple[QCFlag, 
         ("bubble", bubble if look.bubbles.any() else -1.0, f"air bubbles of {_area(look.bubbles, mpp):.2g} "
          f"mm2: {bubble:.1%} of the tissue lies under them and its cells are not measured.",
          bubbles if bubble else look.bubbles),
+        ("fold", folded if folds.any() else -1.0, f"tissue lies double on {_area(folds, mpp):.2g} mm2 "
+         f"({folded:.1%} of it): cells in such folds read too strong, and are measured all the same.", folds),
         ("debris", debris if look.debris.any() else -1.0, "debris on the glass or an edge of the slide, "
          f"{_area(look.debris, mpp):.2g} mm2 without any nucleus ({debris:.1%} of what looked like tissue), "
          "was left out.", look.debris),

@@ -3,6 +3,7 @@
 from lowpower.tissue.defects._blur import find_blur
 from lowpower.tissue.defects._bubbles import find_bubbles, without_tissue
 from lowpower.tissue.defects._debris import find_debris
+from lowpower.tissue.defects._folds import find_folds
 from lowpower.tissue.defects._pen import find_pen
 from lowpower.tissue.defects._unscanned import find_unscanned
 
@@ -10,6 +11,7 @@ __all__ = [
     "find_blur",
     "find_bubbles",
     "find_debris",
+    "find_folds",
     "find_pen",
     "find_unscanned",
     "without_tissue",

@@ -17,6 +17,7 @@ from lowpower.tissue.defects import (
     find_blur,
     find_bubbles,
     find_debris,
+    find_folds,
     find_pen,
     find_unscanned,
     without_tissue,
@@ -58,6 +59,7 @@ class Look:
         blurred: (H, W) bool, tissue out of focus.
         bubbles: (H, W) bool, insides of air bubbles, on tissue and glass.
         debris: (H, W) bool, pieces that are no tissue.
+        folds: (H, W) bool, tissue that lies double.
     """
 
     found: MaskResult
@@ -67,6 +69,7 @@ class Look:
     blurred: Flags
     bubbles: Flags
     debris: Flags
+    folds: Flags
 
 
 def tissue_mask(image: NDArray[np.uint8], mpp: float) -> MaskResult:
@@ -128,7 +131,8 @@ def look_at(image: NDArray[np.uint8], mpp: float) -> Look:
     share, blurred = find_blur(off[..., 0], mask & ~bubbles, effective)
     numbers = _numbers(off[..., 0], mask, pen, padding, glass, evidence, share)
     found = MaskResult(mask, pen, Mpp(effective), white, source, numbers)
-    return Look(found, off, padding, unscanned, blurred, bubbles, debris)
+    folds = np.zeros(mask.shape, bool) if glass is None else find_folds(mask & ~bubbles, off, effective)
+    return Look(found, off, padding, unscanned, blurred, bubbles, debris, folds)
 
 
 def _numbers(
