@@ -3,7 +3,7 @@
 from lowpower.tissue.defects._blur import find_blur
 from lowpower.tissue.defects._bubbles import find_bubbles, without_tissue
 from lowpower.tissue.defects._debris import find_debris
-from lowpower.tissue.defects._folds import find_folds
+from lowpower.tissue.defects._folded import find_folds
 from lowpower.tissue.defects._pen import find_pen
 from lowpower.tissue.defects._unscanned import find_unscanned
 
