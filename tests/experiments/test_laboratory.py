@@ -11,9 +11,9 @@ from tests.experiments.tiny_study import config_of
 from tests.stain._drawn_cells import draw_cells
 
 from lowpower import __version__
-from lowpower.cohort import write_manifest
-from lowpower.errors import ConfigError
-from lowpower.experiments import StudyResults, deploy, run_study
+from lowpower.cohort import read_cohort, write_manifest
+from lowpower.errors import CohortError, ConfigError
+from lowpower.experiments import StudyResults, deploy, run_study, train_run
 from lowpower.scoring import score
 from lowpower.stain import Fitted, Laboratory, cell_network_identity, write_laboratory
 
@@ -96,3 +96,14 @@ def test_another_markers_file_is_refused_before_any_work(drawn: Path, tmp_path: 
     with pytest.raises(ConfigError, match="holds cut-offs for ER, and the slides are stained for HER2"):
         run_study(config, laboratory=laboratory("ER"), workers=1)
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("run", [run_study, train_run])
+def test_cut_offs_that_know_the_test_slides_are_refused(run, drawn: Path, tmp_path: Path) -> None:
+    own = laboratory()
+    fitted = own.fitted.model_copy(update={"cohort": read_cohort(drawn).fingerprint})
+    write_laboratory(tmp_path / "ours.yaml", own.model_copy(update={"fitted": fitted}).signed())
+    config = config_of(drawn, tmp_path, entries=MEASURED)
+    with pytest.raises(CohortError, match=r"fitted to this very cohort.*other patients"):
+        run(config, laboratory=tmp_path / "ours.yaml", workers=1)
+    assert not list(tmp_path.rglob("units"))

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import sys
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -97,29 +95,3 @@ def _tissue(seed: int, side: int = 700) -> NDArray[np.uint8]:
     coarse = cv2.resize(rng.normal(0, 30, (side // 20, side // 20, 3)).astype(np.float32), (side, side))
     inside = (image[..., 2] < 200)[..., None]
     return np.where(inside, np.clip(image + coarse, 0, 255), image).astype(np.uint8)
-
-
-@dataclass(frozen=True)
-class Finished:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def lowpower(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Finished]:
-    """Runs the command line in this process."""
-    from lowpower.cli import main
-
-    def run(*arguments: object) -> Finished:
-        monkeypatch.setattr(sys, "argv", ["lowpower", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err + captured.out
-        return Finished(code, captured.out, captured.err)
-
-    return run

@@ -140,6 +140,7 @@ def make_ready(
     threads = config.threads or 1
     workers = workers or max(1, default_workers() // threads)
     cohort = read_cohort(config.cohort, ish_unknown=config.ish_unknown)
+    _refuse_fitted_here(config, cohort)
     if not tested:
         refuse_copies(cohort, content_hashes(cohort))
     folds = _folds(config, cohort)
@@ -200,6 +201,16 @@ def _folds(config: Experiment, cohort: Cohort) -> Folds:
         validation_share=options.validation_share,
         leave_out=options.leave_out,
     )
+
+
+def _refuse_fitted_here(config: Experiment, cohort: Cohort) -> None:
+    """Refuse cut-offs that `lowpower calibrate` fitted to this cohort: they would know its test slides."""
+    own = config.own_laboratory
+    if own is not None and own.fitted.cohort == cohort.fingerprint:
+        raise CohortError(
+            f"{cohort.source}: the cut-offs of {own.name!r} were fitted to this very cohort, so they know "
+            "the scores of its test slides; calibrate on slides of other patients, or leave --laboratory out."
+        )
 
 
 def _wanted_folds(config: Experiment, folds: Folds) -> tuple[int, ...]:
