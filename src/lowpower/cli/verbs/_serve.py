@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_NEEDED = {"argon2": "argon2-cffi", "alembic": "alembic", "dbos": "dbos", "sqlalchemy": "sqlalchemy"}
+_NEEDED = {
+    "argon2": "argon2-cffi", "alembic": "alembic", "dbos": "dbos", "httptools": "httptools",
+    "sqlalchemy": "sqlalchemy",
+}  # fmt: skip
 
 
 class Task(StrEnum):

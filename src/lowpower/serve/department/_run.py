@@ -17,6 +17,7 @@ import uvicorn
 from lowpower.errors import ConfigError
 from lowpower.serve._page_files import require_page
 from lowpower.serve.department._accounts import Who
+from lowpower.serve.department._bounded_http import BoundedHttp
 from lowpower.serve.department._department import Department, department_app
 from lowpower.serve.department._roles import Role
 from lowpower.serve.department._settings import Settings
@@ -67,6 +68,7 @@ class DepartmentServer:
         self._worker: ScoringWorker | None = None
         config = uvicorn.Config(
             department_app(self._department),
+            http=BoundedHttp,  # beside uvloop, where that is: a third of what tiles wait without the two
             log_level="error",
             access_log=False,
             lifespan="off",
