@@ -14,11 +14,11 @@ def bundle(tmp_path):
     return shutil.copytree(bundled_models()["her2-sim"], tmp_path / "bundle")
 
 
-def refusal(lowpower, bundle, tmp_path):
+def refusal(lowpower, bundle, tmp_path, code=1):
     slide = tmp_path / "any.svs"
     slide.write_bytes(b"never opened")
     finished = lowpower("score", slide, "--model", bundle, "--out", tmp_path / "out")
-    assert finished.code == 1
+    assert finished.code == code
     assert finished.err.count("\n") == 1
     return finished.err
 
@@ -37,8 +37,8 @@ def test_an_altered_weight_file(lowpower, bundle, tmp_path):
 
 
 def test_a_missing_record(lowpower, bundle, tmp_path):
-    (bundle / "bundle.json").unlink()
-    assert "bundle.json" in refusal(lowpower, bundle, tmp_path)
+    (bundle / "bundle.json").unlink()  # then the folder is no bundle's: a wrong path
+    assert "bundle.json" in refusal(lowpower, bundle, tmp_path, code=2)
 
 
 def test_a_record_that_is_no_record(lowpower, bundle, tmp_path):

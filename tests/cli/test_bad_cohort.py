@@ -119,8 +119,8 @@ def test_other_headers_are_shown(lowpower, tmp_path):
     finished = lowpower("check", tmp_path / "a.csv")
     assert finished.code == 1
     assert "its header holds 'Slide name', 'Result'" in finished.out
-    assert "did you mean 'slide'?\n" in finished.out
-    assert "no slide was looked at" in finished.err
+    assert "did you mean 'slide'? Rename it.\n" in finished.out
+    assert "3 problems in 1 slide." in finished.err  # the slide was looked for all the same
     assert "0 slides" not in finished.err
 
 
@@ -134,3 +134,9 @@ def test_empty_rows_are_told_in_one_sentence(lowpower, manifest, tmp_path):
         "empty_cell: row 3: slide, patient, marker and score are empty, as in rows 4 to 8.",
         "empty_cell: row 9, a.png: patient and score are empty.",
     ]
+
+
+def test_check_counts_problems_as_a_person_would(lowpower, manifest):
+    rows = [f"{name}.svs,{name},HER2," for name in "abcdefgh"]
+    finished = lowpower("check", manifest(*rows), "--json")
+    assert finished.err.endswith("16 problems in 8 slides.\n")  # no score and no file, eight times each

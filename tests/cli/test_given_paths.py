@@ -47,8 +47,10 @@ TYPED = (
     ("compare nosuch.csv other.csv", 2, "nosuch.csv: does not exist"),
     ("score nosuch.svs", 2, "nosuch.svs: does not exist"),
     ("score empty", 2, "is empty"),
-    ("score field.png --model nosuch", 1, "no model 'nosuch'"),
-    ("score field.png --model empty", 1, "is missing"),
+    ("score field.png --model nosuch", 2, "no model 'nosuch'"),
+    ("score field.png --model her2-smi", 2, "did you mean her2-sim?"),
+    ("score field.png --model emtpy", 2, "did you mean empty?"),
+    ("score field.png --model empty", 2, "is missing"),
     ("score field.png --control middle", 2, "--control 'middle'"),
     ("score field.png --mpp 99", 2, "--mpp takes"),
     ("score field.png --seconds 3", 2, "--seconds"),
@@ -63,8 +65,13 @@ TYPED = (
     ("calibrate nosuch.csv", 2, "lowpower init SLIDES"),
     ("export nosuch", 2, "lowpower score"),
     ("export reviews nosuch", 2, "lowpower score"),
-    ("export-model nosuch model.onnx", 1, "no model 'nosuch'"),
+    ("export-model nosuch model.onnx", 2, "no model 'nosuch'"),
     ("subtype nosuch.csv other.csv third.csv", 2, "nosuch.csv: does not exist"),
+    (
+        "subtype table.csv table.csv table.csv --ki67 high",
+        2,
+        "high: does not exist; --ki67 takes a table (CSV)",
+    ),
     ("view nosuch", 2, "lowpower score"),
     ("simulate nosuch.yaml", 2, "docs/simulator.md"),
     ("serve --config nosuch.yaml", 2, "docs/serve.md"),
@@ -96,7 +103,7 @@ def test_a_typing_error_ends_every_verb_before_anything_heavy_loads(place):
     for (line, code, words), (ended, said, loaded) in zip(TYPED, json.loads(run.stdout), strict=True):
         assert ended == code, (line, said)
         assert said.startswith("lowpower: "), line
-        assert said.count("\n") == 1, (line, said)
+        assert said.count("\n") == 1 + ("For example: " in said), (line, said)
         assert words in said, (line, said)
         assert loaded == [], line
     assert sorted(place.rglob("*")) == before

@@ -14,7 +14,7 @@ def test_init_writes_a_manifest_and_a_configuration_and_nothing_over_them(lowpow
     finished = lowpower("init", "slides")
     assert finished.code == 0
     assert "1 slide, 1 patient" in finished.out
-    assert "fill in the column score, then" in finished.out
+    assert "fill in the column score of cohort.csv, then" in finished.out
     assert (tmp_path / "cohort.csv").read_text().splitlines()[1].startswith("slides/7_ER.png,7,ER,")
     config = read_experiment(tmp_path / "experiment.yaml")
     assert config.scheme == "er_status"
@@ -45,7 +45,12 @@ def test_init_mentions_a_table_that_is_filled_already(lowpower, tmp_path, monkey
     (tmp_path / "others.csv").write_text("slide,score\nelsewhere/1.png,2+\n")
     finished = lowpower("init", "slides", "--out", "new")
     assert finished.code == 0
-    assert "slides/labels.csv is there already and names 2 slides, 1 with a score" in finished.out
+    assert "marker: the marker's word in the file's or folder's name" in finished.out
+    assert "slides/labels.csv is there already and names 2 slides, 1 with a score." in finished.out
+    # Which of the two tables is worked on is the user's to say; both ways are named.
+    (next_step,) = [line for line in finished.out.splitlines() if line.startswith("Next: ")]
+    assert "if slides/labels.csv is your table, `lowpower check slides/labels.csv`" in next_step
+    assert "if not, fill in the column score of new/cohort.csv" in next_step
     assert "others.csv" not in finished.out
     assert filled.read_text().endswith("8_HER2.png;8;HER2;\n")
     (tmp_path / "cohort.csv").write_text("slide,patient,marker,score\nslides/7_HER2.png,7,HER2,2+\n")
@@ -58,5 +63,8 @@ def test_init_names_every_column_that_is_left_to_fill_in(lowpower, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     (tmp_path / "slides").mkdir()
     Image.fromarray(np.full((8, 8, 3), 240, np.uint8)).save(tmp_path / "slides" / "7.png")
-    assert "fill in the columns marker and score, then" in lowpower("init", "slides").out
+    said = lowpower("init", "slides").out
+    assert "fill in the columns marker and score of cohort.csv, then" in said
+    # What no name says was not guessed.
+    assert "marker: not guessed, as no name holds a marker's word." in said
     assert "control" in (tmp_path / "cohort.csv").read_text().splitlines()[0].split(",")

@@ -111,3 +111,12 @@ def test_help_speaks_of_values_not_of_types(lowpower):
         said = lowpower(verb, "--help").out
         for word in ("<", "list[", "Path]"):
             assert word not in said, verb
+
+
+def test_a_simulation_ends_with_what_to_type_next(lowpower, monkeypatch):
+    monkeypatch.setattr("lowpower.simulate.simulate_cohort", lambda spec, out, **_: out / "cohort.csv")
+    finished = lowpower("simulate", "--out", "my slides")
+    assert finished.out == "my slides/cohort.csv\n"
+    assert finished.err.endswith(
+        "next: lowpower check 'my slides/cohort.csv', then lowpower score 'my slides/cohort.csv'\n"
+    )

@@ -120,11 +120,30 @@ def test_files_that_are_not_there_and_unknown_words(lowpower, place, verb, optio
         (("compare", "a.csv", "b.csv", "--scheme", "her2_six"), "her2_four"),
         (("calibrate", "field.png", "--marker", "HER9"), "'her2'"),
         (("scroe", "field.png"), "Did you mean 'score'"),
-        (("score",), "SLIDE"),
     ],
 )
 def test_every_verb(lowpower, place, arguments, words):
     assert words in refuses(lowpower, place, *arguments)
+
+
+def test_a_missing_argument_is_answered_with_an_example_that_can_be_typed(lowpower, place):
+    """What stands below the sentence, and in the help, is a command of that verb without a mistake in it."""
+    asked = 0
+    for verb, command in get_command(app).commands.items():
+        example = command.epilog.removeprefix("For example: ")
+        head, name, *words = example.split()
+        assert (head, name) == ("lowpower", verb)
+        command.make_context(verb, words)  # every word is one that the verb takes
+        assert example in " ".join(lowpower(verb, "--help").out.split())
+        if any(one.param_type_name == "argument" and one.required for one in command.params):
+            finished = lowpower(verb)
+            assert finished.code == 2
+            sentence, shown = finished.err.splitlines()
+            assert sentence.startswith("lowpower: missing argument")
+            assert shown == f"For example: {example}"
+            asked += 1
+    assert asked > 10
+    assert [path.name for path in place.iterdir()] == ["field.png"]
 
 
 def test_no_option_takes_a_number_in_silence(lowpower, place):

@@ -127,6 +127,46 @@ def test_slides_are_looked_at_though_a_column_is_missing(tmp_path: Path) -> None
     assert any("cut.png" in str(problem) for problem in found.problems)
 
 
+def test_a_misspelt_header_is_told_once_and_hides_nothing_below_it(tmp_path: Path) -> None:
+    save(tmp_path / "0.png", tissue(0))
+    (tmp_path / "cohort.csv").write_text(
+        "slide,patient,marker,scores,mpp\n0.png,A,HER2,5+,8\n1.png,,HER2,2+,8\n"
+    )
+    found = check_cohort(tmp_path / "cohort.csv")
+    assert kinds(found) == [
+        (None, "unknown_column"),
+        (2, "unknown_score"),
+        (3, "empty_cell"),
+        (3, "missing_slide"),
+    ]
+    assert str(found.problems[0]) == "unknown column 'scores'; did you mean 'score'? Rename it."
+    assert not [note for note in found.notes if "scores" in note]
+
+    # Without a column that could be meant the table is not whole, and yet its cells are looked at.
+    (tmp_path / "cohort.csv").write_text("slide,patient,marker,verdict,mpp\n0.png,A,HRE2,5+,8\n")
+    found = check_cohort(tmp_path / "cohort.csv")
+    assert kinds(found) == [(None, "missing_column"), (2, "unknown_marker")]
+
+
+def test_rows_that_are_told_together_count_each(tmp_path: Path, check: Check) -> None:
+    for number in range(3):
+        save(tmp_path / f"{number}.png", tissue(number))
+    found = check([{"slide": f"{n}.png", "patient": f"P{n}", "score": None} for n in range(3)])
+    (problem,) = found.problems
+    assert (problem.rows, str(problem)) == (3, "row 2, 0.png: score is empty, as in rows 3 to 4.")
+
+
+def test_the_summary_says_who_is_missing_for_folds() -> None:
+    scores = (("HER2", "0", 5, 4), ("HER2", "2+", 1, 1), ("HER2", "3+", 3, 2))
+    (told,) = CohortCheck(9, 7, (), classes=scores).summary()
+    assert told == (
+        "HER2: 0 on 5 slides, 2+ on 1, 3+ on 3; not yet enough for folds, which need 3 patients of each "
+        "score: 2+ has 1, 3+ has 2."
+    )
+    (told,) = CohortCheck(9, 7, (), classes=(*scores[:1], ("HER2", "3+", 4, 3))).summary()
+    assert told == "HER2: 0 on 5 slides, 3+ on 4; up to 3 folds."
+
+
 @pytest.mark.parametrize("change", ["jpeg", "half", "tint", "restain", "turned", "shifted", "darker"])
 def test_a_near_duplicate_is_found_however_it_was_made(tmp_path: Path, check: Check, change: str) -> None:
     original = tissue(1)

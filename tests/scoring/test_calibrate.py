@@ -87,7 +87,7 @@ def test_a_label_against_the_stain_is_named(slides):
     write_manifest(folder / "wrong.csv", wrong)
     told = calibrate(folder / "wrong.csv", out=folder / "wrong.yaml")
     (note,) = (note for note in told.notes if note.startswith("0-0.png"))
-    assert "known as 3+, and its stain measures 0" in note
+    assert "known as 3+, but its stain measures 0, with the cut-offs that fit best, too" in note
 
 
 def test_two_laboratories_are_asked_which(slides):

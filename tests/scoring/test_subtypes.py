@@ -187,7 +187,7 @@ def test_ki67_is_a_percentage(tmp_path: Path) -> None:
     for name, score in (("her2", "0"), ("er", "50"), ("ki67", "high")):
         (tmp_path / f"{name}.csv").write_text(f"patient,score\nP,{score}\n")
     er = tmp_path / "er.csv"
-    with pytest.raises(PredictionsError, match="Ki-67 'high' is no percentage"):
+    with pytest.raises(PredictionsError, match="Ki-67 'high' names no cut-off"):
         subtypes_of(tmp_path / "her2.csv", er, er, tmp_path / "ki67.csv")
 
 
@@ -209,3 +209,20 @@ def test_leading_zeros_are_asked_about(tmp_path: Path) -> None:
     with pytest.raises(PredictionsError, match=r"'007' \(HER2.csv, row 2\) and '7' \(ER.csv, row 2\)"):
         subtypes_of(*tables(tmp_path, "007", "7", "7"))
     assert len(subtypes_of(*tables(tmp_path, "007", "7", "7", distinct="yes"))) == 2
+
+
+def test_the_command_line_counts_each_subtype_on_a_line_of_its_own(lowpower, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, rows in {"her2": "A,0\nB,0\nC,2+", "er": "A,90\nB,80\nC,0", "pr": "A,60\nB,50\nC,0"}.items():
+        (tmp_path / f"{name}.csv").write_text(f"patient,score\n{rows}\n")
+    said = lowpower("subtype", "her2.csv", "er.csv", "pr.csv").out.splitlines()
+    assert said[-2:] == [
+        "2 of 3 patients: luminal, HER2-negative (A or B)",
+        "1 of 3 patients: not determined",
+    ]
+
+
+@pytest.mark.parametrize(("word", "why"), [("high", "names no cut-off"), ("much", "is no percentage")])
+def test_a_word_for_ki67_is_one_sentence(ask: Ask, word: str, why: str) -> None:
+    with pytest.raises(PredictionsError, match=f"line 2: Ki-67 '{word}' {why}.*give the percentage"):
+        ask("0", "90", "60", word)

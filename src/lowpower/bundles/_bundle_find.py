@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lowpower.bundles._hub import HUB, hub_file, parse_hub
 from lowpower.errors import BundleError, WeightsError
+from lowpower.files import meant
 
 __all__ = ["CARD_FILE", "MEMBERS", "SPEC_FILE", "bundled_models", "find_bundle"]
 
@@ -40,7 +41,7 @@ def find_bundle(name: str | Path) -> Path:
     if folder.name == SPEC_FILE and folder.is_file():
         return folder.parent
     near = difflib.get_close_matches(text, bundled, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}? " if near else ""
+    hint = f"did you mean {near[0]}? " if near else f"{question} " if (question := meant(folder)) else ""
     known = ", ".join(bundled) or "none"
     raise BundleError(
         f"no model {text!r}: {hint}bundled models: {known}; otherwise name a bundle folder or hf://owner/name."

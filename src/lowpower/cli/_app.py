@@ -15,7 +15,7 @@ from typer.exceptions import TyperException
 
 import lowpower
 from lowpower.cli._signals import ended_gently
-from lowpower.cli._usage import usage_sentence
+from lowpower.cli._usage import FOR_EXAMPLE, usage_sentence
 from lowpower.cli.verbs import (
     _calibrate,
     _check,
@@ -122,7 +122,7 @@ for verb in (
     _serve,
 ):
     named = verb.__name__.rpartition(".")[2].lstrip("_").replace("_", "-")
-    app.command(name=named, cls=_Verb)(interruptible(verb.command))
+    app.command(name=named, cls=_Verb, epilog=f"{FOR_EXAMPLE}{verb.EXAMPLE}")(interruptible(verb.command))
 
 
 def _show_version(wanted: bool) -> None:

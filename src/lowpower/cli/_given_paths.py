@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from lowpower.errors import OptionError, address_of, one_line
+from lowpower.errors import BundleError, OptionError, address_of, one_line
 from lowpower.files import meant, read_yaml
 from lowpower.storage import from_folder, is_there, missing
 
@@ -85,9 +85,13 @@ def model_there(name: str) -> None:
     """Refuse a model's name or folder that is none; what lies at the hub is fetched when it is used.
 
     Raises:
-        BundleError: there is no such model.
+        OptionError: there is no such model.
     """
     from lowpower.bundles import HUB, find_bundle
 
-    if not name.startswith(HUB):
+    if name.startswith(HUB):
+        return
+    try:
         find_bundle(name)
+    except BundleError as error:
+        raise OptionError(str(error)) from None

@@ -1,21 +1,26 @@
-"""Wrong usage in one sentence: what was given, what is taken, and where to read more."""
+"""Wrong usage in one sentence: what was given, what is taken, where to read more; and what to type next."""
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Any, Final
 
 import typer
 
 from lowpower.errors import wrong_value
 
-__all__ = ["BEGINNING", "usage_sentence"]
+__all__ = ["BEGINNING", "FOR_EXAMPLE", "typed", "usage_sentence"]
+
+FOR_EXAMPLE: Final = "For example: "
+"""What stands before a verb's example, in its help and where its argument is missing."""
 
 BEGINNING: Final = "`lowpower init SLIDES` writes one to begin with."
 """Where a configuration comes from that a user does not have yet."""
 
 
 def usage_sentence(error: typer.BadParameter | Any) -> str:
-    """One sentence for what typer refused.
+    """One sentence for what typer refused; where an argument is missing, an example on a line of its own.
 
     Args:
         error: A usage error of typer's: `message`, `ctx` and, where it concerns one parameter, `param`.
@@ -29,15 +34,17 @@ def usage_sentence(error: typer.BadParameter | Any) -> str:
         told = f"{_name(parameter)}: {_plain(error.message)}"
     else:
         told = _plain(error.format_message())
-    return f"{told.rstrip('.')} (see {command} --help).{_beginning(error, context, parameter)}"
+    said = f"{told.rstrip('.')} (see {command} --help)."
+    if type(error).__name__ != "MissingParameter":
+        return said
+    beginning = f" {BEGINNING}" if getattr(parameter, "metavar", None) == "CONFIG.yaml" else ""
+    example = getattr(getattr(context, "command", None), "epilog", None)
+    return f"{said}{beginning}" + (f"\n{example}" if example else "")
 
 
-def _beginning(error: typer.BadParameter | Any, context: Any, parameter: Any) -> str:
-    """Where a configuration that was not named comes from."""
-    metavar = getattr(parameter, "metavar", None)
-    if type(error).__name__ != "MissingParameter" or metavar != "CONFIG.yaml":
-        return ""
-    return f" {BEGINNING}"
+def typed(*words: str | Path) -> str:
+    """A command as it is typed into a shell: a path with a space in it is one word."""
+    return shlex.join(map(str, words))
 
 
 def _name(parameter: Any) -> str:

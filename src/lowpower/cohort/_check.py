@@ -30,6 +30,8 @@ __all__ = ["CohortCheck", "check_cohort", "check_slides"]
 Progress = Callable[[int, int], None]
 Row = dict[str, Any]
 
+_FOLD_PATIENTS, _MOST_FOLDS = 3, 10
+"""Patients of each class that folds need (one to train, to validate and to test), and folds worth naming."""
 _DOUBTFUL: Final = (
     "some of its tissue may be on-slide control; say in the column control what it is: none, an end such as "
     "left, or X,Y,WIDTH,HEIGHT in base pixels."
@@ -67,15 +69,22 @@ class CohortCheck:
             scores = [
                 (score, slides, patients) for name, score, slides, patients in self.classes if name == marker
             ]
-            counts = ", ".join(f"{score} {slides}" for score, slides, _ in scores)
-            fewest = min(patients for *_, patients in scores)
-            folds = (
-                f"up to {min(fewest, 10)} folds" if fewest >= 3 else "too few patients of a score for folds"
-            )
-            said.append(f"{marker}: {counts}; {folds}.")
+            counts = [f"{score} on {slides}" for score, slides, _ in scores]
+            counts[0] += " slide" if scores[0][1] == 1 else " slides"
+            said.append(f"{marker}: {', '.join(counts)}; {_folds(scores)}.")
         if self.sites:
             said.append(f"Sites: {', '.join(self.sites)}.")
         return said
+
+
+def _folds(scores: Sequence[tuple[str, int, int]]) -> str:
+    """How many folds are possible of (score, slides, patients), or who is missing for any."""
+    fewest = min(patients for *_, patients in scores)
+    if fewest >= _FOLD_PATIENTS:
+        return f"up to {min(fewest, _MOST_FOLDS)} folds"
+    few = [(score, patients) for score, _, patients in scores if patients < _FOLD_PATIENTS]
+    there = ", ".join(f"{score} has {patients}" for score, patients in few)
+    return f"not yet enough for folds, which need {_FOLD_PATIENTS} patients of each score: {there}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +115,6 @@ def check_cohort(
     """
     # A slide is looked at whatever else is wrong in its row: damage must not wait for the next look.
     cohort, problems = parse_manifest(path, keep=("slide",))
-    if cohort is None:
-        cohort, _ = parse_manifest(path, ("slide",))
     if cohort is None:
         return CohortCheck(0, 0, tuple(problems))
     rows = list(cohort.table.iter_rows(named=True))

@@ -17,6 +17,7 @@ __all__ = [
     "canonical_marker",
     "canonical_score",
     "nearest",
+    "nearest_of",
     "percent_of",
 ]
 
@@ -85,11 +86,17 @@ def _look_up(text: str, table: dict[str, tuple[str, ...]]) -> str | None:
     return next(found, None)
 
 
-def nearest(text: str, choices: Iterable[str]) -> str:
-    """`"; did you mean 'x'?"` where something among `choices` is close to `text`, else an empty string."""
+def nearest_of(text: str, choices: Iterable[str]) -> str | None:
+    """The one of `choices` that is close to `text`; None where none is."""
     by_plain = {_plain(choice): choice for choice in choices}
     close = difflib.get_close_matches(_plain(text), list(by_plain), n=1, cutoff=0.6)
-    return f"; did you mean {by_plain[close[0]]!r}?" if close else ""
+    return by_plain[close[0]] if close else None
+
+
+def nearest(text: str, choices: Iterable[str]) -> str:
+    """`"; did you mean 'x'?"` where something among `choices` is close to `text`, else an empty string."""
+    close = nearest_of(text, choices)
+    return f"; did you mean {close!r}?" if close else ""
 
 
 def canonical_marker(text: str) -> str:

@@ -45,12 +45,14 @@ class Problem:
         slide: As the manifest spells it, or None.
         kind: Short machine-readable name ("unknown_score", "missing_mpp", "near_duplicate", ...).
         message: One sentence: what is wrong and what to do.
+        rows: In how many rows it is the same; they are told in one sentence.
     """
 
     row: int | None
     slide: str | None
     kind: str
     message: str
+    rows: int = 1
 
     def __str__(self) -> str:
         place = f"row {self.row}" if self.row is not None else ""

@@ -325,8 +325,8 @@ def _contradictions(
         found = _label(slide.cells, marker, cutoffs)
         if abs(found - slide.label) >= 2:
             notes.append(
-                f"{slide.slide}: known as {classes[slide.label]}, and its stain measures {classes[found]} "
-                "with any cut-offs: is the score this slide's?"
+                f"{slide.slide}: known as {classes[slide.label]}, but its stain measures {classes[found]}, "
+                "with the cut-offs that fit best, too; is that score this slide's?"
             )
     return notes
 

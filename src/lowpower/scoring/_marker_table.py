@@ -22,6 +22,7 @@ _KI67: Final = {
     "ki67_three": {"low": (0.0, 5.0), "intermediate": (5.01, 29.99), "high": (30.0, 100.0)},
 }
 """Percentages that a class of a scheme allows."""
+_WORDS: Final = {word for classes in _KI67.values() for word in classes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,9 @@ def _ki67(reading: Reading, scheme: str) -> Reading:
         except ValueError:
             percent = -1.0
         if not 0 <= percent <= 100:
-            raise ValueError(f"Ki-67 {reading.text!r} is no percentage from 0 to 100.")
+            bare = reading.text.casefold() in _WORDS
+            why = "names no cut-off" if bare else "is no percentage from 0 to 100"
+            raise ValueError(f"Ki-67 {reading.text!r} {why}; give the percentage of stained nuclei.")
         bounds = (percent, percent)
     status = "negative" if bounds[1] < 1 else "positive"
     return Reading(reading.patient, reading.slide, reading.text, status, bounds)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from lowpower.cli._options import MarkerName, MarkerOption
 
-__all__ = ["command"]
+__all__ = ["EXAMPLE", "command"]
+
+EXAMPLE: Final = "lowpower calibrate cohort.csv --out laboratory.yaml"
 
 
 def command(
-    cohort: Annotated[Path, typer.Argument(help="Manifest of 20 to 60 slides with known scores.")],
+    cohort: Annotated[
+        Path, typer.Argument(metavar="COHORT.csv", help="Manifest of 20 to 60 slides with known scores.")
+    ],
     marker: MarkerOption = MarkerName.HER2,
     name: Annotated[str, typer.Option(help="The laboratory, as its file will name it.")] = "my laboratory",
     site: Annotated[str | None, typer.Option(help="Of the manifest's sites, the one to calibrate.")] = None,

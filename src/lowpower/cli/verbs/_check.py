@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from lowpower.cli._options import MppOverride, Pattern, Quiet, Where, WhereName
 
-__all__ = ["command"]
+__all__ = ["EXAMPLE", "command"]
+
+EXAMPLE: Final = "lowpower check cohort.csv"
 
 
 def command(
@@ -75,7 +77,9 @@ def command(
         typer.echo(json.dumps(asdict(report), ensure_ascii=False, indent=2))
     if out is not None:
         rows = [asdict(problem) for problem in report.problems]
-        table = pl.DataFrame(rows, schema=["row", "slide", "kind", "message"], infer_schema_length=None)
+        table = pl.DataFrame(
+            rows, schema=["row", "slide", "kind", "message", "rows"], infer_schema_length=None
+        )
         write_text(out, table.write_csv())
     console = stderr if as_json else Console(highlight=False)
     if not quiet:
@@ -91,7 +95,7 @@ def command(
         return
     for problem in report.problems:  # a line each: paths are never cut
         console.print(f"{problem.kind}: {problem}", soft_wrap=True, markup=False)
-    told = count_of(len(report.problems), "problem")
+    told = count_of(sum(problem.rows for problem in report.problems), "problem")
     # Where the table itself cannot serve, there are no slides to speak of.
     told += f" in {count_of(report.slides, 'slide')}" if report.slides else ", and no slide was looked at"
     typer.echo(f"lowpower: {named}: {told}.", err=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from lowpower.cli._columns import COLUMN_HELP, ArmOption, check_scheme, columns_of
 
-__all__ = ["command"]
+__all__ = ["EXAMPLE", "command"]
+
+EXAMPLE: Final = "lowpower compare ours.csv theirs.csv"
 
 
 class NamedTest(StrEnum):

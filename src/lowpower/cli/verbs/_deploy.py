@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from lowpower.cli._options import Quiet
 
-__all__ = ["command"]
+__all__ = ["EXAMPLE", "command"]
+
+EXAMPLE: Final = "lowpower deploy studies/mine"
 
 
 def command(
@@ -35,6 +37,7 @@ def command(
     """
     from lowpower.cli._given_paths import study_there, there
     from lowpower.cli._progress import progress_bar
+    from lowpower.cli._usage import typed
     from lowpower.errors import OptionError
 
     if fold != "all" and not fold.isdecimal():
@@ -63,4 +66,4 @@ def command(
     typer.echo(f"arm: {made.arm}, {made.why}")
     for note in made.notes:
         typer.echo(f"note: {note}")
-    typer.echo(f"next: lowpower score new/*.svs --model {made.bundle.folder}")
+    typer.echo(f"next: {typed('lowpower', 'score', 'new/', '--model', made.bundle.folder)}")

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -17,10 +17,19 @@ from lowpower.cli._options import Pattern, Plane, Scene
 if TYPE_CHECKING:
     from lowpower.slides import Slide
 
-__all__ = ["command"]
+__all__ = ["EXAMPLE", "command"]
+
+EXAMPLE: Final = "lowpower doctor case-17.svs"
 
 _ANY_MPP = 1.0
 _SCENES = 8
+_EXTRAS: Final = {
+    "s3": (("s3fs", "aiohttp"), "slides and results at s3:// and https:// addresses"),
+    "ray": (("ray",), "--on ray"),
+    "serve": (("dbos", "sqlalchemy", "alembic", "argon2-cffi", "authlib"), "lowpower serve"),
+    "onnx": (("onnx",), "lowpower export-model"),
+}
+"""What may be installed besides: its packages, and what it is for."""
 
 
 def command(
@@ -60,15 +69,11 @@ def command(
 
 def _print_facts(rows: Sequence[tuple[str, str]]) -> None:
     from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
 
-    table = Table(show_header=False, box=None)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows:
-        table.add_row(name, escape(value))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:  # a line each: a path and a SHA-256 can be copied, however narrow the terminal
+        console.print(f"{name:<{width}}  {value}", soft_wrap=True, markup=False)
 
 
 def _look(path: Path, mpp: float | None, scene: str | None, plane: int | None) -> bool:
@@ -172,10 +177,12 @@ def _installation_facts() -> list[tuple[str, str]]:
         "lightning",
         "torch",
     ):
-        try:
-            rows.append((package, metadata.version(package)))
-        except metadata.PackageNotFoundError:
-            rows.append((package, f"MISSING: {install_with()}"))
+        rows.append((package, _version(package) or f"MISSING: {install_with()}"))
+    for extra, (packages, purpose) in _EXTRAS.items():
+        there = all(_version(package) for package in packages)
+        state = f"there ({packages[0]} {_version(packages[0])})" if there else "not installed"
+        cure = "" if there else f"; {install_with(extra)}"
+        rows.append((f"extra {extra}", f"{state}, for {purpose}{cure}"))
     for name in bundled_models():
         try:
             bundle = load_bundle(name)
@@ -184,6 +191,14 @@ def _installation_facts() -> list[tuple[str, str]]:
         else:
             rows.append((f"model {name}", f"sound; {bundle.spec.trained_on}"))
     return rows
+
+
+def _version(package: str) -> str | None:
+    """The installed version; None where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _precision() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -12,7 +12,9 @@ from lowpower.cli._columns import COLUMN_HELP, check_scheme, columns_of
 if TYPE_CHECKING:
     from lowpower.evaluation import AnswerTest, Evaluation
 
-__all__ = ["command"]
+__all__ = ["EXAMPLE", "command"]
+
+EXAMPLE: Final = "lowpower evaluate runs/slide@4"
 
 
 def command(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from lowpower.cli._options import Pattern
 
-__all__ = ["command"]
+__all__ = ["EXAMPLE", "command"]
+
+EXAMPLE: Final = "lowpower init slides/"
 
 
 def command(
@@ -33,6 +35,7 @@ def command(
     Patient and marker are guessed from names by a rule that is shown. Nothing that is there is written over.
     """
     from lowpower.cli._given_paths import there
+    from lowpower.cli._usage import typed
     from lowpower.cohort import draft_manifest, filled_manifests, write_manifest
     from lowpower.errors import ConfigError, OutputError
     from lowpower.files import make_folder, write_text
@@ -43,7 +46,7 @@ def command(
     for file in (manifest, configuration):
         if file.exists():
             held = [_held(*of) for path, *of in filled if path.absolute() == file.absolute()]
-            what = f": it names {held[0]}; `lowpower check {file}` looks at it." if held else "."
+            what = f": it names {held[0]}; `{typed('lowpower', 'check', file)}` looks at it." if held else "."
             raise ConfigError(f"{file}: is there already{what} For a new one, give another --out.")
     draft = draft_manifest(folder, manifest, pattern=pattern, marker=marker, patient=patient)
 
@@ -63,13 +66,21 @@ def command(
     for note in draft.notes:
         typer.echo(note)
     for path, slides, scored in filled:
-        typer.echo(f"{path} is there already and names {_held(slides, scored)}: perhaps it is what you want.")
+        typer.echo(f"{path} is there already and names {_held(slides, scored)}.")
     typer.echo(
         f"{configuration}: what `lowpower study` and `lowpower train --arm` take, each line explained."
     )
     empty = [name for name in ("patient", "marker") if not all(row[name] for row in draft.rows)]
     fill = f"columns {', '.join(empty)} and score" if empty else "column score"
-    typer.echo(f"Next: fill in the {fill}, then `lowpower check {manifest}`.")
+    fill_in = f"fill in the {fill} of {manifest}, then `{typed('lowpower', 'check', manifest)}`"
+    if filled:
+        known = filled[0][0]
+        typer.echo(
+            f"Next: if {known} is your table, `{typed('lowpower', 'check', known)}`, and name it in "
+            f"{configuration} (cohort:); if not, {fill_in}."
+        )
+    else:
+        typer.echo(f"Next: {fill_in}.")
 
 
 def _held(slides: int, scored: int) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 if TYPE_CHECKING:
     from lowpower.serve.department import Settings
 
-__all__ = ["command"]
+__all__ = ["EXAMPLE", "command"]
+
+EXAMPLE: Final = "lowpower serve run --data department"
 
 _NEEDED = {
     "argon2": "argon2-cffi", "alembic": "alembic", "dbos": "dbos", "httptools": "httptools",

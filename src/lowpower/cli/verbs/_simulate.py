@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from lowpower.cli._options import Quiet, Where, WhereName, Workers
 
-__all__ = ["command"]
+__all__ = ["EXAMPLE", "command"]
+
+EXAMPLE: Final = "lowpower simulate --patients 8 --out simulated"
 
 
 def command(
@@ -26,6 +28,7 @@ def command(
     """Simulate IHC slides with known truth. They are not real and say so."""
     from lowpower.cli._given_paths import there
     from lowpower.cli._progress import progress_bar
+    from lowpower.cli._usage import typed
     from lowpower.engine import default_workers, run_on
     from lowpower.files import read_yaml
 
@@ -46,3 +49,6 @@ def command(
 
         cohort = simulate_cohort(wanted, out, workers=workers or default_workers(), progress=show)
     typer.echo(str(cohort))
+    typer.echo(
+        f"next: {typed('lowpower', 'check', cohort)}, then {typed('lowpower', 'score', cohort)}", err=True
+    )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from lowpower.cli._options import LaboratoryFile, Quiet, Where, WhereName, Workers
 
-__all__ = ["command"]
+__all__ = ["EXAMPLE", "command"]
+
+EXAMPLE: Final = "lowpower study experiment.yaml"
 
 
 def command(
@@ -32,7 +34,7 @@ def command(
 
     from lowpower.cli._given_paths import configuration_there
     from lowpower.cli._progress import progress_bar
-    from lowpower.cli._usage import BEGINNING
+    from lowpower.cli._usage import BEGINNING, typed
     from lowpower.engine import run_on
 
     configuration_there(config, BEGINNING)
@@ -56,6 +58,6 @@ def command(
     typer.echo(f"results: {results.folder / 'results'}")
     typer.echo(f"report: {write_study_report(results)}")
     if (results.units["state"] == "ok").any():
-        typer.echo(f"next: lowpower deploy {results.folder}")
+        typer.echo(f"next: {typed('lowpower', 'deploy', results.folder)}")
     if (results.units["state"] == "failed").any():
         raise typer.Exit(1)

@@ -6,11 +6,13 @@ import dataclasses
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-__all__ = ["command"]
+__all__ = ["EXAMPLE", "command"]
+
+EXAMPLE: Final = "lowpower subtype her2.csv er.csv pr.csv --ki67 ki67.csv"
 
 
 def command(
@@ -31,9 +33,11 @@ def command(
     from lowpower.cli._given_paths import there
     from lowpower.cli._progress import stderr
 
-    for given in (her2, er, pr, ki67, patients):
+    for given in (her2, er, pr, patients):
         if given is not None:
             there(given, "name a CSV.")
+    if ki67 is not None:
+        there(ki67, "--ki67 takes a table (CSV) of patients and their percentages, not a value.")
 
     from lowpower.scoring import subtypes_of, write_subtypes
 
@@ -49,6 +53,7 @@ def command(
         table.add_row(*dataclasses.astuple(one))
     console = stderr if json_lines else Console(highlight=False)
     console.print(table, markup=False)
-    counts = Counter(one.subtype for one in found)
-    console.print(f"{len(found)} patients: {', '.join(f'{n} {name}' for name, n in sorted(counts.items()))}")
+    of = "1 patient" if len(found) == 1 else f"{len(found)} patients"
+    for name, count in sorted(Counter(one.subtype for one in found).items()):
+        console.print(f"{count} of {of}: {name}", soft_wrap=True, markup=False)
     stderr.print(f"table: {out}", soft_wrap=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from lowpower.cli._options import LaboratoryFile, Quiet
 
-__all__ = ["command"]
+__all__ = ["EXAMPLE", "command"]
+
+EXAMPLE: Final = "lowpower train experiment.yaml --arm slide@4"
 
 
 def command(
@@ -31,7 +33,7 @@ def command(
     """
     from lowpower.cli._given_paths import configuration_there
     from lowpower.cli._progress import progress_bar
-    from lowpower.cli._usage import BEGINNING
+    from lowpower.cli._usage import BEGINNING, typed
 
     configuration_there(config, BEGINNING)
 
@@ -49,4 +51,4 @@ def command(
     for note in run.notes:
         typer.echo(f"note: {note}", err=True)
     typer.echo(f"bundle: {run.bundle}")
-    typer.echo(f"next: lowpower evaluate {run.folder}")
+    typer.echo(f"next: {typed('lowpower', 'evaluate', run.folder)}")

@@ -128,6 +128,8 @@ def draft_manifest(
         notes.append(f"patient {most} has {count} slides, more than any other: is that right?")
     how = f"what {patient!r} finds in the path" if patient else _RULE
     which = told or "the marker's word in the file's or folder's name"
+    if not any(row["marker"] for row in rows):
+        which = "not guessed, as no name holds a marker's word"
     return Draft(tuple(rows), f"patient: {how}; marker: {which}.", tuple(notes))
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from lowpower.cohort._patients import unify_patients
 from lowpower.cohort._schemes import IshUnknown
-from lowpower.cohort._spelling import nearest
+from lowpower.cohort._spelling import nearest, nearest_of
 from lowpower.cohort._table import COLUMNS, REQUIRED, Cohort, Problem, sentences
 from lowpower.cohort.manifest._rows import fractions, joined_empty, parse_row, repeated
 from lowpower.cohort.manifest._text_table import read_text_table
@@ -58,7 +58,8 @@ def parse_manifest(
         keep: Those of them without which a row is left out of the rows that read.
 
     Returns:
-        The rows that read (None if the file as a whole cannot serve), and the problems.
+        The rows that read (None if the file as a whole cannot serve), and the problems. A misspelt column
+        is a problem, and read as the one that was meant: what else is wrong in it must not wait.
     """
     path = place(path)
     try:
@@ -67,22 +68,22 @@ def parse_manifest(
         return None, [
             Problem(None, None, "unreadable_manifest", str(error).removeprefix(f"{as_text(path)}: "))
         ]
-    columns = [_known_column(name) for name in raw.columns]
-    problems = _column_problems(raw.columns, columns, required)
-    if problems:
+    columns, problems = _columns(raw.columns, required)
+    if "slide" not in columns:
         return None, problems
     if not raw.rows:
-        return None, [Problem(None, None, "empty_manifest", "has a header but no slides.")]
+        return None, [*problems, Problem(None, None, "empty_manifest", "has a header but no slides.")]
+    asked = [name for name in required if name in columns]
     rows: list[dict[str, object]] = []
     for number, values in raw.rows:
         cells = {name: value for name, value in zip(columns, values, strict=True) if name is not None}
-        row, wrong = parse_row(cells, path.parent, required)
+        row, wrong = parse_row(cells, path.parent, asked)
         problems += [Problem(number, cells["slide"] or None, kind, message) for kind, message in wrong]
         rows.append(row | {"manifest_row": number})
     problems = joined_empty(problems)
     notes = [*raw.notes, *_ignored(raw.columns, columns)]
-    unified, asked = unify_patients(rows)
-    problems += asked + repeated(rows) + fractions(rows)
+    unified, doubted = unify_patients(rows)
+    problems += doubted + repeated(rows) + fractions(rows)
     schema: dict[str, type[pl.DataType]] = {name: pl.String for name in COLUMNS}
     schema |= {"mpp": pl.Float64, "slide_name": pl.String, "manifest_row": pl.Int64}
     kept = [row for row in rows if all(row[name] for name in required if name in keep)]
@@ -125,24 +126,26 @@ def _ignored(spelled: Sequence[str], columns: Sequence[str | None]) -> list[str]
     return [f"column {name!r} is not read{nearest(name, absent) or '.'}" for name in extra]
 
 
-def _column_problems(
-    spelled: Sequence[str], columns: Sequence[str | None], required: Sequence[str]
-) -> list[Problem]:
+def _columns(spelled: Sequence[str], required: Sequence[str]) -> tuple[list[str | None], list[Problem]]:
+    """What each column is (None: none of ours), and what is wrong with the header, each thing once."""
+    columns = [_known_column(name) for name in spelled]
     missing = [name for name in required if name not in columns]
-    if not missing:
-        return []
-    extra = [name for name, known in zip(spelled, columns, strict=True) if known is None]
     problems = []
-    for name in extra:
-        hint = nearest(name, missing)
-        if hint:
-            problems.append(Problem(None, None, "unknown_column", f"unknown column {name!r}{hint}"))
+    for index, name in enumerate(spelled):
+        meant = nearest_of(name, missing) if columns[index] is None else None
+        if meant is not None:
+            missing.remove(meant)
+            columns[index] = meant
+            message = f"unknown column {name!r}; did you mean {meant!r}? Rename it."
+            problems.append(Problem(None, None, "unknown_column", message))
+    if not missing:
+        return columns, problems
     names = ", ".join(repr(name) for name in missing)
     plural = "s" if len(missing) > 1 else ""
     found = ", ".join(repr(name) for name in spelled[:_SHOWN])
     more = f" and {len(spelled) - _SHOWN} more" if len(spelled) > _SHOWN else ""
     message = (
         f"missing column{plural} {names}; a manifest needs {', '.join(required)}, and its header holds "
-        f"{found}{more}: rename the columns."
+        f"{found}{more}: rename the columns, or add what is missing."
     )
-    return [*problems, Problem(None, None, "missing_column", message)]
+    return columns, [*problems, Problem(None, None, "missing_column", message)]

@@ -97,7 +97,8 @@ def joined_empty(problems: Sequence[Problem]) -> list[Problem]:
             if problem.row != same[0]:
                 continue
             others = f"row{'s' if len(same) > 2 else ''} {_runs(same[1:])}"
-            problem = replace(problem, message=f"{problem.message.rstrip('.')}, as in {others}.")
+            message = f"{problem.message.rstrip('.')}, as in {others}."
+            problem = replace(problem, message=message, rows=len(same))
         told.append(problem)
     return told
 
