@@ -1,6 +1,7 @@
 """What measuring makes of real labelled fields: nuclei, Ki-67 index, HER2 score, one table a source.
 
-    LOWPOWER_REAL=FOLDER python benchmarks/real_fields.py [--optics] [--pictures DIR] [--history WORDS]
+    LOWPOWER_REAL=FOLDER python benchmarks/real_fields.py [--optics] [--precision fast]
+        [--pictures DIR] [--history WORDS]
 
 `LOWPOWER_REAL` holds a folder a source with `labels.csv` (source, file, mpp, marker, label, positive_mask,
 negative_mask); the HER2 cores lie in `her2_cores` of `LOWPOWER_DATA`. Nothing of them is part of this
@@ -33,6 +34,7 @@ from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from common.optics import OPTICS, Change
 from lowpower.errors import LowpowerError
+from lowpower.graphs import Precision
 from lowpower.slides import open_slide
 from lowpower.stain import Measurement, measure
 
@@ -246,12 +248,12 @@ def seen(field: Field, change: Change | None) -> Iterator[Path]:
 
 
 def measured(
-    fields: list[Field], pictures: Path | None, change: Change | None = None
+    fields: list[Field], pictures: Path | None, change: Change | None = None, precision: Precision = "exact"
 ) -> Iterator[tuple[Field, Measurement]]:
     for field in fields:
         try:
             with seen(field, change) as path, open_slide(path, mpp=field.mpp) as slide:
-                result = measure(slide, field.marker, workers=2)  # type: ignore[arg-type]
+                result = measure(slide, field.marker, workers=2, precision=precision)  # type: ignore[arg-type]
         except LowpowerError as error:
             print(f"  {field.path.name}: refused: {error}")
             continue
@@ -266,6 +268,7 @@ def main() -> None:
     )
     parser.add_argument("--pictures", type=Path, help="write overlays to this folder")
     parser.add_argument("--optics", action="store_true", help="through other optics too")
+    parser.add_argument("--precision", choices=("exact", "fast"), default="exact")
     parser.add_argument("--history", help="add a row a source to benchmarks/results, with these words")
     options = parser.parse_args()
     if options.pictures is not None:
@@ -281,10 +284,10 @@ def main() -> None:
         name = f"{fields[0].marker} set {number + 1}" if fields[0].source != "her2_cores" else "HER2 cores"
         print(f"{name}: {len(fields)} fields at {fields[0].mpp:g} um/px")
         table = scores if fields[0].marker == "HER2" else nuclei
-        figures = table(list(measured(fields, options.pictures)))
+        figures = table(list(measured(fields, options.pictures, None, options.precision)))
         for optics, change in OPTICS.items() if options.optics else ():
             print(f" {name}, {optics}")
-            changed = table(list(measured(fields, None, change)))
+            changed = table(list(measured(fields, None, change, options.precision)))
             figures |= {f"{key}, {optics}": value for key, value in changed.items()}
         for key, value in figures.items():
             print(f"  {key}: {value}")

@@ -1,6 +1,6 @@
 """Where the time of measuring a slide goes, stage by stage, and what a process of each verb takes in all.
 
-    python benchmarks/stages.py SLIDE [--mpp 0.25] [--verbs]
+    python benchmarks/stages.py SLIDE [--mpp 0.25] [--precision fast] [--verbs]
 
 Processor seconds on one thread: other work on the machine disturbs them less than a clock's. Megapixels are
 those of the whole slide at the um/px cells are measured at.
@@ -27,6 +27,7 @@ import cv2
 import lowpower.stain._measure as whole
 import lowpower.stain.cells._cell_maps as maps
 import lowpower.stain.cells._measure_field as field
+from lowpower.graphs import Precision
 from lowpower.slides import Slide, open_slide
 from lowpower.stain import working_factor
 
@@ -68,7 +69,7 @@ def watched(spent: Counter[str], within: list[float], name: str, work: Callable[
     return run
 
 
-def stages(path: Path, mpp: float | None) -> None:
+def stages(path: Path, mpp: float | None, precision: Precision) -> None:
     """Print one table of stages."""
     cv2.setNumThreads(1)
     spent: Counter[str] = Counter()
@@ -80,7 +81,7 @@ def stages(path: Path, mpp: float | None) -> None:
         begun = time.process_time()
         with open_slide(path, mpp=mpp) as slide:
             opened = time.process_time() - begun
-            whole.measure(slide, workers=1)
+            whole.measure(slide, workers=1, precision=precision)
             megapixels = slide.size[0] * slide.size[1] / working_factor(slide.mpp) ** 2 / 1e6
         total = time.process_time() - begun
         if number == 0:
@@ -93,9 +94,9 @@ def stages(path: Path, mpp: float | None) -> None:
             print(f"  {name}: {seconds:.2f} s, {1000 * seconds / megapixels:.0f} ms a MP")
 
 
-def verbs(path: Path, mpp: float | None) -> None:
+def verbs(path: Path, mpp: float | None, precision: Precision) -> None:
     """Print processor seconds and peak memory of each verb's process."""
-    shown = [*(() if mpp is None else ("--mpp", str(mpp)))]
+    shown = ["--precision", precision, *(() if mpp is None else ("--mpp", str(mpp)))]
     for verb in VERBS:
         with tempfile.TemporaryDirectory() as folder:
             asked = [sys.executable, "-m", "lowpower", verb[0], str(path), *verb[1:], *shown, "--out", folder]
@@ -121,9 +122,13 @@ def main() -> None:
     )
     parser.add_argument("slide", type=Path)
     parser.add_argument("--mpp", type=float)
+    parser.add_argument("--precision", choices=("exact", "fast"), default="exact")
     parser.add_argument("--verbs", action="store_true")
     options = parser.parse_args()
-    (verbs if options.verbs else stages)(options.slide, options.mpp)
+    if options.verbs:
+        verbs(options.slide, options.mpp, options.precision)
+    else:
+        stages(options.slide, options.mpp, options.precision)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ __all__ = [
     "OneFile",
     "Pattern",
     "Plane",
+    "PrecisionName",
+    "PrecisionOption",
     "Quiet",
     "RegionClass",
     "Regions",
@@ -170,4 +172,21 @@ Seconds = Annotated[
     float | None, typer.Option(help="Budget of a slide's guided reading; what is known then is told.")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Of guided draws: the same seed reads the same fields.")]
+
+
+class PrecisionName(StrEnum):
+    """How networks run."""
+
+    EXACT = "exact"
+    FAST = "fast"
+
+
+PrecisionOption = Annotated[
+    PrecisionName,
+    typer.Option(
+        "--precision",
+        help="exact: networks run in 32 bits, with the same numbers on every machine; fast: by OpenVINO "
+        "(extra openvino), in bfloat16 where the processor has it.",
+    ),
+]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes; by default every processor.")]

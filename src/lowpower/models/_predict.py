@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.graphs import Precision
 from lowpower.models._slide_graph import SlideGraph
 from lowpower.models.bundle import Bundle
 from lowpower.views import View
@@ -63,7 +64,9 @@ def to_arrays(
     return scaled.transpose(2, 0, 1)[None], tissue[None, None]
 
 
-def predict(model: Bundle | SlideNetwork, views: Iterable[View], device: str = "cpu") -> list[Prediction]:
+def predict(
+    model: Bundle | SlideNetwork, views: Iterable[View], device: str = "cpu", precision: Precision = "exact"
+) -> list[Prediction]:
     """Predict views, each alone: a view's result does not depend on what else is predicted.
 
     Memory is bounded whatever a view's size: the backbone sees tiles of at most 768 x 768 px
@@ -73,6 +76,8 @@ def predict(model: Bundle | SlideNetwork, views: Iterable[View], device: str = "
         model: A bundle (its temperature is applied) or a bare network.
         views: Views made by the bundle's recipe.
         device: torch device.
+        precision: Which runtime runs a bundle's exported graph, where it holds one and `device` is the
+            processor.
 
     Returns:
         One prediction a view, in order.
@@ -80,7 +85,7 @@ def predict(model: Bundle | SlideNetwork, views: Iterable[View], device: str = "
     if not isinstance(model, Bundle):
         return _by_network(model, views, 1.0, device)
     if model.graph is not None and device == "cpu":
-        graph, head = model.graph, model.spec.architecture
+        graph, head = replace(model.graph, precision=precision), model.spec.architecture
         assert head is not None
         return [_by_graph(graph, view, head.head, model.temperature) for view in views]
     return _by_network(model.network, views, model.temperature, device)

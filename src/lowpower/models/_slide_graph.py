@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lowpower.errors import BundleError
 from lowpower.files import sha256_of
-
-if TYPE_CHECKING:
-    import onnxruntime
+from lowpower.graphs import Graph, Precision, compiled
 
 __all__ = ["ANSWER", "CELLS", "GRAPHS", "GraphNotes", "SlideGraph", "slide_graph"]
 
@@ -50,29 +48,26 @@ class SlideGraph:
     Attributes:
         folder: The bundle's.
         notes: What graphs.json says.
+        precision: Which runtime draws the features; the answer from them, a millisecond, is always exact.
     """
 
     folder: Path
     notes: GraphNotes
+    precision: Precision = "exact"
 
     def cells(self, image: Floats) -> Floats:
         """(1, h, w, width) features of an image (1, 3, H, W), intensity over the white point."""
-        (found,) = _session(self.folder / CELLS).run(None, {"image": image})
-        return np.asarray(found, np.float32)
+        return _graph(self.folder / CELLS, self.precision).run(image=image)[0]
 
     def answer(self, cells: Floats, mask: Floats) -> tuple[Floats, Floats]:
         """Logits (1, K or K-1) and local scores (1, h, w) of features and a mask (1, 1, H, W)."""
-        logits, local = _session(self.folder / ANSWER).run(None, {"cells": cells, "mask": mask})
-        return np.asarray(logits, np.float32), np.asarray(local, np.float32)
+        logits, local = _graph(self.folder / ANSWER, "exact").run(cells=cells, mask=mask)
+        return logits, local
 
     def rest(self) -> None:
         """Give back what a view's tiles took, 0.4 GB: the cells that are measured next want it."""
-        import onnxruntime
-
-        options = onnxruntime.RunOptions()
-        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         smallest = np.ones((1, 3, self.notes.multiple, self.notes.multiple), np.float32)
-        _session(self.folder / CELLS).run(None, {"image": smallest}, options)
+        _graph(self.folder / CELLS, self.precision).rest(image=smallest)
 
 
 def slide_graph(folder: Path, weights_sha256: str) -> SlideGraph | None:
@@ -98,11 +93,5 @@ def slide_graph(folder: Path, weights_sha256: str) -> SlideGraph | None:
 
 
 @lru_cache(maxsize=4)
-def _session(path: Path) -> onnxruntime.InferenceSession:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.enable_mem_pattern = False  # views differ in size
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others want the processor
-    options.log_severity_level = 3  # errors only
-    return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+def _graph(path: Path, precision: Precision) -> Graph:
+    return compiled(path.read_bytes(), precision, side_by_side=False)

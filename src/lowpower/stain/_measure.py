@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.geometry import Regions, read_regions
+from lowpower.graphs import Precision, check_precision
 from lowpower.slides import Slide, opened
 from lowpower.stain._measure_guided import Budget, GuidedCells, guided_cells
 from lowpower.stain._measurement import DabAreas, Heterogeneity, Measurement
@@ -78,6 +79,7 @@ def measure(
     effort: Effort = "full",
     seconds: float | None = None,
     seed: int = 0,
+    precision: Precision = "exact",
 ) -> Measurement:
     """Measure a slide's stain, cell by cell, at about 0.5 um/px.
 
@@ -97,6 +99,7 @@ def measure(
             guided reading with what is known so far.
         seconds: Budget of guided reading.
         seed: Of guided draws: the same seed reads the same fields.
+        precision: "exact" gives the same numbers on every machine; "fast" runs the network by OpenVINO.
 
     Tissue under air bubbles is left out. What the table of checks (`lowpower.tissue.CHECKS`) refuses is not
     measured, what it warns of stands in the notes.
@@ -104,21 +107,26 @@ def measure(
     Raises:
         NoTissueError: if there is none.
         RegionsError: if `regions` cannot be used, or lie outside the slide's tissue.
+        OptionError: if `precision` is fast and OpenVINO is not installed.
         ValueError: if `marker` is not one of HER2, ER, PR, Ki-67, or `seconds` is not above 0.
     """
     if seconds is not None and not seconds > 0:
         raise ValueError(f"seconds must be above 0, not {seconds:g}")
     if marker not in get_args(Marker):
         raise ValueError(f"marker {marker!r} is not one of {', '.join(get_args(Marker))}")
+    check_precision(precision)
     with opened(slide, mpp) as one:
         budget = Budget(seconds, seed) if effort == "guided" else None
-        return _measure_open(one, marker, tissue, regions, cutoffs, count, workers, progress, budget)
+        return _measure_open(
+            one, marker, tissue, regions, cutoffs, count, workers, progress, budget, precision
+        )
 
 
 def _measure_open(
     slide: Slide, marker: Marker, tissue: Tissue | None,
     regions: str | Path | Mapping[str, Any] | Regions | None, cutoffs: Cutoffs,
     count: Literal["tumour", "all"], workers: int, progress: Progress | None, budget: Budget | None,
+    precision: Precision,
 ) -> Measurement:  # fmt: skip
     drawn = None if regions is None else read_regions(regions)
     tissue = find_tissue(slide) if tissue is None else tissue
@@ -140,14 +148,16 @@ def _measure_open(
         note = f"{slide.mpp:.2f} um/px is too coarse: {limit}; only areas were measured."
         return _nothing(marker, note, scale.vectors, areas)
     if budget is not None:
-        reader = FieldReader(slide, tissue, scale, marker)
+        reader = FieldReader(slide, tissue, scale, marker, precision)
         guided = guided_cells(
             slide, reader, image, mask, tissue, scale, marker, drawn, cutoffs, count, budget,
             workers, progress,
         )  # fmt: skip
         found, mpp, weights = guided.found, reader.mpp, guided.weights
     else:
-        found, mpp = cells_of(slide, tissue, scale, marker, workers=workers, progress=progress)
+        found, mpp = cells_of(
+            slide, tissue, scale, marker, workers=workers, progress=progress, precision=precision
+        )
         guided, weights = None, None
         bare, flags = without_nuclei(found.xy / slide.mpp, slide.size, tissue)
         if flags:

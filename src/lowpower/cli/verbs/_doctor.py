@@ -153,6 +153,7 @@ def _installation_facts() -> list[tuple[str, str]]:
     from lowpower.bundles import bundled_models
     from lowpower.engine import default_workers
     from lowpower.errors import LowpowerError, install_with
+    from lowpower.graphs import runtime_name
     from lowpower.models import load_bundle
 
     rows = [
@@ -163,7 +164,9 @@ def _installation_facts() -> list[tuple[str, str]]:
             "accelerator",
             torch.cuda.get_device_name() if torch.cuda.is_available() else "none: everything runs on the CPU",
         ),
-        ("precision", _precision()),
+        ("training precision", _precision()),
+        ("networks, exact", runtime_name("exact")),
+        ("networks, fast", _fast()),
         ("free disk here", f"{shutil.disk_usage('.').free / 2**30:.0f} GiB"),
     ]
     for package in (
@@ -199,6 +202,17 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _fast() -> str:
+    """What --precision fast would run, or how it is installed."""
+    from lowpower.errors import OptionError
+    from lowpower.graphs import runtime_name
+
+    try:
+        return runtime_name("fast")
+    except OptionError as error:
+        return f"not here: {error}"
 
 
 def _precision() -> str:

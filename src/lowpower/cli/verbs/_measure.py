@@ -24,6 +24,8 @@ from lowpower.cli._options import (
     OneFile,
     Pattern,
     Plane,
+    PrecisionName,
+    PrecisionOption,
     Quiet,
     RegionClass,
     Regions,
@@ -61,6 +63,7 @@ def command(
     effort: Effort = EffortName.FULL,
     seconds: Seconds = None,
     seed: Seed = 0,
+    precision: PrecisionOption = PrecisionName.EXACT,
     on: Where = WhereName.HERE,
     quiet: Quiet = False,
 ) -> None:
@@ -73,11 +76,13 @@ def command(
     from lowpower.cli._progress import SlideProgress, warn
     from lowpower.cohort import check_asked, check_budget, slide_inputs
     from lowpower.engine import run_on
+    from lowpower.graphs import check_precision
 
     check_asked(
         mpp=mpp, scene=scene, plane=plane, control=control, regions=regions, mask=mask, laboratory=laboratory
     )
     check_budget(seconds, effort.value)
+    check_precision(precision.value)
     slides = slide_inputs(files, pattern)
 
     from lowpower.scoring import ScoreRequest, measure_files
@@ -96,6 +101,7 @@ def command(
         effort=effort.value,
         seconds=seconds,
         seed=seed,
+        precision=precision.value,
     )
     with run_on(on.value), SlideProgress("measuring", len(slides), quiet=quiet) as shown:
         batch = measure_files(

@@ -22,6 +22,8 @@ from lowpower.cli._options import (
     OneFile,
     Pattern,
     Plane,
+    PrecisionName,
+    PrecisionOption,
     Quiet,
     RegionClass,
     Regions,
@@ -71,6 +73,7 @@ def command(
     effort: Effort = EffortName.FULL,
     seconds: Seconds = None,
     seed: Seed = 0,
+    precision: PrecisionOption = PrecisionName.EXACT,
     on: Where = WhereName.HERE,
     quiet: Quiet = False,
 ) -> None:
@@ -84,11 +87,13 @@ def command(
     from lowpower.cli._progress import SlideProgress, warn
     from lowpower.cohort import check_asked, check_budget, slide_inputs
     from lowpower.engine import run_on
+    from lowpower.graphs import check_precision
 
     check_asked(
         mpp=mpp, scene=scene, plane=plane, control=control, regions=regions, mask=mask, laboratory=laboratory
     )
     check_budget(seconds, effort.value)
+    check_precision(precision.value)
     model_there(model)
     slides = slide_inputs(files, pattern)
 
@@ -108,6 +113,7 @@ def command(
         effort=effort.value,
         seconds=seconds,
         seed=seed,
+        precision=precision.value,
         force=force,
         measure=measure,
     )

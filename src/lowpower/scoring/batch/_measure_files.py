@@ -11,6 +11,7 @@ from typing import Any, Unpack
 import lowpower
 from lowpower.cohort import SlideInput, scheme_of, slide_inputs
 from lowpower.errors import as_text, one_line
+from lowpower.graphs import runtime_name
 from lowpower.scoring.batch._reader_agreement import agreement_with_readers, of_marker
 from lowpower.scoring.batch._results_folder import ResultsFolder
 from lowpower.scoring.batch._run_batch import Batch, run_batch
@@ -135,6 +136,7 @@ class _Measuring:
                 backend=opened.backend,
                 slide_sha256=opened.content_hash(),
                 seconds=round(time.perf_counter() - started, 3),
+                runtime=runtime_name(request.precision),
                 software_version=lowpower.__version__,
             ).attach(made)
 

@@ -217,7 +217,7 @@ class MeasuredSlide(SlideRecord):
         deciding = told.deciding if told is not None else None
         for key in ("what", "share", "cutoff", "nearest", "distance"):
             row[f"deciding_{key}"] = getattr(deciding, key) if deciding is not None else None
-        row["mpp"], row["seconds"] = self.mpp, self.seconds
+        row["mpp"], row["seconds"], row["runtime"] = self.mpp, self.seconds, self.runtime
         return row
 
 

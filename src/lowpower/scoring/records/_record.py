@@ -68,6 +68,7 @@ class Asked(Record):
     effort: Literal["full", "guided"] = Field("full", description="Whether all fields were to be read.")
     seconds: float | None = Field(None, description="Budget of guided reading.")
     seed: int = Field(0, description="Of guided draws.")
+    precision: Literal["exact", "fast"] = Field("exact", description="How networks were asked to run.")
 
 
 class DrawnRegions(Record):

@@ -155,4 +155,5 @@ class Result(SlideRecord):
         row["measured_h_score"] = self.measured.h_score if self.measured else None
         row["agreement"] = self.agreement.level if self.agreement else None
         row["mpp"], row["mpp_source"], row["seconds"] = self.mpp, self.mpp_source, self.seconds
+        row["runtime"] = self.runtime
         return row

@@ -24,6 +24,10 @@ class SlideRecord(Record):
     reason_code: str | None = None
     slide_sha256: str | None = None
     asked: Asked | None = Field(None, description="The options it was made with; none in older records.")
+    runtime: str | None = Field(
+        None,
+        description="What ran the networks, in which numbers; none in older records and where none was run.",
+    )
     software_version: str
     manifest: str | None = Field(
         None, description="Of a file that was not there: the manifest that names it."

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, TypedDict, Unpack, get_args
 from lowpower.cohort import SlideInput, check_asked, check_budget
 from lowpower.engine import default_workers
 from lowpower.errors import OptionError
+from lowpower.graphs import Precision, check_precision
 from lowpower.models import Bundle, load_bundle
 from lowpower.scoring.records import Asked
 from lowpower.scoring.requests._folders import control_for, file_for
@@ -54,6 +55,8 @@ class ScoreRequest:
         effort: Measuring reads every field ("full"), or draws fields until the score is settled ("guided").
         seconds: Budget of guided reading, a slide; None for none.
         seed: Of guided draws.
+        precision: Networks run by ONNX Runtime in 32 bits ("exact": the same numbers on every machine), or by
+            OpenVINO ("fast": in bfloat16 where the processor has it).
 
     Raises:
         OptionError: if `seconds` is not above 0, or given without `effort="guided"`.
@@ -77,6 +80,7 @@ class ScoreRequest:
     effort: Effort = "full"
     seconds: float | None = None
     seed: int = 0
+    precision: Precision = "exact"
 
     def __post_init__(self) -> None:
         check_budget(self.seconds, self.effort)
@@ -99,8 +103,8 @@ class ScoreRequest:
         """Refuse what can be asked of no slide, before any is opened.
 
         Raises:
-            OptionError: um/px, scene, plane, control, marker, cells or workers that cannot be, or a file that
-                is not there.
+            OptionError: um/px, scene, plane, control, marker, cells, workers or precision that cannot be, or
+                a file that is not there.
         """
         check_asked(
             mpp=self.mpp,
@@ -117,6 +121,7 @@ class ScoreRequest:
         ):
             if value not in known:
                 raise OptionError(f"--{name} is one of {', '.join(known)}, not '{value}'.")
+        check_precision(self.precision)
         if self.workers is not None and self.workers < 1:
             raise OptionError(f"--workers must be 1 or more, not {self.workers}.")
 
@@ -154,6 +159,7 @@ class ScoreRequest:
             effort=self.effort,
             seconds=self.seconds,
             seed=self.seed,
+            precision=self.precision,
         )
 
     def with_laboratory(self, marker: str) -> ScoreRequest:
@@ -198,6 +204,7 @@ class ScoreOptions(TypedDict, total=False):
     effort: Effort
     seconds: float | None
     seed: int
+    precision: Precision
 
 
 def asked(request: ScoreRequest | None, model: Model | None, **options: Unpack[ScoreOptions]) -> ScoreRequest:

@@ -68,6 +68,7 @@ def measure_slide(
         effort=request.effort,
         seconds=request.seconds,
         seed=request.seed,
+        precision=request.precision,
     )
     record = measured_of(measurement, request.laboratory_name)
     features = mask_features(tissue.mask, slide.size, "Tissue", _TISSUE)

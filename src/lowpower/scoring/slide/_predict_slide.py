@@ -60,7 +60,7 @@ def predict_slide(bundle: Bundle, sight: Sight) -> SlidePrediction:
 
 def _slide_network(bundle: Bundle, sight: Sight) -> SlidePrediction:
     view = sight.view(bundle.recipe)
-    found = predict(bundle, [view])[0]
+    found = predict(bundle, [view], precision=sight.precision)[0]
     explanation = Explanation(found.local_scores, view.mask, view.box, bundle.scheme.classes)
     return SlidePrediction(found.probabilities, explanation, float(view.mpp))
 

@@ -14,6 +14,7 @@ import numpy as np
 import lowpower
 from lowpower.errors import MppOutOfRangeError, as_text
 from lowpower.geometry import Regions
+from lowpower.graphs import runtime_name
 from lowpower.models import Bundle
 from lowpower.scoring.pictures import draw_overlay, network_annotations
 from lowpower.scoring.records import (
@@ -251,6 +252,7 @@ def _result(
         forced=request.force,
         regions=regions_record(seen.regions, slide.mpp),
         control=control_name(request.control),
+        runtime=runtime_name(request.precision),
         software_version=lowpower.__version__,
     )
 

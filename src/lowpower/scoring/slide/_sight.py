@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.geometry import Regions
+from lowpower.graphs import Precision
 from lowpower.models import MilModel, PatchModel
 from lowpower.scoring.records import Attachments, Measured
 from lowpower.scoring.requests import ScoreRequest, within
@@ -84,6 +85,11 @@ class Sight:
         self._measured: dict[str | None, tuple[Measured, Attachments]] = {}
         self._views: dict[LowResRecipe, View] = {}
         self._bags: dict[tuple[str, PatchRecipe, PatchQC | None], Bag] = {}
+
+    @property
+    def precision(self) -> Precision:
+        """Which runtime runs exported networks."""
+        return self._request.precision
 
     @property
     def ground(self) -> View:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lowpower.graphs import Precision
 from lowpower.stain.cells._cell_runtime import drawn_maps
 from lowpower.stain.cells._nuclei_rays import Floats
 
@@ -80,18 +81,19 @@ def _neighbourhood(image: Floats) -> tuple[Floats, Floats]:
     return np.asarray(mean, np.float32), np.asarray(spread, np.float32)
 
 
-def cell_maps(hematoxylin: Floats, dab: Floats, contrast: float) -> CellMaps:
+def cell_maps(hematoxylin: Floats, dab: Floats, contrast: float, precision: Precision = "exact") -> CellMaps:
     """The network's maps of a field.
 
     Args:
         hematoxylin: (H, W) OD at about 0.5 um/px.
         dab: (H, W) OD.
         contrast: The slide's usual nuclear contrast, OD.
+        precision: Which runtime runs the network.
     """
     height, width = hematoxylin.shape
     stains = network_input(hematoxylin, dab, contrast)
     down, right = -height % STRIDE, -width % STRIDE
     if down or right:
         stains = np.pad(stains, ((0, 0), (0, down), (0, right)), "edge")
-    maps = drawn_maps(stains)
+    maps = drawn_maps(stains, precision)
     return CellMaps(*maps[:, : -(-height // GRID), : -(-width // GRID)])

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.graphs import Precision
 from lowpower.stain.cells._blobs import peaks_of
 from lowpower.stain.cells._cell_maps import GRID, cell_maps
 from lowpower.stain.cells._counted_cells import shape_of
@@ -128,8 +129,9 @@ def stain_maps(image: NDArray[np.uint8], white_point: Floats, vectors: StainVect
 
 
 def measure_field(
-    image: NDArray[np.uint8], mpp: float, scale: StainScale, marker: Marker, core: tuple[int, int, int, int]
-) -> FieldCells:
+    image: NDArray[np.uint8], mpp: float, scale: StainScale, marker: Marker, core: tuple[int, int, int, int],
+    precision: Precision = "exact",
+) -> FieldCells:  # fmt: skip
     """The cells whose peak lies in the core of a field.
 
     Args:
@@ -139,9 +141,10 @@ def measure_field(
         marker: Decides whether membranes are looked for.
         core: Left, top, right, bottom, pixels: multiples of `GRID`. Cells outside belong to other fields but
             keep this field's cells from growing into them.
+        precision: Which runtime runs the network.
     """
     hematoxylin, dab = stain_maps(image, scale.white_point, scale.vectors)
-    maps = cell_maps(hematoxylin, dab, scale.contrast)
+    maps = cell_maps(hematoxylin, dab, scale.contrast, precision)
     nuclei = find_nuclei(maps, GRID * mpp)
     left, top, right, bottom = (value // GRID for value in core)
     column, row = nuclei.seed.T

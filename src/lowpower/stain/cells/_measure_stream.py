@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.graphs import Precision
 from lowpower.slides import Slide
 from lowpower.stain.cells._cell_maps import GRID, STRIDE
 from lowpower.stain.cells._measure_field import FieldCells, Marker, StainScale, join_fields, measure_field
@@ -132,10 +133,14 @@ class FieldReader:
         tissue: Where to look.
         scale: The slide's scale.
         marker: Decides what is measured of each cell.
+        precision: Which runtime runs the network.
     """
 
-    def __init__(self, slide: Slide, tissue: Tissue, scale: StainScale, marker: Marker) -> None:
+    def __init__(
+        self, slide: Slide, tissue: Tissue, scale: StainScale, marker: Marker, precision: Precision = "exact"
+    ) -> None:
         self._slide, self._tissue, self._scale, self._marker = slide, tissue, scale, marker
+        self._precision: Precision = precision
         self._factor = working_factor(slide.mpp)
         self.mpp = Mpp(slide.mpp * self._factor)
 
@@ -178,7 +183,7 @@ class FieldReader:
     def _one(self, field: Field) -> FieldCells:
         slide = self._slide
         image = slide.read(field.box, self.mpp)
-        found = measure_field(image, self.mpp, self._scale, self._marker, field.inner)
+        found = measure_field(image, self.mpp, self._scale, self._marker, field.inner, self._precision)
         corner = np.array([field.box.x, field.box.y])
         found = replace(
             found, xy=found.xy + corner * slide.mpp, seed=found.seed + corner // (self._factor * GRID)
@@ -195,6 +200,7 @@ def cells_of(
     tile: int = 768,
     workers: int = 1,
     progress: Progress | None = None,
+    precision: Precision = "exact",
 ) -> tuple[FieldCells, Mpp]:
     """All cells on the tissue, `xy` in microns from the slide's corner, in reading order; and the um/px used.
 
@@ -206,8 +212,9 @@ def cells_of(
         tile: Side of a field's core, working pixels; changes memory and speed, not results.
         workers: Threads.
         progress: Called with fields done and fields in all.
+        precision: Which runtime runs the network.
     """
-    reader = FieldReader(slide, tissue, scale, marker)
+    reader = FieldReader(slide, tissue, scale, marker, precision)
     fields = reader.fields(tile, trimmed=True)
     parts = [reader.none()]
     for done, part in enumerate(reader.read(fields, workers), start=1):
