@@ -43,6 +43,23 @@ def test_with_other_options_it_is_set_aside(bundle, cells, tmp_path):
     assert not (tmp_path / "cells" / "cells.parquet").exists()
 
 
+def test_an_answer_that_gives_way_is_kept_where_that_is_asked(bundle, cells, tmp_path):
+    options = {"model": bundle, "mpp": 0.5, "out": tmp_path, "keep_earlier": True}
+    score_files([cells], **options)
+    held = {path.name: path.read_bytes() for path in (tmp_path / "cells").iterdir()}
+    assert score_files([cells], **options).reused == 1  # nothing gave way
+    refused = score_files([cells], **options, force=True, control="0,0,9000,9000")[0]
+    assert (refused.state, "earlier result" in refused.reason) == ("refused", True)
+    assert not (tmp_path / "set-aside-1").exists()
+    batch = score_files([cells], **options, force=True)
+    (note,) = [note for note in batch.notes if "set-aside-1" in note]
+    assert "its earlier result is kept in" in note
+    kept = tmp_path / "set-aside-1" / "cells"
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == held
+    assert json.loads((tmp_path / "cells" / "result.json").read_text())["asked"]["force"] is True
+    assert [path.name for path in tmp_path.glob("*/result.json")] == ["result.json"]  # one answer a slide
+
+
 def test_without_measurement_nothing_is_claimed_of_one(bundle, cells, tmp_path):
     for _ in range(2):
         batch = score_files([cells], model=bundle, mpp=0.5, out=tmp_path, measure=False)

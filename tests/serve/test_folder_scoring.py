@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import threading
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 import tifffile
 from starlette.testclient import TestClient
 
 import lowpower as lp
 from lowpower.errors import ConfigError
+from lowpower.scoring import MeasuredSlide
 from lowpower.serve import Shelf, ViewServer, view_app
 from lowpower.serve.child import ScoringError
 from lowpower.serve.folder import FolderScoring, _folder_scoring
@@ -33,8 +37,10 @@ class PretendedScorer:
         self.asked = []
         PretendedScorer.last = self
 
-    def score(self, slide, out, request, *, progress, wanted):
+    def score(self, slide, out, request, *, verb, keep_earlier, progress, wanted):
+        assert keep_earlier
         self.asked.append((Path(slide).name, request))
+        self.verb = verb
         progress(0.5)
         while not self.go.wait(0.02):
             if not wanted():
@@ -42,7 +48,7 @@ class PretendedScorer:
         if "bad" in slide.name:
             raise ScoringError("not_a_slide", f"{slide}: is no slide.")
         folder = out / f"{slide.stem}-its"
-        shutil.copytree(self.made, folder)
+        shutil.copytree(self.made, folder, dirs_exist_ok=True)
         record = (folder / "result.json").read_text()
         (folder / "result.json").write_text(re.sub(r'"file": "[^"]*"', f'"file": "{slide}"', record))
         return folder
@@ -104,7 +110,7 @@ def test_slides_without_a_result_are_shown_and_scored_one_after_another(folder):
     # The page still knows it by the name that it had before.
     assert client.get("v1/slides/one").json()["key"] == "one-its"
     assert states(client)["one-its"] in ("issued", "referred")
-    assert client.post("v1/jobs", json={"slide": "one"}).status_code == 422
+    assert client.post("v1/jobs", json={"slide": "none"}).status_code == 422
     assert [name for name, _ in PretendedScorer.last.asked] == ["one.tif", "bad.tif"]
 
 
@@ -129,8 +135,99 @@ def test_inside_what_is_drawn_and_with_the_control_box(folder):
     (asked,) = [request for _, request in PretendedScorer.last.asked]
     assert asked == {
         "model": "her2-sim", "control": "1,2,3,4", "regions": str(shelf.folder / "regions" / "one.geojson"),
+        "laboratory": None,
     }  # fmt: skip
     assert client.post("v1/jobs", json={"slide": "../one", "regions": True}).status_code == 422
+
+
+@pytest.fixture
+def scored_already(results, scored, monkeypatch):
+    """A folder of results alone, and a way to change what a record says."""
+    PretendedScorer.made, PretendedScorer.go = scored / KEY, threading.Event()
+    monkeypatch.setattr(_folder_scoring, "Scorer", PretendedScorer)
+    scoring = FolderScoring(Shelf(results), "her2-sim")
+
+    def told(name: str = "result.json", **about) -> None:
+        path = results / KEY / name
+        record = json.loads((results / KEY / "result.json").read_text())
+        path.unlink(missing_ok=True)  # a link into what all tests share
+        record["asked"] |= about.pop("asked", {})
+        path.write_text(json.dumps(record | about))
+
+    yield TestClient(view_app(scoring._shelf, TOKEN, scoring=scoring), base_url=BASE), told
+    scoring.close()
+
+
+def test_a_slide_is_scored_again_as_the_first_time_but_for_regions_and_control(scored_already, results):
+    client, told = scored_already
+    told(asked={"mpp": 0.51, "control": "left", "force": True, "seed": 7})
+    assert client.get("v1/worklist").json()["scores"]
+    square = [[0, 0], [500, 0], [500, 500], [0, 500], [0, 0]]
+    drawn = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [square]}, "properties": {}}
+    client.put(f"v1/slides/{KEY}/regions", json={"type": "FeatureCollection", "features": [drawn]})
+    job = client.post("v1/jobs", json={"slide": KEY, "regions": True}).json()
+    until(lambda: client.get(f"v1/jobs/{job['id']}").json()["state"] == "running")
+    (row,) = client.get("v1/worklist").json()["rows"]
+    assert (row["state"], row["progress"]) == (client.get(f"v1/slides/{KEY}").json()["state"], 0.5)
+    PretendedScorer.go.set()
+    until(lambda: client.get(f"v1/jobs/{job['id']}").json()["state"] == "done")
+    other = client.post("v1/jobs", json={"slide": KEY, "control": "1,2,3,4"}).json()
+    until(lambda: client.get(f"v1/jobs/{other['id']}").json()["state"] != "running")
+    (_, first), (_, second) = PretendedScorer.last.asked
+    kept = {"model": "her2-sim", "mpp": 0.51, "force": True, "seed": 7, "measure": True, "effort": "full"}
+    assert {name: first[name] for name in kept} == kept
+    assert (first["control"], first["regions"]) == ("left", str(results / "regions" / f"{KEY}.geojson"))
+    assert (second["control"], second["regions"]) == ("1,2,3,4", None)
+
+
+def test_what_is_measured_is_measured_again(scored_already, results):
+    client, _ = scored_already
+    record = json.loads((results / KEY / "result.json").read_text())
+    fields = {name: record[name] for name in ("file", "slide_sha256", "state", "software_version")}
+    measured = MeasuredSlide(marker="HER2", **fields)
+    (results / KEY / "result.json").unlink()
+    (results / KEY / "measurement.json").write_text(measured.model_dump_json())
+    PretendedScorer.go.set()
+    assert client.post("v1/jobs", json={"slide": KEY}).status_code == 201
+    until(lambda: PretendedScorer.last.asked)
+    assert (PretendedScorer.last.verb, PretendedScorer.last.asked[0][1]["marker"]) == ("measure", "HER2")
+
+
+@pytest.mark.parametrize(
+    ("about", "given", "said"),
+    [
+        ({"model": {"name": "ours", "version": "1", "sha256": "0", "trained_on": "x"}}, {}, "--model BUNDLE"),
+        ({"asked": {"laboratory": "north (0123)"}}, {}, "--laboratory FILE"),
+        ({"asked": {"mask": "mask.png 0123"}}, {}, "by a mask"),
+        ({"asked": {"control": "control.png 0123"}}, {}, "by a file"),
+        ({"file": "gone.tif"}, {}, "--slides DIR"),
+        ({}, {"control": "/etc/passwd"}, "control tissue is auto"),
+        ({}, {"regions": True}, "no region is drawn"),
+        ({}, {"slide": "../other"}, "is no slide"),
+    ],
+)
+def test_what_could_only_be_guessed_is_refused(scored_already, about, given, said):
+    client, told = scored_already
+    told(**about)
+    answer = client.post("v1/jobs", json={"slide": KEY, **given})
+    assert (answer.status_code, said in answer.json()["detail"]) == (422, True), answer.json()
+
+
+def test_answers_that_gave_way_are_told_of_the_same_slide(client, results):
+    assert client.get(f"v1/slides/{KEY}").json()["earlier"] == []
+    record = json.loads((results / KEY / "result.json").read_text())
+    for number, about in ((1, {}), (2, {"control": "none"}), (3, {"slide_sha256": "f" * 64})):
+        aside = results / f"set-aside-{number}" / KEY / "result.json"
+        aside.parent.mkdir(parents=True)
+        aside.write_text(json.dumps(record | about))
+        os.utime(aside, (1_000_000_000 + number,) * 2)
+    told = client.get(f"v1/slides/{KEY}").json()
+    assert [one["control"] for one in told["earlier"]] == ["none", "auto"]
+    assert (told["earlier"][1]["headline"], told["earlier"][1]["written"]) == (
+        told["headline"],
+        "2001-09-09T01:46:41Z",
+    )
+    assert [row["key"] for row in client.get("v1/worklist").json()["rows"]] == [KEY]
 
 
 def test_results_are_shown_beside_slides_that_have_none(results, tmp_path, scored):
@@ -179,7 +276,19 @@ def test_from_a_folder_of_slides_to_a_score(browser, tmp_path, scored):
         expect(page.locator("aside .going-on")).to_be_visible()
         expect(page.get_by_text("Treatment cut-offs")).to_be_visible(timeout=180_000)
         expect(page.locator("nav .state").last).to_have_text("Not scored")
-        assert (tmp_path / "slides-results" / "first" / "result.json").is_file()
+        results = tmp_path / "slides-results"
+        first = json.loads((results / "first" / "result.json").read_text())
+        page.get_by_role("button", name="Regions").click()
+        page.get_by_role("button", name="Add field in sight").click()
+        page.get_by_role("button", name="Score again inside").click()
+        expect(page.locator("nav progress")).to_be_visible()
+        expect(page.get_by_text("1 earlier answer")).to_be_visible(timeout=180_000)
+        page.get_by_text("1 earlier answer").click()
+        expect(page.locator("aside")).to_contain_text("whole slide, control tissue auto")
+        again = json.loads((results / "first" / "result.json").read_text())
+        assert (first["regions"], again["regions"]["counted"]) == (None, {"Tumor": 1})
+        assert json.loads((results / "set-aside-1" / "first" / "result.json").read_text()) == first
+        assert pl.read_csv(results / "results.csv")["folder"].to_list() == ["first"]
     finally:
         page.close()
         server.close()

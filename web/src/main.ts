@@ -55,9 +55,10 @@ function show(opened: Slide): void {
 function actions(opened: Slide): HTMLElement[] {
   if (department) return [department.actions(opened)];
   const links = reports(opened);
-  if (links.length) return [h("section", { "aria-label": "Reports" }, h("p", { class: "links" }, "Report: ", links))];
-  if (!scoring || opened.record || opened.state === "hidden") return [];
-  return [h("section", { "aria-label": "Scoring" }, scoring.progress(opened), h("p", { class: "links" }, scoring.button(opened)))];
+  const button = scoring && opened.state !== "hidden" ? scoring.button(opened) : null;
+  if (!links.length && !button) return [];
+  return [h("section", { "aria-label": "Reports and scoring" }, scoring?.progress(opened),
+    h("p", { class: "links" }, links.length > 0 && "Report: ", links, button))];
 }
 
 /** After a review: the worklist and the panel are told anew; the slide stays where it is. */
@@ -197,10 +198,10 @@ async function start(): Promise<void> {
   const told = await list();
   if (session || told.scores) {
     const changed = (ended: Set<string>) => void jobsChanged(ended).catch((error: Error) => say(error.message, true));
-    scoring = new Scoring(changed);
+    scoring = new Scoring(changed, () => viewer.control);
     if (session) department = new Department(session, scoring, () => changed(new Set()));
     else worklist.scoreAll = (keys) => void scoring!.all(keys);
-    viewer.scoresInside(session !== null, (opened, control) => void scoring!.score(opened.key, true, control, "It is being scored inside the regions."));
+    viewer.scores((opened, inside) => void scoring!.score(opened.key, inside, inside ? "It is being scored inside the regions." : "It is being scored."));
     worklist.show(told);
   }
   openFirst();

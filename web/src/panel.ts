@@ -37,7 +37,7 @@ export function panel(slide: Slide, go: Go): HTMLElement[] {
   );
   const record = slide.record;
   if (!record) return [title];
-  return [title, why(slide, record), cutoffs(slide, record), chances(record), measured(record), quality(record, go), made(slide, record)]
+  return [title, why(slide, record), cutoffs(slide, record), chances(record), measured(record), quality(record, go), before(slide), made(slide, record)]
     .filter((part) => part !== null);
 }
 
@@ -137,6 +137,16 @@ function quality(record: SlideRecord, go: Go): HTMLElement | null {
 function regions(told: NonNullable<SlideRecord["regions"]>): string {
   const counts = Object.entries(told.counted).map(([name, count]) => `${count} ${name}`);
   return `${counts.join(", ")}; ${told.area_mm2.toFixed(2)} mm²`;
+}
+
+/** What was answered before it was scored again. */
+function before(slide: Slide): HTMLElement | null {
+  if (!slide.earlier.length) return null;
+  const told = slide.earlier.map((one) => {
+    const inside = one.regions ? `inside ${Object.entries(one.regions).map(([name, count]) => `${count} ${name}`).join(", ")}` : "whole slide";
+    return h("li", {}, `${one.headline}: ${inside}, control tissue ${one.control}, `, h("time", { datetime: one.written }, new Date(one.written).toLocaleString()));
+  });
+  return h("details", {}, h("summary", {}, `${told.length} earlier answer${told.length > 1 ? "s" : ""}`), h("ul", { class: "reasons" }, told));
 }
 
 function made(slide: Slide, record: SlideRecord): HTMLElement {

@@ -20,14 +20,13 @@ export class Regions {
   private readonly boxPen = h("button", { class: "quiet", "aria-pressed": "false", title: "Drag a box around on-slide control tissue", onclick: () => this.draw(this.sheet.hidden === true || !this.boxing, true) }, "Control box");
   private readonly boxed = h("div", { class: "line" });
   private readonly hint = h("p", { class: "dim" });
-  private readonly again = h("button", { hidden: true, onclick: () => this.slide && this.score?.(this.slide, this.control) });
+  private readonly again = h("button", { hidden: true, onclick: () => this.slide && this.score?.(this.slide, this.features.length > 0) });
   private slide: Slide | null = null;
   private features: GeoFeature[] = [];
   private line: number[][] = [];
   private boxing = false;
   private box: [number, number, number, number] | null = null; // control tissue, base pixels
-  private score: ((slide: Slide, control: string | null) => void) | null = null;
-  private scoresAny = false;
+  private score: ((slide: Slide, inside: boolean) => void) | null = null;
 
   constructor(
     private readonly viewer: OpenSeadragon.Viewer,
@@ -60,15 +59,14 @@ export class Regions {
     field.append(this.sheet, this.element);
   }
 
-  /** Scores slides inside what is drawn on them, where somebody does: any, or only those without a result. */
-  scoresInside(any: boolean, does: (slide: Slide, control: string | null) => void): void {
-    this.scoresAny = any;
+  /** Scores slides inside what is drawn on them, or with the control box alone, where somebody does. */
+  scores(does: (slide: Slide, inside: boolean) => void): void {
     this.score = does;
     this.show();
   }
 
   async open(slide: Slide): Promise<void> {
-    if (slide.key !== this.slide?.key) this.box = null;
+    if (slide.key !== this.slide?.key || slide.version !== this.slide.version) this.box = boxOf(slide.record?.control);
     this.slide = slide;
     this.features = [];
     this.draw(false);
@@ -124,9 +122,10 @@ export class Regions {
     if (this.element.hidden) this.draw(false);
   }
 
-  /** The control box as `--control` takes it. */
-  private get control(): string | null {
-    return this.box ? this.box.join(",") : null;
+  /** The control box as `--control` takes it; null: what was said of control tissue before holds. */
+  get control(): string | null {
+    if (this.box) return this.box.join(",");
+    return boxOf(this.slide?.record?.control) ? "auto" : null; // that box was taken away
   }
 
   private draw(on: boolean, boxing = false): void {
@@ -231,15 +230,15 @@ export class Regions {
       this.box = null;
       this.show();
     } }, "Remove")] : []));
-    const scores = this.score !== null && (this.scoresAny || this.slide?.record === null);
-    this.again.hidden = !scores || this.features.length === 0;
-    this.again.textContent = this.slide?.record ? "Score again inside" : "Score inside";
+    const told = this.slide?.record ? "Score again" : "Score";
+    this.again.hidden = !this.score || (this.features.length === 0 && this.control === null);
+    this.again.textContent = this.features.length ? `${told} inside` : `${told} ${this.box ? "with this control box" : "without a control box"}`;
     const control = this.box ? ` --control ${this.control}` : "";
     const folder = find("folder").dataset.name ?? "";
     const command = `lowpower score ${quoted(this.slide?.record?.file ?? "SLIDE")} --regions ${quoted(`${folder}/regions`)}${control} --out ${quoted(`${folder}-again`)}`;
     const words = command.split(" ").flatMap((word) => [" ", h("span", { class: "word" }, word)]);
-    this.hint.replaceChildren(...(scores
-      ? ["Regions are kept at every change; the control box goes with the next scoring."]
+    this.hint.replaceChildren(...(this.score
+      ? ["Regions are kept at every change; the control box goes with the next scoring. The answer before stays on record."]
       : ["Kept at every change. Score again inside them:", h("code", {}, words)]));
     find("stage").dataset.regions = String(this.features.length);
     this.redraw();
@@ -249,6 +248,12 @@ export class Regions {
 /** As a shell takes it. */
 function quoted(text: string): string {
   return /^[\w./,+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** The box that a record says was left out as control tissue, if it was one. */
+function boxOf(control: string | undefined): [number, number, number, number] | null {
+  const found = /^(\d+),(\d+),(\d+),(\d+)$/.exec(control ?? "");
+  return found ? (found.slice(1).map(Number) as [number, number, number, number]) : null;
 }
 
 function rings(feature: GeoFeature): number[][][] {

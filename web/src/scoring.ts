@@ -7,8 +7,11 @@ import type { Job, Slide } from "./types";
 export class Scoring {
   private jobs = new Map<string, Job>();
 
-  /** `changed` is told whenever something about the jobs changes, with the slides whose jobs have ended. */
-  constructor(private readonly changed: (ended: Set<string>) => void) {
+  /**
+   * `changed` is told whenever something about the jobs changes, with the slides whose jobs have ended; `control` says
+   * what the reader says of control tissue on the open slide.
+   */
+  constructor(private readonly changed: (ended: Set<string>) => void, private readonly control: () => string | null) {
     const source = new EventSource("./v1/events");
     source.addEventListener("jobs", (event) => {
       const told: Job[] = JSON.parse(event.data);
@@ -21,8 +24,9 @@ export class Scoring {
   }
 
   /** Scores a slide, whole or inside what is drawn on it. */
-  async score(key: string, regions: boolean, control: string | null, said: string): Promise<void> {
+  async score(key: string, regions: boolean, said: string): Promise<void> {
     try {
+      const control = this.control();
       await api.ask("jobs", { slide: key, regions, ...(control ? { control } : {}) });
       say(said);
     } catch (error) {
@@ -52,8 +56,8 @@ export class Scoring {
   button(slide: Slide): HTMLElement {
     const job = this.job(slide);
     if (job) return h("button", { class: "quiet", onclick: () => void this.cancel(job) }, "Cancel scoring");
-    const again = slide.record !== null;
-    return h("button", { class: again ? "quiet" : "", onclick: () => void this.score(slide.key, false, null, again ? "It is being scored again." : "It is being scored.") },
+    const again = slide.record !== null || slide.state === "hidden";
+    return h("button", { class: again ? "quiet" : "", title: "The whole slide", onclick: () => void this.score(slide.key, false, again ? "It is being scored again." : "It is being scored.") },
       again ? "Score again" : "Score");
   }
 

@@ -151,6 +151,14 @@ export interface SlideRecord {
   slide_sha256: string | null;
 }
 
+/** A result that gave way to another. */
+export interface Earlier {
+  headline: string;
+  written: string;
+  regions: Record<string, number> | null;
+  control: string;
+}
+
 export interface Slide {
   key: string;
   name: string;
@@ -169,6 +177,7 @@ export interface Slide {
   answered: string;
   choices: string[];
   reviews: Review[];
+  earlier: Earlier[];
   waiting: string | null;
   progress: number | null;
   notice: string;

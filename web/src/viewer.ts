@@ -44,9 +44,14 @@ export class SlideViewer {
   private readonly thinned = h("p", { class: "thinned" });
   private readonly gone = h("div", { class: "gone" });
 
-  /** Lets slides be scored inside what is drawn on them: any, or only those that have no result. */
-  scoresInside(any: boolean, does: (slide: Slide, control: string | null) => void): void {
-    this.regions.scoresInside(any, does);
+  /** Lets slides be scored inside what is drawn on them. */
+  scores(does: (slide: Slide, inside: boolean) => void): void {
+    this.regions.scores(does);
+  }
+
+  /** What is said of control tissue when the open slide is scored; null: nothing new. */
+  get control(): string | null {
+    return this.regions.control;
   }
 
   private slide: Slide | null = null;

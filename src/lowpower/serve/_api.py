@@ -81,6 +81,7 @@ class _Page:
             self._host.place(entry),
             self._slides,
             self._host.reviews(entry),
+            self._host.earlier(entry),
             hidden=self._is_hidden(entry, request),
             marker=self._host.marker(entry),
         )

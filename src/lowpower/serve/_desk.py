@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lowpower.errors import LowpowerError, one_line
@@ -80,6 +81,17 @@ class CellClass(Record):
     colour: str
 
 
+class EarlierAnswer(Record):
+    """A result of the same slide that gave way to another."""
+
+    headline: str
+    written: str
+    """When, UTC, ISO 8601."""
+    regions: dict[str, int] | None
+    """Areas it was scored inside, by class; None: the whole slide."""
+    control: str
+
+
 class SlideView(Record):
     """Everything the page shows of one slide; of a hidden one the slide alone."""
 
@@ -105,6 +117,8 @@ class SlideView(Record):
     choices: tuple[str, ...] = ()
     """Scores a reader may give; empty: a percentage."""
     reviews: tuple[Review, ...] = ()
+    earlier: tuple[EarlierAnswer, ...] = ()
+    """What was answered before it was scored again, the latest first."""
     waiting: str | None = None
     """Why there is no result, in a sentence, where that is known."""
     progress: float | None = None
@@ -172,11 +186,12 @@ def slide_view(
     place: SlidePlace,
     slides: OpenSlides,
     reviews: Sequence[Review],
+    earlier: Sequence[Entry],
     *,
     hidden: bool,
     marker: str | None,
 ) -> SlideView:
-    """One slide; `reviews` are those of this slide, oldest first."""
+    """One slide; `reviews` are its, oldest first, `earlier` its results that gave way, latest first."""
     record = entry.record
     image, missing = _image(place, slides)
     stained = record.marker or marker
@@ -206,6 +221,7 @@ def slide_view(
             "cells": _classes(record.marker or "HER2") if drawn else (),
             "answered": answered_score(record),
             "reviews": tuple(reviews),
+            "earlier": tuple(map(_earlier, earlier)),
         }
     )
 
@@ -223,6 +239,17 @@ def _headline(record: Result | MeasuredSlide) -> str:
         return record.headline if record.state == "ok" else ""
     said = answered_score(record)
     return f"{record.marker} measured {said}" if said else ""
+
+
+def _earlier(entry: Entry) -> EarlierAnswer:
+    record = entry.record
+    when = datetime.fromtimestamp(entry.written / 1e9, UTC)
+    return EarlierAnswer(
+        headline=_headline(record) or _state(record),
+        written=when.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        regions=None if record.regions is None else record.regions.counted,
+        control=record.control,
+    )
 
 
 def _image(place: SlidePlace, slides: OpenSlides) -> tuple[ImageView | None, str | None]:

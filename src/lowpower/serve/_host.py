@@ -115,6 +115,9 @@ class PageHost(Protocol):
     def reviews(self, entry: Entry) -> list[Review]:
         """Reviews of the slide that was scored, oldest first."""
 
+    def earlier(self, entry: Entry) -> list[Entry]:
+        """Results of the same slide that gave way to this one, the latest first."""
+
     def add_review(self, entry: Entry, given: ReviewGiven, reader: str, *, blind: bool) -> Review:
         """Keep a review."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 import threading
+from pathlib import Path
 from typing import Self
 
 import uvicorn
@@ -36,6 +37,7 @@ class ViewServer:
         framed: bool = False,
         reviews: bool = True,
         model: str | None = None,
+        laboratory: Path | None = None,
     ) -> None:
         """Take the port; browsers may connect from now on and are answered once it runs.
 
@@ -45,7 +47,8 @@ class ViewServer:
             blind: Keep each answer back until the reader has scored the slide.
             framed: Whether a notebook on this machine may show the page in a frame.
             reviews: Whether reviews and regions may be given.
-            model: What scores slides of the shelf's folder of slides that have no result; None: nothing does.
+            model: What scores slides, those without a result for the first time; None: nothing does.
+            laboratory: The laboratory's cut-offs that count then.
 
         Raises:
             ConfigError: the page is not there, or the port is taken.
@@ -60,7 +63,7 @@ class ViewServer:
             raise ConfigError(f"Port {port} cannot be used ({error.strerror}); leave out --port.") from error
         self._socket.listen(128)
         self.address = f"http://{_LOOPBACK}:{self._socket.getsockname()[1]}/{token}/"
-        self._scoring = None if model is None or shelf.slides is None else FolderScoring(shelf, model)
+        self._scoring = None if model is None else FolderScoring(shelf, model, laboratory)
         app = view_app(shelf, token, blind=blind, framed=framed, reviews=reviews, scoring=self._scoring)
         # The token stands in every address, so no address is logged.
         config = uvicorn.Config(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import shlex
 import threading
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ _KINDS: Final[dict[str, type[Result] | type[MeasuredSlide]]] = {
     "result.json": Result,
     "measurement.json": MeasuredSlide,
 }
+_ASIDE: Final = "set-aside-*"
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +128,16 @@ class Shelf:
                 self._known[path] = entry
                 return entry
         return None
+
+    def earlier(self, entry: Entry) -> list[Entry]:
+        """Results of the same slide that were set aside, the latest first."""
+        found = []
+        for name, kind in _KINDS.items():
+            for path in self.folder.glob(f"{_ASIDE}/{glob.escape(entry.key)}/{name}"):
+                held = self._entry(path, kind)
+                if held is not None and held.record.slide_sha256 == entry.record.slide_sha256:
+                    found.append(held)
+        return sorted(found, key=lambda one: one.written, reverse=True)
 
     def _entry(self, path: Path, kind: type[Result] | type[MeasuredSlide]) -> Entry | None:
         try:

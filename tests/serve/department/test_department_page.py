@@ -96,6 +96,7 @@ def test_a_departments_day(browser, running, slide_file, monkeypatch, tmp_path):
     page.get_by_role("button", name="Score again inside").click()
     expect(page.locator(".going-on").first).to_be_visible()
     expect(page.locator(".going-on")).to_have_count(0, timeout=180_000)
+    expect(page.get_by_text("1 earlier answer")).to_be_visible()
     page.get_by_text("How it was made").click()
     expect(page.locator(".fact", has_text="1 Tumor")).to_be_visible()
     with page.expect_download() as download:

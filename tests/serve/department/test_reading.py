@@ -25,14 +25,16 @@ def say(client, key, score="1+", **more):
 
 
 def test_a_review_of_a_result_that_gave_way_to_another_is_not_taken(department, admin, slide_file):
-    key = scored(department, admin, slide_file)
+    key = scored(department, admin, slide_file, control="none")
     seen = admin.get(f"/v1/slides/{key}").json()["version"]
     job = admin.post("/v1/jobs", json={"slide": key}).json()["id"]
     finish(department, job, decision="2+")
     late = say(admin, key, version=seen)
     assert late.status_code == 409
     assert "scored again" in late.json()["detail"]
-    assert say(admin, key, version=admin.get(f"/v1/slides/{key}").json()["version"]).status_code == 201
+    told = admin.get(f"/v1/slides/{key}").json()
+    assert say(admin, key, version=told["version"]).status_code == 201
+    assert [("1+" in one["headline"], one["control"]) for one in told["earlier"]] == [(True, "none")]
 
 
 def test_reviews_are_rows_and_the_reader_is_who_signed_in(department, admin, slide_file):

@@ -31,6 +31,10 @@ def command(
     model: Annotated[
         str, typer.Option(help="What scores from the page: a bundled model's name, or a bundle's folder.")
     ] = "her2-sim",
+    laboratory: Annotated[
+        Path | None,
+        typer.Option(help="What `lowpower calibrate` wrote: its cut-offs count in what is scored here."),
+    ] = None,
     blind: Annotated[
         bool, typer.Option("--blind", help="Show no answer of a slide before the reader has scored it.")
     ] = False,
@@ -41,9 +45,9 @@ def command(
 ) -> None:
     """Look through results in a browser: zoom into the slides, see why, agree or overrule.
 
-    Slides without a result can be scored there. Only this machine can connect, and only with the printed
-    address. Reviews go to reviews.csv beside the results; `lowpower export reviews RESULTS` makes a
-    cohort.csv of them. Ctrl-C ends it.
+    Slides can be scored there, for the first time or again inside what is drawn. Only this machine can
+    connect, and only with the printed address. Reviews go to reviews.csv beside the results;
+    `lowpower export reviews RESULTS` makes a cohort.csv of them. Ctrl-C ends it.
     """
     import webbrowser
 
@@ -53,10 +57,14 @@ def command(
     if slides is not None:
         there(slides, "name the folder that holds the slides.")
 
+    if laboratory is not None:
+        there(laboratory, "name the file that `lowpower calibrate` wrote.")
+
     from lowpower.serve import Shelf, ViewServer
 
     shelf = Shelf.beside(folder, slides)
-    with contextlib.closing(ViewServer(shelf, port=port, blind=blind, model=model)) as server:
+    served = ViewServer(shelf, port=port, blind=blind, model=model, laboratory=laboratory)
+    with contextlib.closing(served) as server:
         typer.echo(server.address)
         if shelf.slides is not None:
             typer.echo(f"Slides: {shelf.slides}. Results: {shelf.folder}.", err=True)

@@ -40,6 +40,7 @@ def measure_files(
     *,
     out: str | Path = "lowpower-measured",
     fresh: bool = False,
+    keep_earlier: bool = False,
     one_file: bool = False,
     pattern: str | None = None,
     on_result: Callable[[MeasuredSlide, int, int], None] | None = None,
@@ -57,6 +58,7 @@ def measure_files(
             goes before it.
         out: Folder for results; also gets `measurements.csv` and `report.html` over all slides it holds.
         fresh: Set aside what `out` already holds and start anew.
+        keep_earlier: Keep a slide's result that gives way to another below `set-aside-N`.
         one_file: Embed the pictures in `report.html`.
         pattern: Which files of folders, for instance `*.svs`.
         on_result: Called after each slide, with how many are done and how many there are.
@@ -77,7 +79,7 @@ def measure_files(
     request = request.with_laboratory(request.marker)
     check_drawn(request)
     slides, notes = of_marker(slide_inputs(files, pattern), request.marker, "the marker")
-    folder = ResultsFolder(out, MeasuredSlide)
+    folder = ResultsFolder(out, MeasuredSlide, keep_earlier=keep_earlier)
     work = _Measuring(request, progress)
     if on_warning is not None:
         for doubt in mpp_doubts(slides, request):

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -47,16 +48,17 @@ class ResultsFolder(Generic[R]):
         out: The folder; for one in storage, the one of this machine that stands for it.
         table: Its CSV over all slides.
         page: Its HTML over all slides.
+        keeps_earlier: Whether a result that gives way to another stays beside it, set aside.
     """
 
-    def __init__(self, out: str | Path, kind: type[R]) -> None:
+    def __init__(self, out: str | Path, kind: type[R], *, keep_earlier: bool = False) -> None:
         """Make the folder, see that it can be written, and sweep what a killed run left half-written.
 
         Raises:
             ConfigError: it holds results of the other verb.
             OutputError: it cannot be written.
         """
-        self._kind = kind
+        self._kind, self.keeps_earlier = kind, keep_earlier
         out, address = place(out), address_of(place(out))
         self._mirror = None if address is None else ResultsMirror(address.rstrip("/"), _RECORD[kind])
         self.out = make_folder(out if self._mirror is None else self._mirror.here)
@@ -170,15 +172,18 @@ class ResultsFolder(Generic[R]):
                 self._move(path, target / path.name)
             return target
 
-    def set_aside_one(self, folder: Path) -> Path:
-        """Move one slide's folder into one for what is set aside, and say where it is now."""
+    def set_aside_one(self, folder: Path, *, copy: bool = False) -> Path:
+        """Move one slide's folder, or a copy of it, to what is set aside, and say where it is now."""
         with output_errors(self.out):
             number = 1
             while self._taken(f"set-aside-{number}/{folder.name}"):
                 number += 1
             target = self.out / f"set-aside-{number}" / folder.name
             make_folder(target.parent)
-            self._move(folder, target)
+            if not copy or self._mirror is not None:
+                self._move(folder, target)
+            else:
+                shutil.copytree(folder, target, copy_function=_linked)
             return target
 
     def _taken(self, name: str) -> bool:
@@ -257,6 +262,14 @@ def _free(folder: Path, record: str) -> bool:
     if not folder.is_dir() or (folder / record).exists():
         return False
     return all(entry.name in ATTACHMENTS for entry in folder.iterdir())
+
+
+def _linked(file: str, target: str) -> None:
+    """The same bytes under another name; what is written later takes the first and leaves these alone."""
+    try:
+        os.link(file, target)
+    except OSError:  # a file system without links
+        shutil.copy2(file, target)
 
 
 class _Probed(Exception):

@@ -308,6 +308,10 @@ def _written(folder: ResultsFolder[R], place: Path, held: R | None, record: R, t
         earlier = (
             f"its earlier result, with a measurement, is kept in {folder.told(folder.set_aside_one(place))}."
         )
+    elif held is not None and held.state == "ok" and folder.keeps_earlier:
+        # A copy: who looks at it meanwhile still finds it.
+        aside = folder.told(folder.set_aside_one(place, copy=True))
+        earlier = f"its earlier result is kept in {aside}."
     make_folder(place)
     write_attachments(place, record.attached())
     if trace is not None:

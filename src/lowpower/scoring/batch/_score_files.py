@@ -27,6 +27,7 @@ def score_files(
     request: ScoreRequest | None = None,
     out: str | Path = "lowpower-results",
     fresh: bool = False,
+    keep_earlier: bool = False,
     one_file: bool = False,
     pattern: str | None = None,
     progress: FieldProgress | None = None,
@@ -46,6 +47,7 @@ def score_files(
             of a slide goes before it.
         out: Folder for results; also gets `results.csv` and `report.html` over all slides it holds.
         fresh: Set aside what `out` already holds and start anew.
+        keep_earlier: Keep a slide's result that gives way to another below `set-aside-N`.
         one_file: Embed the pictures in `report.html`, so that it can be mailed.
         pattern: Which files of folders, for instance `*.svs`.
         progress: Called with measured fields done and fields in all of the slide in hand.
@@ -72,7 +74,7 @@ def score_files(
     request = request.with_laboratory(marker)
     check_drawn(request)
     slides, notes = of_marker(slide_inputs(files, pattern), marker, f"the model {bundle.name}")
-    folder = ResultsFolder(out, Result)
+    folder = ResultsFolder(out, Result, keep_earlier=keep_earlier)
     work = _Scoring(request, bundle, progress)
     if on_warning is not None:
         for doubt in mpp_doubts(slides, request):

@@ -46,16 +46,26 @@ def _listen(questions: list[str], arrived: threading.Condition) -> None:
 
 
 def _answer(question: dict[str, Any], answers: IO[str]) -> None:
-    from lowpower.scoring import ScoreRequest, score_files
+    from lowpower.scoring import ScoreRequest, measure_files, score_files
 
     def progress(done: int, total: int) -> None:
         _tell(answers, progress=done / max(1, total))
 
     try:
         request = ScoreRequest(**question["request"])
-        batch = score_files([question["slide"]], request=request, out=question["out"], progress=progress)
-        folder = batch[0].attached().folder
-        _tell(answers, folder=None if folder is None else str(folder))
+        make: Any = measure_files if question["verb"] == "measure" else score_files
+        (record,) = make(
+            [question["slide"]],
+            request=request,
+            out=question["out"],
+            keep_earlier=question["keep_earlier"],
+            progress=progress,
+        )
+        folder = record.attached().folder
+        if folder is None:  # an earlier result does not give way to none
+            _tell(answers, error=record.reason, code=record.reason_code or "refused")
+        else:
+            _tell(answers, folder=str(folder))
     except LowpowerError as error:
         _tell(answers, error=str(error), code=error.code)
     except Exception as error:  # the boundary of this process: its parent keeps the sentence

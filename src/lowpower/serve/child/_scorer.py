@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import psutil
 
@@ -70,6 +70,8 @@ class Scorer:
         out: Path,
         request: dict[str, Any],
         *,
+        verb: Literal["score", "measure"] = "score",
+        keep_earlier: bool = False,
         progress: Callable[[float], None],
         wanted: Callable[[], bool],
     ) -> Path:
@@ -79,6 +81,8 @@ class Scorer:
             slide: The slide.
             out: Where to.
             request: Attributes of `ScoreRequest`.
+            verb: Which of `score_files` and `measure_files` does it.
+            keep_earlier: As they take it.
             progress: Told the share that is done.
             wanted: Asked now and then whether to go on.
 
@@ -89,7 +93,8 @@ class Scorer:
         child = self._child
         assert child is not None
         assert child.stdin is not None
-        question = json.dumps({"slide": str(slide), "out": str(out), "request": request})
+        asked = {"slide": str(slide), "out": str(out), "request": request}
+        question = json.dumps({**asked, "verb": verb, "keep_earlier": keep_earlier})
         with contextlib.suppress(OSError):  # it died: that shows below
             child.stdin.write(question + "\n")
             child.stdin.flush()

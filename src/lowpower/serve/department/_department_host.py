@@ -28,6 +28,8 @@ from lowpower.serve.department.records import schema as tables
 __all__ = ["DepartmentHost"]
 
 _KEPT: Final = 256
+_EARLIER: Final = 20
+_ANSWERS: Final = ("issued", "refer")
 
 
 class DepartmentHost:
@@ -113,6 +115,21 @@ class DepartmentHost:
         """Of the slide, whichever of its results they were of."""
         with self._database.read() as session:
             return [Review.model_validate(row.told) for row in _reviews(session, entry.key)]
+
+    def earlier(self, entry: Entry) -> list[Entry]:
+        """Answers to the same slide that gave way to this one, the latest first."""
+        with self._database.read() as session:
+            given = session.scalars(
+                select(ScoredResult.id)
+                .where(
+                    ScoredResult.slide_id == entry.key,
+                    ScoredResult.outcome.in_(_ANSWERS),
+                    ScoredResult.folder != entry.folder.name,
+                )
+                .order_by(ScoredResult.created.desc())
+                .limit(_EARLIER)
+            ).all()
+            return [self._entry(session, result_id, entry.key) for result_id in given]
 
     def add_review(self, entry: Entry, given: ReviewGiven, reader: str, *, blind: bool) -> Review:
         """Keep a review of the result that the reader saw."""

@@ -42,7 +42,9 @@ class FolderHost:
         for entry in self._shelf.entries().values():
             reviews = _of(entry, given)
             hidden = is_hidden(reviews, self.blind, reader)
-            rows.append(worklist_row(entry, reviews, hidden=hidden))
+            job = self._scoring.latest(entry.key) if self._scoring else None
+            progress = (job.progress or 0.0) if job is not None and job.state == "running" else None
+            rows.append(worklist_row(entry, reviews, hidden=hidden).model_copy(update={"progress": progress}))
         rows += [self._unscored(key) for key in (self._scoring.unscored() if self._scoring else ())]
         return Worklist(
             folder=self._shelf.folder.name,
@@ -87,6 +89,9 @@ class FolderHost:
 
     def reviews(self, entry: Entry) -> list[Review]:
         return _of(entry, self._book.reviews())
+
+    def earlier(self, entry: Entry) -> list[Entry]:
+        return self._shelf.earlier(entry)
 
     def add_review(self, entry: Entry, given: ReviewGiven, reader: str, *, blind: bool) -> Review:
         if given.version and given.version != entry.version:

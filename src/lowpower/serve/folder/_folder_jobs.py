@@ -17,13 +17,13 @@ __all__ = ["folder_jobs_api"]
 
 
 class ScoreAsked(Record):
-    """What is asked of a slide that has no result."""
+    """What is asked of a slide, with a result or without."""
 
     slide: str = Field(max_length=300)
     regions: bool = False
     """Score inside the regions that are drawn on it."""
-    control: str = Field("auto", max_length=100)
-    """auto, none, an end, or x,y,width,height."""
+    control: str | None = Field(None, max_length=100)
+    """auto, none, an end, or x,y,width,height; None: as the first time, else auto."""
 
 
 class ScoreJobTold(Record):

@@ -1,4 +1,4 @@
-"""Scores slides of a folder, one after another, in a process of its own."""
+"""Scores slides of a folder, for the first time or again, one after another, in a process of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from typing import Any, Final, Literal
 from lowpower.errors import ConfigError
 from lowpower.serve._shelf import Shelf
 from lowpower.serve.child import Scorer, ScoringError
+from lowpower.serve.folder._again import Again, again
 from lowpower.slides import find_slides, slide_name
+from lowpower.tissue import is_control_word
 
 __all__ = ["FolderJob", "FolderScoring"]
 
@@ -49,12 +51,12 @@ class FolderJob:
 
 
 class FolderScoring:
-    """Slides that have no result yet, and the one process that scores them, started when first asked."""
+    """Slides that have no result yet, and the one process that scores, started when first asked."""
 
-    def __init__(self, shelf: Shelf, model: str) -> None:
-        self._shelf, self._model = shelf, model
+    def __init__(self, shelf: Shelf, model: str, laboratory: Path | None = None) -> None:
+        self._shelf, self._model, self._laboratory = shelf, model, laboratory
         self._jobs: dict[str, FolderJob] = {}
-        self._queue: queue.Queue[tuple[FolderJob, Path, dict[str, Any]] | None] = queue.Queue()
+        self._queue: queue.Queue[tuple[FolderJob, Path, Again] | None] = queue.Queue()
         self._scorer = Scorer(seconds=math.inf, memory=math.inf)  # one's own machine, and a button to cancel
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -77,15 +79,23 @@ class FolderScoring:
                     )
             return {self._keys[path]: path for path in found}
 
-    def ask(self, key: str, regions: Path | None, control: str) -> FolderJob:
+    def ask(self, key: str, regions: Path | None, control: str | None) -> FolderJob:
         """Have a slide scored; where that was asked already, it is the same job.
 
+        An earlier result is kept below `set-aside-N`; one that is an answer does not give way to a refusal.
+
+        Args:
+            key: The slide, with a result or without.
+            regions: GeoJSON to score inside; None for the whole slide.
+            control: What is said of control tissue; None: as the first time.
+
         Raises:
-            ConfigError: there is no such slide that has no result.
+            ConfigError: there is no such slide, its file is gone, or the earlier result was made by what is
+                not known here.
         """
-        path = self.unscored().get(key)
-        if path is None:
-            raise ConfigError(f"{key}: is no slide that is still to be scored here.")
+        if control is not None and not is_control_word(control):
+            raise ConfigError(f"{key}: control tissue is auto, none, an end or x,y,width,height here.")
+        path, work = self._asked(key, regions, control)
         with self._lock:
             held = self.latest(key)
             if held is not None and held.active:
@@ -95,13 +105,31 @@ class FolderScoring:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="lowpower-scoring", daemon=True)
                 self._thread.start()
+        self._queue.put((job, path, work))
+        return job
+
+    def _asked(self, key: str, regions: Path | None, control: str | None) -> tuple[Path, Again]:
+        """The slide's file, and what is to be done with it."""
+        entry = self._shelf.entry(self.became(key))
+        if entry is not None:
+            path = self._shelf.slide_file(entry)
+            if not path.exists():
+                raise ConfigError(
+                    f"{key}: its file {path} is gone; put it back, or name its folder: lowpower view RESULTS "
+                    "--slides DIR"
+                )
+            about: dict[str, Any] = {"regions": regions, "control": control}
+            return path, again(entry, model=self._model, laboratory=self._laboratory, **about)
+        new = self.unscored().get(key)
+        if new is None:
+            raise ConfigError(f"{key}: is no slide of this folder.")
         request = {
             "model": self._model,
-            "control": control,
+            "control": control or "auto",
             "regions": None if regions is None else str(regions),
+            "laboratory": None if self._laboratory is None else str(self._laboratory),
         }
-        self._queue.put((job, path, request))
-        return job
+        return new, Again("score", request)
 
     def cancel(self, job: FolderJob) -> bool:
         """End a job that waits or runs; whether there was something to end."""
@@ -145,24 +173,32 @@ class FolderScoring:
 
     def _work(self) -> None:
         while (asked := self._queue.get()) is not None:
-            job, path, request = asked
+            job, path, work = asked
             with self._lock:
                 if job.state != "waiting":
                     continue
                 job.state = "running"
-            self._score(job, path, request)
+            self._score(job, path, work)
 
-    def _score(self, job: FolderJob, path: Path, request: dict[str, Any]) -> None:
+    def _score(self, job: FolderJob, path: Path, work: Again) -> None:
         def progress(share: float) -> None:
             job.progress = share
 
         try:
             folder = self._scorer.score(
-                path, self._shelf.folder, request, progress=progress, wanted=lambda: job.active
+                path,
+                self._shelf.folder,
+                work.request,
+                verb=work.verb,
+                keep_earlier=True,
+                progress=progress,
+                wanted=lambda: job.active,
             )
         except ScoringError as error:
             ended: Literal["done", "failed"] = "failed"
             said: str | None = str(error).removeprefix(f"{path}: ")
+        except OSError as error:
+            ended, said = "failed", f"the process that scores could not be started ({error.strerror})."
         else:
             ended, said = "done", None
             self._became[job.slide] = folder.name
