@@ -68,6 +68,20 @@ def unavailable(reason: str) -> None:
     pytest.skip(reason)
 
 
+def no_offence(page) -> None:
+    """WCAG 2.0 to 2.2, A and AA, and what axe calls good practice, as far as axe can tell.
+
+    axe comes with the page's own build.
+    """
+    axe = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
+    if not axe.is_file():
+        unavailable("axe-core is not there (it comes with building the page from web/)")
+    page.evaluate(axe.read_text(encoding="utf-8"))
+    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = page.evaluate("(rules) => axe.run(document, {runOnly: rules})", rules)
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+
+
 @pytest.fixture(scope="session")
 def browser():
     sync_api = pytest.importorskip("playwright.sync_api")

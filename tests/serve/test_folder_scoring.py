@@ -135,7 +135,7 @@ def test_inside_what_is_drawn_and_with_the_control_box(folder):
     (asked,) = [request for _, request in PretendedScorer.last.asked]
     assert asked == {
         "model": "her2-sim", "control": "1,2,3,4", "regions": str(shelf.folder / "regions" / "one.geojson"),
-        "laboratory": None,
+        "laboratory": None, "mpp": None,
     }  # fmt: skip
     assert client.post("v1/jobs", json={"slide": "../one", "regions": True}).status_code == 422
 
@@ -171,13 +171,13 @@ def test_a_slide_is_scored_again_as_the_first_time_but_for_regions_and_control(s
     assert (row["state"], row["progress"]) == (client.get(f"v1/slides/{KEY}").json()["state"], 0.5)
     PretendedScorer.go.set()
     until(lambda: client.get(f"v1/jobs/{job['id']}").json()["state"] == "done")
-    other = client.post("v1/jobs", json={"slide": KEY, "control": "1,2,3,4"}).json()
+    other = client.post("v1/jobs", json={"slide": KEY, "control": "1,2,3,4", "mpp": 0.25}).json()
     until(lambda: client.get(f"v1/jobs/{other['id']}").json()["state"] != "running")
     (_, first), (_, second) = PretendedScorer.last.asked
     kept = {"model": "her2-sim", "mpp": 0.51, "force": True, "seed": 7, "measure": True, "effort": "full"}
     assert {name: first[name] for name in kept} == kept
     assert (first["control"], first["regions"]) == ("left", str(results / "regions" / f"{KEY}.geojson"))
-    assert (second["control"], second["regions"]) == ("1,2,3,4", None)
+    assert (second["control"], second["regions"], second["mpp"]) == ("1,2,3,4", None, 0.25)
 
 
 def test_what_is_measured_is_measured_again(scored_already, results):
@@ -249,6 +249,24 @@ def test_a_folder_without_slides_and_results_is_said(tmp_path):
         Shelf.beside(tmp_path)
     with pytest.raises(ConfigError, match="no such folder"):
         Shelf.beside(tmp_path / "nowhere")
+
+
+def test_who_knows_the_scale_says_it(scored_already, results, browser):
+    expect = pytest.importorskip("playwright.sync_api").expect
+    _, told = scored_already
+    told(state="refused", reason="says no microns per pixel.", reason_code="missing_mpp", answer=None)
+    PretendedScorer.go.set()
+    server = ViewServer(Shelf(results), model="her2-sim").start()
+    page = browser.new_page()
+    page.goto(server.address)
+    page.get_by_role("button", name="Score again").click()
+    expect(page.locator("#said")).to_contain_text("microns per pixel first")
+    page.get_by_label("Microns per pixel").fill("0,25")
+    page.get_by_role("button", name="Score again").click()
+    until(lambda: PretendedScorer.last.asked)
+    page.close()
+    server.close()
+    assert PretendedScorer.last.asked[0][1]["mpp"] == 0.25
 
 
 @pytest.mark.slow

@@ -18,8 +18,8 @@ export async function showCharts(): Promise<void> {
     const pairs = [...agreement.readers_model, ...agreement.readers];
     place.replaceChildren(
       ...(pairs.length ? [
-        section("HER2, who with whom", table(pairs, (pair) => `${pair.first} and ${pair.second}`)),
-        section("HER2, readers and model, by month", table(agreement.by_month, (pair) => pair.first)),
+        section("HER2, who with whom", table(pairs, "Who", (pair) => `${pair.first} and ${pair.second}`)),
+        section("HER2, readers and model, by month", table(agreement.by_month, "Month", (pair) => pair.first)),
         ...agreement.readers_model.slice(0, 1).map((pair) => section(`Scores of ${pair.first} (rows) and ${pair.second}`, confusion(pair, agreement.scores))),
       ] : [h("p", {}, "No HER2 reviews yet.")]),
       section("Drift, month by month",
@@ -37,9 +37,9 @@ const section = (name: string, ...children: Node[]) => h("section", { "aria-labe
 const share = (one: Share | null) =>
   one ? `${percent(one.value)} (${percent(one.low)} to ${percent(one.high)}; ${one.of})` : "no slide";
 
-function table(pairs: Pair[], name: (pair: Pair) => string): HTMLElement {
+function table(pairs: Pair[], first: string, name: (pair: Pair) => string): HTMLElement {
   const cutoffs = pairs[0]?.cutoffs.map((one) => one.cutoff) ?? [];
-  const head = ["", "Slides", "Kappa", ...cutoffs.flatMap((cutoff) => [`PPA ≥${cutoff}`, `NPA ≥${cutoff}`])];
+  const head = [first, "Slides", "Kappa", ...cutoffs.flatMap((cutoff) => [`PPA ≥${cutoff}`, `NPA ≥${cutoff}`])];
   return h("table", {},
     h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text)))),
     h("tbody", {}, pairs.map((pair) => h("tr", {},

@@ -22,9 +22,14 @@ export function find<T extends HTMLElement>(id: string): T {
   return document.getElementById(id) as T;
 }
 
+const said = find("said");
+// What lies behind an open dialog is dimmed, and to a screen reader not there: messages go into it, and out before it ends.
+document.addEventListener("close", (event) => (event.target as Node).contains(said) && document.body.append(said), true);
+
 /** Tells a person, and a screen reader, what happened. */
 export function say(text: string, wrong = false): void {
-  const said = find("said");
+  const open = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+  if (said.parentElement !== open) open.append(said);
   said.textContent = text;
   said.className = text ? (wrong ? "shown wrong" : "shown") : "";
   clearTimeout(timer);

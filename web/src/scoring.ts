@@ -4,6 +4,8 @@ import * as api from "./api";
 import { h, say } from "./dom";
 import type { Job, Slide } from "./types";
 
+const NO_SCALE = ["missing_mpp", "invalid_mpp", "mpp_out_of_range"];
+
 export class Scoring {
   private jobs = new Map<string, Job>();
 
@@ -24,10 +26,10 @@ export class Scoring {
   }
 
   /** Scores a slide, whole or inside what is drawn on it. */
-  async score(key: string, regions: boolean, said: string): Promise<void> {
+  async score(key: string, regions: boolean, said: string, mpp?: number): Promise<void> {
     try {
       const control = this.control();
-      await api.ask("jobs", { slide: key, regions, ...(control ? { control } : {}) });
+      await api.ask("jobs", { slide: key, regions, ...(control ? { control } : {}), ...(mpp ? { mpp } : {}) });
       say(said);
     } catch (error) {
       say((error as Error).message, true);
@@ -57,8 +59,15 @@ export class Scoring {
     const job = this.job(slide);
     if (job) return h("button", { class: "quiet", onclick: () => void this.cancel(job) }, "Cancel scoring");
     const again = slide.record !== null || slide.state === "hidden";
-    return h("button", { class: again ? "quiet" : "", title: "The whole slide", onclick: () => void this.score(slide.key, false, again ? "It is being scored again." : "It is being scored.") },
-      again ? "Score again" : "Score");
+    // Without a scale there is no score: who knows it can say it.
+    const scale = NO_SCALE.includes(slide.record?.reason_code ?? "") ? h("input", { inputmode: "decimal", size: 6, "aria-label": "Microns per pixel", placeholder: "um/px" }) : null;
+    const score = () => {
+      const mpp = scale ? Number(scale.value.replace(",", ".")) : undefined;
+      if (mpp !== undefined && !(mpp > 0)) return say("Give the slide's microns per pixel first, for instance 0.25.", true);
+      void this.score(slide.key, false, again ? "It is being scored again." : "It is being scored.", mpp);
+    };
+    const button = h("button", { class: again ? "quiet" : "", title: "The whole slide", onclick: score }, again ? "Score again" : "Score");
+    return scale ? h("span", { class: "line" }, scale, button) : button;
   }
 
   private job(slide: Slide): Job | undefined {

@@ -120,6 +120,7 @@ export interface SlideRecord {
   file: string;
   state: string;
   reason: string | null;
+  reason_code: string | null;
   reasons?: string[];
   software_version: string;
   scheme?: string | null;

@@ -30,7 +30,13 @@ class Again:
 
 
 def again(
-    entry: Entry, *, model: str, laboratory: Path | None, regions: Path | None, control: str | None
+    entry: Entry,
+    *,
+    model: str,
+    laboratory: Path | None,
+    regions: Path | None,
+    control: str | None,
+    mpp: float | None,
 ) -> Again:
     """The options of an earlier result, with other regions and control tissue.
 
@@ -40,6 +46,7 @@ def again(
         laboratory: The laboratory's cut-offs here.
         regions: GeoJSON to score inside; None for the whole slide.
         control: What is said of control tissue; None: as before.
+        mpp: um/px, over what the file says; None: as before.
 
     Raises:
         ConfigError: the earlier result was made by what is not known here: another model, a laboratory's
@@ -62,7 +69,7 @@ def again(
             "name its bundle: lowpower view RESULTS --model BUNDLE"
         )
     request: dict[str, Any] = {
-        "mpp": asked.mpp,
+        "mpp": asked.mpp if mpp is None else mpp,
         "scene": asked.scene,
         "plane": asked.plane,
         "control": asked.control if control is None else control,

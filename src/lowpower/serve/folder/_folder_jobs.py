@@ -24,6 +24,8 @@ class ScoreAsked(Record):
     """Score inside the regions that are drawn on it."""
     control: str | None = Field(None, max_length=100)
     """auto, none, an end, or x,y,width,height; None: as the first time, else auto."""
+    mpp: float | None = Field(None, gt=0.01, lt=100)
+    """um/px, over what the file says; None: as the first time."""
 
 
 class ScoreJobTold(Record):
@@ -51,7 +53,7 @@ def folder_jobs_api(host: FolderHost, scoring: FolderScoring) -> APIRouter:
         regions = host.drawn(given.slide) if given.regions else None
         if given.regions and regions is None:
             raise HTTPException(422, f"{given.slide}: no region is drawn on it; draw one first.")
-        return _told(scoring.ask(given.slide, regions, given.control))
+        return _told(scoring.ask(given.slide, regions, given.control, given.mpp))
 
     @router.get("/jobs/{job_id}")
     def one(job_id: str) -> ScoreJobTold:

@@ -79,7 +79,7 @@ class FolderScoring:
                     )
             return {self._keys[path]: path for path in found}
 
-    def ask(self, key: str, regions: Path | None, control: str | None) -> FolderJob:
+    def ask(self, key: str, regions: Path | None, control: str | None, mpp: float | None = None) -> FolderJob:
         """Have a slide scored; where that was asked already, it is the same job.
 
         An earlier result is kept below `set-aside-N`; one that is an answer does not give way to a refusal.
@@ -88,6 +88,7 @@ class FolderScoring:
             key: The slide, with a result or without.
             regions: GeoJSON to score inside; None for the whole slide.
             control: What is said of control tissue; None: as the first time.
+            mpp: um/px, over what the file says; None: as the first time.
 
         Raises:
             ConfigError: there is no such slide, its file is gone, or the earlier result was made by what is
@@ -95,7 +96,7 @@ class FolderScoring:
         """
         if control is not None and not is_control_word(control):
             raise ConfigError(f"{key}: control tissue is auto, none, an end or x,y,width,height here.")
-        path, work = self._asked(key, regions, control)
+        path, work = self._asked(key, regions, control, mpp)
         with self._lock:
             held = self.latest(key)
             if held is not None and held.active:
@@ -108,7 +109,9 @@ class FolderScoring:
         self._queue.put((job, path, work))
         return job
 
-    def _asked(self, key: str, regions: Path | None, control: str | None) -> tuple[Path, Again]:
+    def _asked(
+        self, key: str, regions: Path | None, control: str | None, mpp: float | None
+    ) -> tuple[Path, Again]:
         """The slide's file, and what is to be done with it."""
         entry = self._shelf.entry(self.became(key))
         if entry is not None:
@@ -118,13 +121,14 @@ class FolderScoring:
                     f"{key}: its file {path} is gone; put it back, or name its folder: lowpower view RESULTS "
                     "--slides DIR"
                 )
-            about: dict[str, Any] = {"regions": regions, "control": control}
+            about: dict[str, Any] = {"regions": regions, "control": control, "mpp": mpp}
             return path, again(entry, model=self._model, laboratory=self._laboratory, **about)
         new = self.unscored().get(key)
         if new is None:
             raise ConfigError(f"{key}: is no slide of this folder.")
         request = {
             "model": self._model,
+            "mpp": mpp,
             "control": control or "auto",
             "regions": None if regions is None else str(regions),
             "laboratory": None if self._laboratory is None else str(self._laboratory),
