@@ -8,18 +8,22 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import argon2
 import numpy as np
 import pydicom
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 import lowpower as lp
@@ -30,6 +34,7 @@ from lowpower.serve.department import Database, Department, Settings, department
 from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._roles import Role
 
+from .archives import ask, running_orthanc
 from .databases import PostgreSql
 
 PASSWORD = "a sentence to keep in mind"
@@ -168,6 +173,50 @@ def program_of(department: Department, role: Role = Role.SERVICE) -> TestClient:
 @pytest.fixture
 def admin(department) -> TestClient:
     return browser_of(department)
+
+
+@pytest.fixture(scope="session")
+def orthanc(tmp_path_factory) -> Iterator[str]:
+    with running_orthanc(tmp_path_factory.mktemp("orthanc")) as address:
+        yield address
+
+
+@pytest.fixture
+def archive(orthanc, series, open_with):
+    """A department beside an archive that holds the series."""
+    for path in sorted(series.iterdir()):
+        with ask(f"{orthanc}/instances", path.read_bytes()) as answer:
+            assert answer.status == 200
+    department = open_with(
+        dicomweb=f"{orthanc}/dicom-web", dicomweb_user="lowpower", dicomweb_password="secret"
+    )
+    return department, browser_of(department)
+
+
+@contextlib.contextmanager
+def page_of(department: Department, browser, **view) -> Iterator[Any]:
+    """The page of a department in this process, an admin signed in; nothing is scored."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        department_app(department), log_level="error", lifespan="off", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    link = department.accounts.link(Who("test", Role.ADMIN), Role.ADMIN)
+    opened = browser.new_page(viewport={"width": 1366, "height": 768}, **view)
+    try:
+        opened.goto(f"http://127.0.0.1:{listening.getsockname()[1]}/#link={link}")
+        opened.get_by_label(re.compile("^Name")).fill("Dr. P")
+        opened.get_by_label("Password").fill(PASSWORD)
+        opened.get_by_role("button", name="Go on").click()
+        opened.locator("#who").wait_for()
+        yield opened
+    finally:
+        opened.close()
+        server.should_exit = True
+        thread.join(20)
+        listening.close()
 
 
 def scored_record(folder: Path, **about) -> Path:

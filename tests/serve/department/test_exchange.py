@@ -2,90 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.server
 import io
 import json
-import os
-import shutil
-import socket
-import subprocess
 import threading
-import urllib.request
-from pathlib import Path
 
-import polars as pl
 import pydicom
 import pytest
 
-import lowpower as lp
-
-from .conftest import browser_of, finish, upload, wait_until
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-@pytest.fixture(scope="module")
-def orthanc(tmp_path_factory):
-    """Orthanc with its DICOMweb plug-in, on this machine alone."""
-    plugins = Path("/usr/share/orthanc/plugins")
-    if shutil.which("Orthanc") is None or not list(plugins.glob("libOrthancDicomWeb*")):
-        reason = "there is no Orthanc with DICOMweb here (Debian: apt-get install orthanc orthanc-dicomweb)"
-        if os.environ.get("CI") and not os.environ.get("LOWPOWER_NO_ORTHANC"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    home, port = tmp_path_factory.mktemp("orthanc"), free_port()
-    config = home / "orthanc.json"
-    config.write_text(
-        json.dumps(
-            {
-                "Name": "tests", "StorageDirectory": str(home / "store"),
-                "IndexDirectory": str(home / "store"),
-                "Plugins": [str(plugins)], "HttpPort": port, "DicomPort": free_port(),
-                "RemoteAccessAllowed": False, "AuthenticationEnabled": True,
-                "RegisteredUsers": {"lowpower": "secret"}, "HttpsVerifyPeers": False,
-                "DicomWeb": {"Enable": True, "Root": "/dicom-web/", "Host": "localhost", "Ssl": False},
-            }
-        )
-    )  # fmt: skip
-    log = (home / "log").open("w")
-    process = subprocess.Popen(["Orthanc", str(config)], stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool:
-        with contextlib.suppress(OSError), ask(f"{address}/system"):
-            return True
-        assert process.poll() is None, (home / "log").read_text()
-        return False
-
-    wait_until(answers, 60)
-    yield address
-    process.terminate()
-    process.wait(20)
-    log.close()
-
-
-def ask(address: str, data: bytes | None = None):
-    import base64
-
-    word = base64.b64encode(b"lowpower:secret").decode()
-    return urllib.request.urlopen(urllib.request.Request(address, data, {"Authorization": f"Basic {word}"}))
-
-
-@pytest.fixture
-def archive(orthanc, series, open_with):
-    """A department beside an archive that holds the series."""
-    for path in sorted(series.iterdir()):
-        with ask(f"{orthanc}/instances", path.read_bytes()) as answer:
-            assert answer.status == 200
-    department = open_with(
-        dicomweb=f"{orthanc}/dicom-web", dicomweb_user="lowpower", dicomweb_password="secret"
-    )
-    return department, browser_of(department)
+from .archives import ask, free_port, score
+from .conftest import browser_of, finish, upload
 
 
 def test_a_slide_comes_from_the_archive_and_its_report_goes_back(archive, orthanc, series, scored):
@@ -107,19 +33,7 @@ def test_a_slide_comes_from_the_archive_and_its_report_goes_back(archive, orthan
     assert (told["image"]["width"], told["image"]["mpp"]) == (1024, pytest.approx(0.5))
     assert client.get(f"/v1/slides/{key}/tiles/10/0_0.jpg").status_code == 200
 
-    claimed = department.jobs.claim(made.json()["job"], "w", {"w"})
-    batch = lp.score_files(
-        [claimed.slide], out=department.settings.data / "out", measure=False, pictures=False
-    )
-    folder = batch[0].attached().folder
-    (department.settings.data / "results").mkdir()
-    folder.rename(department.settings.data / "results" / "r")
-    text = (department.settings.data / "results" / "r" / "result.json").read_bytes()
-    assert batch[0].state == "ok", batch[0].reason
-    assert department.jobs.finish(claimed, "w", batch[0], "r", text, 1)
-    cells = pl.read_parquet(scored / "simulated-her2" / "cells.parquet")
-    cells = cells.filter((pl.col("x") < 1000) & (pl.col("y") < 1000))
-    cells.write_parquet(department.settings.data / "results" / "r" / "cells.parquet")
+    cells = score(department, made.json()["job"], scored)
     sent = client.post(f"/v1/slides/{key}/send", json={"to": "dicomweb"})
     assert sent.status_code == 204, sent.text
     (row,) = [

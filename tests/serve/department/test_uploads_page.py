@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import socket
-import threading
 
 import pytest
-import uvicorn
 
-from lowpower.serve.department import department_app
-from lowpower.serve.department._accounts import Who
-from lowpower.serve.department._roles import Role
-
-from .conftest import PASSWORD
+from .conftest import page_of
 
 
 @pytest.fixture
 def page(department, browser):
-    """The page of a department in this process, signed in; nothing is scored."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        department_app(department), log_level="error", lifespan="off", timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    link = department.accounts.link(Who("test", Role.ADMIN), Role.ADMIN)
-    opened = browser.new_page(viewport={"width": 1366, "height": 768})
-    opened.goto(f"http://127.0.0.1:{listening.getsockname()[1]}/#link={link}")
-    opened.get_by_label(re.compile("^Name")).fill("Dr. A")
-    opened.get_by_label("Password").fill(PASSWORD)
-    opened.get_by_role("button", name="Go on").click()
-    opened.locator("#who").wait_for()
-    yield opened
-    opened.close()
-    server.should_exit = True
-    thread.join(20)
-    listening.close()
+    with page_of(department, browser) as opened:
+        yield opened
 
 
 def test_several_files_are_several_slides_and_a_dicom_series_is_one(
