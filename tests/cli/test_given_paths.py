@@ -34,6 +34,13 @@ TYPED = (
     ("train broken.yaml", 1, "is not YAML"),
     ("train table.csv", 2, "is a table, and this takes a configuration"),
     ("train", 2, "lowpower init SLIDES"),
+    ("train whole.yaml --arm slyde", 2, "--arm 'slyde' is no arm of this configuration; did you mean slide?"),
+    ("train whole.yaml", 2, "has 3 arms (slide, lite0, measured); say which with --arm"),
+    ("train whole.yaml --arm slide --fold 7", 2, "--fold 7 is none of the folds 0 to 4"),
+    ("train mistyped.yaml", 1, "unknown key sceme; did you mean scheme?"),
+    ("study mistyped.yaml", 1, "unknown key sceme; did you mean scheme?"),
+    ("prepare mistyped.yaml", 1, "unknown key sceme; did you mean scheme?"),
+    ("study mistyped-arm.yaml", 1, "unknown key arms.0.slide.mp; did you mean mpp?"),
     ("prepare nosuch.yaml", 2, "lowpower init SLIDES"),
     ("study nosuch.yaml", 2, "lowpower init SLIDES"),
     ("study mine.yaml", 2, "its cohort nosuch.csv does not exist"),
@@ -89,6 +96,12 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "field.png").write_bytes(b"no picture")
     (tmp_path / "mine.yaml").write_text("cohort: nosuch.csv\n")
     (tmp_path / "broken.yaml").write_text("cohort: [\n")
+    (tmp_path / "whole.yaml").write_text(
+        "cohort: table.csv\narms: [{paradigm: slide, name: slide}, {paradigm: mil, name: lite0}, "
+        "{paradigm: measured}]\n"
+    )
+    (tmp_path / "mistyped.yaml").write_text("cohort: table.csv\nsceme: her2_four\n")
+    (tmp_path / "mistyped-arm.yaml").write_text("cohort: table.csv\narms: [{paradigm: slide, mp: 4}]\n")
     (tmp_path / "table.csv").write_text("slide,patient,marker,score\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path

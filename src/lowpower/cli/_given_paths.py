@@ -6,10 +6,14 @@ import glob
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lowpower.errors import BundleError, OptionError, address_of, one_line
 from lowpower.files import meant, read_yaml
 from lowpower.storage import from_folder, is_there, missing
+
+if TYPE_CHECKING:
+    from lowpower.experiments import Experiment
 
 __all__ = ["configuration_there", "model_there", "run_there", "some_there", "study_there", "there"]
 
@@ -47,13 +51,15 @@ def some_there(given: Sequence[str], cure: str) -> None:
         there(Path(given[0]), cure)
 
 
-def configuration_there(path: Path, cure: str) -> None:
-    """Refuse a configuration that is no YAML file, or names a cohort that is not there.
+def configuration_there(path: Path, cure: str) -> Experiment:
+    """A configuration by its keys; refused where it is mistyped, or names a cohort that is not there.
 
     Raises:
         OptionError: the file or its cohort is not there.
-        ConfigError: it is no YAML.
+        ConfigError: it is no YAML, or has a wrong key or value.
     """
+    from lowpower.experiments import read_keys
+
     there(path, cure)
     if path.suffix.lower() in _TABLES:
         told = f"{one_line(path)}: is a table, and this takes a configuration (YAML) that names it"
@@ -64,6 +70,7 @@ def configuration_there(path: Path, cure: str) -> None:
         cure = "paths start at the configuration's folder, and `lowpower init SLIDES` writes a cohort.csv."
         told = f"{one_line(path)}: its cohort {one_line(cohort)} does not exist"
         raise OptionError(f"{told}; {meant(cohort) or cure}")
+    return read_keys(path)
 
 
 def run_there(folder: Path) -> None:

@@ -9,12 +9,11 @@ from pathlib import Path
 import polars as pl
 
 from lowpower.cohort import Cohort, read_cohort
-from lowpower.errors import ConfigError
 from lowpower.evaluation import Calibration
 from lowpower.experiments._ready import configured, make_ready, threads_kept
 from lowpower.experiments.artefacts import Artefact, make_artefacts
 from lowpower.experiments.deployment import Maker
-from lowpower.experiments.plan import CALIBRATION, Experiment, FusionArm, doubtful_slides, needs_of
+from lowpower.experiments.plan import CALIBRATION, Experiment, doubtful_slides, needs_of, one_arm
 from lowpower.experiments.units import finished, learn_unit, unit_of
 from lowpower.stain import Laboratory
 
@@ -136,7 +135,7 @@ def train_run(
         WeightsError: pretrained weights cannot be had.
         OutputError: the folder cannot be written.
     """
-    config = _of_one(configured(config, laboratory=laboratory), arm, fold)
+    config = one_arm(configured(config, laboratory=laboratory), arm, fold)
     config = configured(config, out)
     ready = make_ready(config, fresh=fresh, tested=False, workers=workers, progress=progress)
     (number,) = ready.wanted
@@ -163,28 +162,3 @@ def train_run(
         pl.read_parquet(unit.folder / "validation.parquet"),
         (*filter(None, [left_out]), *ready.alike, *maker.notes),
     )
-
-
-def _of_one(config: Experiment, arm: str | None, fold: int | None) -> Experiment:
-    """The configuration with one arm and one fold; of several arms, each has a folder of its own."""
-    names = [one.name for one in config.arms]
-    if arm is not None and arm not in names:
-        raise ConfigError(f"arm {arm!r} is not in this configuration; its arms: {', '.join(names)}.")
-    if arm is None and len(names) > 1:
-        raise ConfigError(
-            f"this configuration has {len(names)} arms ({', '.join(names)}); say which with --arm, or run "
-            "all with lowpower study."
-        )
-    chosen = config.arms[0 if arm is None else names.index(arm)]
-    if isinstance(chosen, FusionArm):
-        raise ConfigError(f"arm {chosen.name!r} fuses others; lowpower study trains them and weighs them.")
-    if fold is None:
-        fold = config.folds.only[0] if config.folds.only is not None else 0
-    update: dict[str, object] = {
-        "arms": (chosen,),
-        "reference": None,
-        "folds": config.folds.model_copy(update={"only": (fold,)}),
-    }
-    if len(names) > 1:  # what was made of slides is shared with the study
-        update |= {"out": Path("runs") / chosen.name, "cache": config.cache_folder}
-    return config.model_copy(update=update)

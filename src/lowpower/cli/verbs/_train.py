@@ -35,7 +35,11 @@ def command(
     from lowpower.cli._progress import progress_bar
     from lowpower.cli._usage import BEGINNING, typed
 
-    configuration_there(config, BEGINNING)
+    known = configuration_there(config, BEGINNING)
+
+    from lowpower.experiments import one_arm
+
+    one_arm(known, arm, fold)
 
     from lowpower.experiments import train_run
 

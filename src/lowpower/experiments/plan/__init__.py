@@ -14,7 +14,8 @@ from lowpower.experiments.plan._file_names import (
     TEST,
 )
 from lowpower.experiments.plan._needs import Need, needs_of
-from lowpower.experiments.plan._read import absolute, parse_experiment, read_experiment
+from lowpower.experiments.plan._one_arm import one_arm
+from lowpower.experiments.plan._read import absolute, parse_experiment, read_experiment, read_keys
 from lowpower.experiments.plan._template import template
 
 __all__ = [
@@ -38,8 +39,10 @@ __all__ = [
     "absolute",
     "doubtful_slides",
     "needs_of",
+    "one_arm",
     "parse_experiment",
     "read_experiment",
+    "read_keys",
     "refuse_doubtful",
     "template",
 ]

@@ -14,10 +14,9 @@ from lowpower.errors import ConfigError, address_of, wrong_value
 from lowpower.experiments.plan._arms import FusionArm, MeasuredArm, MilArm, PatchArm, SlideArm
 from lowpower.experiments.plan._experiment import Experiment
 from lowpower.files import read_yaml
-from lowpower.models import check_backbone, create_aggregator, encoder_card, is_weight_path
 from lowpower.storage import from_folder
 
-__all__ = ["ARM_KINDS", "absolute", "parse_experiment", "read_experiment"]
+__all__ = ["ARM_KINDS", "absolute", "nearest_key", "parse_experiment", "read_experiment", "read_keys"]
 
 ARM_KINDS: dict[str, type[BaseModel]] = {
     "slide": SlideArm,
@@ -40,6 +39,19 @@ def read_experiment(path: str | Path) -> Experiment:
     return parse_experiment(read_yaml(path), source=str(path), folder=Path(path).parent)
 
 
+def read_keys(path: str | Path) -> Experiment:
+    """A configuration by its keys and values alone, at once: the networks' libraries are not loaded for it.
+
+    Relative paths stay as they stand. `read_experiment` asks, besides, whether backbones, encoders and
+    aggregators are known.
+
+    Raises:
+        ConfigError: as `read_experiment`, but for their names.
+    """
+    content = read_yaml(path)
+    return _parse_keys(content, str(path), alone="arms" not in content)
+
+
 def parse_experiment(
     content: dict[str, Any], *, source: str = "configuration", folder: Path | None = None
 ) -> Experiment:
@@ -51,6 +63,18 @@ def parse_experiment(
         ConfigError: with every problem.
     """
     alone = "arms" not in content
+    config = _parse_keys(content, source, alone=alone)
+    for arm in config.arms:
+        _check_arm(arm, len(config.label_scheme.classes), source, alone=alone)
+    if folder is not None:
+        config = _anchored(config, folder)
+    if alone and config.out is None:
+        config = config.model_copy(update={"out": Path("runs") / config.name})
+    return config
+
+
+def _parse_keys(content: dict[str, Any], source: str, *, alone: bool) -> Experiment:
+    """The configuration, its arms' names looked at; `alone`: it is of one network."""
     try:
         config = Experiment.model_validate(_of_one_network(content) if alone else content)
     except ValidationError as error:
@@ -61,12 +85,6 @@ def parse_experiment(
         problems = [_sentence(item, alone=alone) for item in items]
         raise ConfigError(f"{source}: {' '.join(problems)}") from error
     _check_names(config, source)
-    for arm in config.arms:
-        _check_arm(arm, len(config.label_scheme.classes), source, alone=alone)
-    if folder is not None:
-        config = _anchored(config, folder)
-    if alone and config.out is None:
-        config = config.model_copy(update={"out": Path("runs") / config.name})
     return config
 
 
@@ -120,6 +138,8 @@ def _check_names(config: Experiment, source: str) -> None:
 
 def _check_arm(arm: BaseModel, classes: int, source: str, *, alone: bool) -> None:
     """What only the registries know: backbones, encoders, aggregators with their options and heads."""
+    from lowpower.models import check_backbone, create_aggregator
+
     try:
         if isinstance(arm, SlideArm | PatchArm):
             check_backbone(arm.model.backbone)
@@ -134,6 +154,8 @@ def _check_arm(arm: BaseModel, classes: int, source: str, *, alone: bool) -> Non
 def _known_encoder(name: str) -> None:
     if Path(name).suffix in (".pt", ".ts", ".torchscript"):
         return
+    from lowpower.models import encoder_card
+
     try:
         encoder_card(name)
     except ConfigError:
@@ -145,6 +167,8 @@ def _known_encoder(name: str) -> None:
 
 def _anchored(config: Experiment, folder: Path) -> Experiment:
     """The configuration with paths taken from `folder`."""
+    from lowpower.models import is_weight_path
+
     update: dict[str, Any] = {
         key: absolute(from_folder(folder, value))
         for key in ("cohort", "out", "cache", "laboratory")
