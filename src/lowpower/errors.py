@@ -61,6 +61,7 @@ __all__ = [
     "UnexpectedStainError",
     "WeightsError",
     "address_of",
+    "as_sentence",
     "as_text",
     "install_with",
     "one_line",
@@ -78,6 +79,7 @@ _DECIMAL_COMMA: Final = re.compile(r"-?\d+,\d+")
 _LIMITS: Final = {"ge": "{} or more", "gt": "more than {}", "le": "{} or less", "lt": "less than {}"}
 _ADDRESS: Final = re.compile(r"(s3|gs|gcs|az|abfs|abfss|http|https|sftp|hdfs|memory):/+(?=[^/])", re.I)
 """What storage that is no local disk begins with."""
+_PLAIN_WORD: Final = re.compile(r"[a-z]+(?=[ ,;:]|$)")
 _SWITCHES: Final = {"force": "force=True", "fresh": "fresh=True", "no-measure": "measure=False"}
 
 
@@ -123,6 +125,16 @@ def address_of(name: object) -> str | None:
     plain = str(name).replace(os.sep, "/")
     told = _ADDRESS.match(plain)
     return None if told is None else f"{told[1].lower()}://{plain[told.end() :]}"
+
+
+def as_sentence(text: str) -> str:
+    """A text that stands by itself or between others: a plain word at its beginning has a capital.
+
+    Examples:
+        >>> as_sentence("ink lies on it."), as_sentence("um/px 9 is coarse."), as_sentence("a.svs: is empty.")
+        ('Ink lies on it.', 'um/px 9 is coarse.', 'a.svs: is empty.')
+    """
+    return f"{text[0].upper()}{text[1:]}" if _PLAIN_WORD.match(text) else text
 
 
 def as_text(name: object) -> str:

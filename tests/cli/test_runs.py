@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 
 import cv2
 import numpy as np
@@ -120,3 +122,23 @@ def test_a_simulation_ends_with_what_to_type_next(lowpower, monkeypatch):
     assert finished.err.endswith(
         "next: lowpower check 'my slides/cohort.csv', then lowpower score 'my slides/cohort.csv'\n"
     )
+
+
+def test_reasons_are_sentences_wherever_they_are_joined(lowpower, slides):
+    """Terminal, table, page, FHIR: what is told in a row begins with capitals, and is told once."""
+    said = lowpower("score", "slides/0.png", "--mpp", "0.5", "--out", "out").out
+    (record,) = [json.loads(path.read_text()) for path in (slides / "out").rglob("result.json")]
+    assert len(record["reasons"]) > 2
+    lowpower("export", "out", "--to", "fhir")
+    (fhir,) = [json.loads(path.read_text()) for path in (slides / "out").rglob("*.fhir.json")]
+    (report,) = [e["resource"] for e in fhir["entry"] if e["resource"]["resourceType"] == "DiagnosticReport"]
+    page = html.unescape((slides / "out" / "report.html").read_text())
+    card = page.partition('<div class="card"')[2]  # above it stands the list of all slides
+    table = (slides / "out" / "results.csv").read_text()
+    for reason in record["reasons"]:
+        assert not reason[0].islower()
+        for told in (card, " ".join(said.split()), report["conclusion"]):
+            assert told.count(reason) == 1, (reason, told)
+    assert not re.search(r"\. [a-z]", record["reason"])
+    assert record["reason"] in table
+    assert not re.search(r"\b0 0\.\d\d", said + page)  # a class and its probability, not two numbers

@@ -118,7 +118,7 @@ def test_haematoxylin_and_eosin_is_refused_unless_forced(lowpower, tmp_path, rea
 
 def test_a_model_that_does_not_exist_is_named_with_what_does(lowpower, tmp_path, glass):
     finished = lowpower("score", glass, "--mpp", "0.5", "--model", "her2-sin", "--out", tmp_path / "out")
-    assert finished.code == 1
+    assert finished.code == 2
     assert "her2-sim" in finished.err
     assert finished.err.count("\n") == 1
 

@@ -12,6 +12,7 @@ import yaml
 from lowpower.cohort import read_cohort, write_manifest
 from lowpower.errors import CohortError
 from lowpower.experiments import doubtful_in, prepare_run, run_study, train_run
+from lowpower.experiments.artefacts._makers import MAKERS
 
 BLUE, BROWN = (0.10, 0.09, 0.05), (0.28, 0.51, 0.61)
 
@@ -86,6 +87,27 @@ def test_a_study_refuses_them_before_any_arm_runs(cohort) -> None:
     with pytest.raises(CohortError, match=r"on 2 of 12 slides.*s00\.png, s01\.png"):
         run_study(path, workers=1)
     assert not list((manifest.parent / "study").glob("units/*/*/done.json"))
+
+
+@pytest.mark.parametrize("views", [True, False])
+def test_they_are_refused_before_anything_dear_is_made(cohort, monkeypatch, views) -> None:
+    """Patches, features and cells take minutes a slide; the tissue of all is looked at before."""
+    manifest, dear = cohort(None), []
+    for kind in ("bag", "patches", "measure"):
+        monkeypatch.setitem(MAKERS, kind, lambda *_: dear.append(1))
+    arms = [{"paradigm": "measured"}, {"paradigm": "mil", "encoder": "stain"}, {"paradigm": "patch"}]
+    view = {"paradigm": "slide", "mpp": 32.0, "model": {"backbone": "test_convnext"}}
+    study = {
+        "name": "s", "cohort": manifest.name, "scheme": "her2_status", "out": "study",
+        "folds": {"outer": 2, "validation_share": 0.5}, "arms": [*arms, view] if views else arms,
+    }  # fmt: skip
+    path = manifest.parent / "study.yaml"
+    path.write_text(yaml.safe_dump(study))
+    stages = []
+    with pytest.raises(CohortError, match=r"on 2 of 12 slides.*s00\.png, s01\.png"):
+        run_study(path, workers=1, progress=lambda stage, *_: stages.append(stage))
+    assert dear == []
+    assert set(stages) == {"making views" if views else "looking for control tissue"}
 
 
 def test_checking_finds_them_first(cohort) -> None:

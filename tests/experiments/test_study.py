@@ -184,14 +184,22 @@ def test_a_gpu_that_is_not_there_ends_a_study_before_any_work(manifest: Path, tm
     assert not (tmp_path / "study").exists()
 
 
-def test_one_picture_under_two_names_is_a_leak(manifest: Path, tmp_path: Path) -> None:
+def test_one_picture_under_two_names_is_a_leak(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = pl.read_csv(manifest, infer_schema=False)
     for name in rows["slide"]:
         shutil.copy(manifest.parent / name, tmp_path / name)
     shutil.copy(tmp_path / "0-0.png", tmp_path / "0-1.png")
     rows.write_csv(tmp_path / "cohort.csv")
+    config = config_of(tmp_path / "cohort.csv", tmp_path / "out", entries=[STAIN])
+    # Files of one size are compared before anything is made of slides ...
+    with pytest.raises(CohortError, match=r"0-1\.png.*has the content of row"):
+        run_study(config, workers=1, progress=lambda stage, *_: pytest.fail(stage))
+    # ... and all that was prepared once more.
+    monkeypatch.setattr("lowpower.experiments._ready.content_hashes", lambda cohort: {})
     with pytest.raises(CohortError, match="list a slide once"):
-        run_study(config_of(tmp_path / "cohort.csv", tmp_path / "out", entries=[STAIN]), workers=1)
+        run_study(config, workers=1)
     assert '"verdict": "leaks"' in (tmp_path / "out" / "audit.json").read_text()
 
 

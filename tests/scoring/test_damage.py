@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from lowpower.errors import DamagedSlideError
+from lowpower.errors import DamagedSlideError, as_sentence
 from lowpower.models import Bundle
 from lowpower.scoring import ScoreRequest, measure_files, score, score_files
 from lowpower.slides import open_slide
@@ -60,7 +60,7 @@ def test_one_tile_warns_with_its_name_area_and_place(
     x, y, width, height = flag.box
     assert x <= 7 * TILE <= 8 * TILE <= x + width
     assert y <= 7 * TILE <= 8 * TILE <= y + height
-    assert flag.message in result.reasons
+    assert as_sentence(flag.message) in result.reasons
     assert capfd.readouterr() == ("", "")
 
 

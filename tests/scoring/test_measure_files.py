@@ -138,7 +138,7 @@ def test_cells_under_an_air_bubble_are_not_counted_and_it_is_said(save, tmp_path
     dark = 10.0 ** (-0.5 * cv2.GaussianBlur(under, (0, 0), 3)[..., None] / 255.0)
     record = one(save((image * dark).astype(np.uint8)), tmp_path)
     assert 0.35 < record.measured.tumour_cells / whole.measured.tumour_cells < 0.75
-    assert any("air bubbles" in note for note in record.measured.notes)
+    assert any("Air bubbles" in note for note in record.measured.notes)
     assert record.qc.flags[0].code == "bubble"
 
 

@@ -86,7 +86,7 @@ def test_runs_add_up_and_what_was_there_is_counted(place, run, shades):
     assert run([first]).reused == 0
     batch = run([first, second])
     assert (len(batch), batch.reused) == (2, 1)
-    assert "1 of 2 were already there" in batch.closing
+    assert "1 of 2 was already there" in batch.closing
     run([second])
     assert table() == ["first.png", "second.png"]
     assert "first/overlay.png" in Path("out/report.html").read_text()

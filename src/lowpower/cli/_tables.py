@@ -185,17 +185,17 @@ def print_case(console: Console, result: Result) -> None:
     for number, cutoff in enumerate(result.answer.cutoffs if result.answer else ()):
         table.add_row("" if number else "cut-offs", escape(cutoff.sentence))
     if result.answer is not None and result.answer.by == "network and measurement":
-        both = "  ".join(f"{name} {share:.2f}" for name, share in result.answer.probabilities.items())
+        both = ", ".join(f"{name}: {share:.2f}" for name, share in result.answer.probabilities.items())
         table.add_row("together", f"{both} (network and measurement)")
     if result.answer is not None:
         table.add_row("promise", escape(result.answer.promise))
-    shares = "  ".join(f"{name} {share:.2f}" for name, share in (result.probabilities or {}).items())
+    shares = ", ".join(f"{name}: {share:.2f}" for name, share in (result.probabilities or {}).items())
     kept = "" if result.prediction_set is None else f"; not excluded: {', '.join(result.prediction_set)}"
     table.add_row("network", f"{shares}{kept}")
-    if told is not None:
-        table.add_row("measured", escape(told.sentence.removeprefix("measured ")))
+    if result.measured_sentence:
+        table.add_row("measured", escape(result.measured_sentence.removeprefix("Measured ")))
     if told is not None and told.shares is not None:
-        classes = "  ".join(f"{name.replace('_', ' ')} {share:.1%}" for name, share in told.shares.items())
+        classes = ", ".join(f"{name.replace('_', ' ')} {share:.1%}" for name, share in told.shares.items())
         table.add_row("cells", f"{told.tumour_cells} tumour-like: {classes}")
         table.add_row("H-score", f"{told.h_score:.0f} of 300")
     if told is not None and told.deciding is not None:

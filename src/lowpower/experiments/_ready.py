@@ -25,7 +25,8 @@ from lowpower.cohort import (
 )
 from lowpower.engine import default_workers, of_stage
 from lowpower.errors import CohortError, ConfigError, address_of, as_text
-from lowpower.experiments.artefacts import Artefact, make_artefacts
+from lowpower.experiments._prepared import prepared
+from lowpower.experiments.artefacts import Artefact
 from lowpower.experiments.plan import (
     AUDIT,
     BUNDLES,
@@ -36,9 +37,7 @@ from lowpower.experiments.plan import (
     TEST,
     Experiment,
     absolute,
-    needs_of,
     read_experiment,
-    refuse_doubtful,
 )
 from lowpower.files import make_folder, write_json
 from lowpower.stain import Laboratory, laboratory_for
@@ -141,8 +140,7 @@ def make_ready(
     workers = workers or max(1, default_workers() // threads)
     cohort = read_cohort(config.cohort, ish_unknown=config.ish_unknown)
     _refuse_fitted_here(config, cohort)
-    if not tested:
-        refuse_copies(cohort, content_hashes(cohort))
+    refuse_copies(cohort, content_hashes(cohort))
     folds = _folds(config, cohort)
     wanted = _wanted_folds(config, folds)
     _open_folder(config, fresh=fresh)
@@ -151,25 +149,12 @@ def make_ready(
     rows = [slide.row for slide in folds.slides]
     if not tested:
         rows = sorted({row for part in parts for name in ("train", "validation") for row in part[name]})
-    needs = tuple(dict.fromkeys(need for arm in config.arms for need in needs_of(arm, config)))
     with threads_kept():
-        made = make_artefacts(
-            needs,
-            cohort,
-            rows,
-            config.cache_folder,
-            workers=workers,
-            threads=threads,
-            progress=of_stage(progress, "preparing slides"),
-        )
+        made = prepared(config, cohort, rows, workers=workers, threads=threads, progress=progress)
         alike = near_copies(
             cohort, folds, wanted, workers=workers, progress=of_stage(progress, "looking for copies")
         )
     _audit(config, cohort, folds, made, alike)
-    flags = {
-        row: artefact.flags for of in made.values() for row, artefact in of.items() if artefact.state == "ok"
-    }
-    refuse_doubtful(cohort, flags, config.doubtful_control)
     return Ready(config, cohort, folds, wanted, made, alike, workers)
 
 

@@ -228,9 +228,10 @@ def _scored(
     few = CHECKS["few_tumour_cells"]
     if few.effect(count) == "refuse":
         word = "no" if count == 0 else f"only {count}"
+        cells_were = "cell was" if count == 1 else "cells were"
         notes = (
             *notes,
-            f"{word} tumour-like cells were found (at least {few.refuse:g} are needed): no score.",
+            f"{word} tumour-like {cells_were} found (at least {few.refuse:g} are needed): no score.",
         )
     elif marker == "HER2":
         shares = _shares(cells.grade[counted], each)

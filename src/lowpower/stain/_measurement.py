@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from lowpower.errors import as_sentence
 from lowpower.slides import as_html
 from lowpower.stain.cells import Cells, FieldCells, Marker
 from lowpower.stain.guided import Reading
@@ -107,7 +108,8 @@ class Measurement:
         told = self.sentence()
         if self.reading is not None and self.reading.complete:  # else it is among the notes
             lines.append(f"Guided: {self.reading.sentence()}")
-        return "\n".join([*lines, *(note for note in self.notes if note not in told), _NOTICE])
+        notes = (as_sentence(note) for note in self.notes)
+        return "\n".join([*lines, *(note for note in notes if note not in told), _NOTICE])
 
     def __repr__(self) -> str:
         return f"<Measurement: {self.sentence()}>"
@@ -130,4 +132,4 @@ class Measurement:
         if self.nuclear is not None:
             status = f", {self.nuclear.status}" if self.nuclear.status else ""
             return f"measured {self.marker}: {self.nuclear.percent:.1f} % of tumour nuclei stained{status}."
-        return " ".join(self.notes)
+        return " ".join(as_sentence(note) for note in self.notes)

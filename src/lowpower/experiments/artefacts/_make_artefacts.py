@@ -129,6 +129,7 @@ def _make(opened: Opened, need: Need, job: Job) -> Artefact:
     weights = [digest_of(name) for name in (need.encoder, need.weights)]
     said = control_name(job.control)
     measures = [cell_network_identity().sha256, __version__] if need.kind == "measure" else []
+    measures += [__version__] if need.kind == "tissue" else []
     request = json.dumps([need.model_dump(mode="json"), weights, content, job.mpp, mask, said, *measures])
     digest = hashlib.sha256(request.encode()).hexdigest()
     found = _found(job.record(need), digest)

@@ -41,7 +41,7 @@ class Artefact(BaseModel):
         reason: One sentence, None when ok.
         content: The slide's content hash, None where it could not be opened.
         request: Digest of all that decides the content.
-        file: What was made, a path; None for a measurement.
+        file: What was made, a path; None for a measurement, or the tissue alone.
         sha256: Of the file.
         values: Numbers of a measurement.
         appearance: Of a measured slide (`lowpower.models.appearance_of`); empty in records of before.
@@ -120,6 +120,10 @@ def record_path(cache: str, need: Need, slide: str) -> Path:
     """Where the record of a slide's need lies."""
     tag = hashlib.sha256(slide.encode()).hexdigest()[:12]
     return Path(cache) / need.key / f"{Path(slide).stem}-{tag}.slide.json"
+
+
+def _tissue(opened: Opened, need: Need, folder: Path) -> Artefact:
+    return Artefact(row=opened.job.row, state="ok", read=opened.tissue()[1])
 
 
 def _view(opened: Opened, need: Need, folder: Path) -> Artefact:
@@ -263,6 +267,7 @@ def _stored(cost: Cost, path: Path) -> Cost:
 
 
 MAKERS: dict[str, Callable[[Opened, Need, Path], Artefact]] = {
+    "tissue": _tissue,
     "view": _view,
     "bag": _bag,
     "patches": _pixels,

@@ -1,7 +1,7 @@
 """What is to be done: the configuration, what its arms need of a slide, and where files go."""
 
 from lowpower.experiments.plan._arms import Arm, FusionArm, MeasuredArm, MilArm, PatchArm, SlideArm
-from lowpower.experiments.plan._control_doubt import doubtful_slides, refuse_doubtful
+from lowpower.experiments.plan._control_doubt import doubtful_slides, refuse_doubtful, says_nothing
 from lowpower.experiments.plan._experiment import BundleOptions, Experiment
 from lowpower.experiments.plan._file_names import (
     AUDIT,
@@ -44,5 +44,6 @@ __all__ = [
     "read_experiment",
     "read_keys",
     "refuse_doubtful",
+    "says_nothing",
     "template",
 ]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from lowpower.cohort import Cohort
 from lowpower.errors import CohortError
 
-__all__ = ["doubtful_slides", "refuse_doubtful"]
+__all__ = ["doubtful_slides", "refuse_doubtful", "says_nothing"]
 
 _MOST_NAMED = 10
 
@@ -20,14 +20,16 @@ def doubtful_slides(cohort: Cohort, flags: Mapping[int, Sequence[str]]) -> list[
         cohort: The cohort.
         flags: Codes of the quality flags, by row.
     """
-    table = cohort.table
     return [
-        str(table["slide_name"][row])
+        str(cohort.table["slide_name"][row])
         for row, codes in sorted(flags.items())
-        if "control_doubtful" in codes
-        and table["control"][row] in (None, "auto")
-        and table["mask"][row] is None
+        if "control_doubtful" in codes and says_nothing(cohort, row)
     ]
+
+
+def says_nothing(cohort: Cohort, row: int) -> bool:
+    """Whether a row leaves open what its control tissue is: neither `control` nor `mask` says it."""
+    return cohort.table["control"][row] in (None, "auto") and cohort.table["mask"][row] is None
 
 
 def refuse_doubtful(cohort: Cohort, flags: Mapping[int, Sequence[str]], most: float) -> list[str]:

@@ -1,4 +1,4 @@
-"""What arms need of a slide before anything is learnt: views, bags, patches, measurements."""
+"""What arms need of a slide before anything is learnt: views, bags, patches, measurements; or its tissue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ class Need(BaseModel):
     """Something made once a slide and shared by every arm and fold.
 
     Attributes:
-        kind: A view, a bag of features, patches as pixels, or the stain measurement.
+        kind: A view, a bag of features, patches as pixels, or the stain measurement; or the tissue alone,
+            whose flags say what is wrong with a slide before anything dear is made of it.
         view: Recipe of a view.
         patches: Recipe of a bag's or the pixels' patches.
         qc: Inspection of patches, None for none.
@@ -31,7 +32,7 @@ class Need(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["view", "bag", "patches", "measure"]
+    kind: Literal["view", "bag", "patches", "measure", "tissue"]
     view: LowResRecipe | None = None
     patches: PatchRecipe | None = None
     qc: PatchQC | None = None

@@ -111,7 +111,8 @@ class Batch(Sequence[R]):
         named = ("ok", "issued", "refer", "refused", "failed")
         counts = [f"{states.count(s)} {s}" for s in named if s in states]
         total = f"{len(states)} slide{'' if len(states) == 1 else 's'}"
-        there = f"; {self.reused} of {len(states)} were already there" if self.reused else ""
+        was = "was" if self.reused == 1 else "were"
+        there = f"; {self.reused} of {len(states)} {was} already there" if self.reused else ""
         return f"{total}: {', '.join(counts)}{there}."
 
 

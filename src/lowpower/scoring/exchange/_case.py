@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lowpower.errors import ConfigError
+from lowpower.errors import ConfigError, as_sentence
 from lowpower.scoring.records import Measured, MeasuredSlide, Result
 
 __all__ = ["Case", "cells_by", "find_records", "read_case", "said_of"]
@@ -78,7 +78,7 @@ def said_of(scored: Result) -> list[str]:
     """The answer and all that is to be read with it, one sentence each: what every form says."""
     said = [f"{scored.headline}.", *scored.reasons]
     if scored.answer is not None:
-        said += [f"{cutoff.sentence[0].upper()}{cutoff.sentence[1:]}." for cutoff in scored.answer.cutoffs]
+        said += [f"{as_sentence(cutoff.sentence)}." for cutoff in scored.answer.cutoffs]
         said.append(scored.answer.promise)
     return said
 

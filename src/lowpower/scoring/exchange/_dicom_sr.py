@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lowpower.errors import as_sentence
 from lowpower.scoring.exchange._case import Case, cells_by, said_of
 from lowpower.scoring.exchange._codes import (
     AGREEMENT,
@@ -141,7 +142,7 @@ def _groups(case: Case, sources: list[Dataset]) -> list[Any]:
         groups.append(
             _group(
                 case, sources, "measurement", ("lowpower measure", version), numbers, answers,
-                [measured.sentence, *measured.notes, *cells_by(measured)],
+                [as_sentence(measured.sentence), *measured.notes, *cells_by(measured)],
             )
         )  # fmt: skip
     return groups

@@ -6,6 +6,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from lowpower.errors import as_sentence
 from lowpower.files import write_text
 from lowpower.scoring.exchange._case import Case, cells_by, said_of
 from lowpower.scoring.exchange._codes import (
@@ -63,8 +64,8 @@ def _report(case: Case, identity: Identity, observations: list[dict[str, Any]]) 
     if scored is not None:
         said += said_of(scored)
         said += [scored.agreement.sentence] if scored.agreement else []
-    if case.measured is not None:
-        said.append(case.measured.sentence)
+    if case.measured is not None and (scored is None or scored.measured_sentence):
+        said.append(as_sentence(case.measured.sentence))
     return {
         "resourceType": "DiagnosticReport",
         "id": _id(case, "report"),
@@ -141,7 +142,8 @@ def _measurement(case: Case, identity: Identity) -> dict[str, Any] | None:
         **value,
         "method": _concept(STAINING, text="cells measured on the stained slide, scored by rule"),
         "note": [
-            {"text": text} for text in (case.record.notice, told.sentence, *told.notes, *cells_by(told))
+            {"text": text}
+            for text in (case.record.notice, as_sentence(told.sentence), *told.notes, *cells_by(told))
         ],
         "component": [
             {"code": _concept(term), "valueQuantity": _quantity(number, unit)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from lowpower.errors import as_sentence
 from lowpower.files import write_bytes
 from lowpower.scoring.exchange._case import Case, cells_by, said_of
 from lowpower.scoring.exchange._identity import Identity
@@ -102,7 +103,7 @@ def _said(case: Case) -> list[str]:
     if scored is not None and scored.agreement is not None:
         said.append(f"Network and measurement: {scored.agreement.level}. {scored.agreement.sentence}")
     if told is not None:
-        said += [told.sentence[0].upper() + told.sentence[1:]]
+        said += [as_sentence(told.sentence)] if scored is None or scored.measured_sentence else []
         said += [note for note in told.notes if note not in said and note not in told.sentence]
     if len(said) > _MOST_SAID:
         said = [*said[:_MOST_SAID], f"... and {len(said) - _MOST_SAID} more in {case.path.name}."]
@@ -113,10 +114,10 @@ def _rows(case: Case) -> list[tuple[str, str]]:
     """Name and value of every number, in reading order."""
     scored, told, rows = case.scored, case.measured, []
     if scored is not None:
-        shares = ", ".join(f"{name} {share:.2f}" for name, share in (scored.probabilities or {}).items())
+        shares = ", ".join(f"{name}: {share:.2f}" for name, share in (scored.probabilities or {}).items())
         rows.append(("network, probabilities", shares))
         if scored.answer is not None and scored.answer.by == "network and measurement":
-            both = ", ".join(f"{name} {share:.2f}" for name, share in scored.answer.probabilities.items())
+            both = ", ".join(f"{name}: {share:.2f}" for name, share in scored.answer.probabilities.items())
             rows.append(("with the measurement", both))
         if scored.prediction_set is not None:
             rows.append(("network, classes not excluded", ", ".join(scored.prediction_set) or "none"))

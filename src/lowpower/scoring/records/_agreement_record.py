@@ -49,8 +49,9 @@ def agreement_of(
     """
     score = _score_of(measured, scheme)
     if measured is None or score is None:
-        why = f"{scheme.marker} is not measured." if measured is None else " ".join(measured.notes)
-        return Agreement(level="not measured", sentence=f"No score was measured beside the network's: {why}")
+        # Why it could not be is among the result's reasons.
+        why = f": {scheme.marker} is not measured" if measured is None else ""
+        return Agreement(level="not measured", sentence=f"No score was measured beside the network's{why}.")
     allowed = _classes(scheme, score)
     told = f"The network says {likeliest}, measured {measured.score or f'{measured.percent:.1f} %'}"
     if measured.score is None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from lowpower.errors import one_line
+from lowpower.errors import as_sentence, one_line
 from lowpower.scoring.records._record import NOTICE, DrawnRegions, QualityRecord, Record
 from lowpower.scoring.records._slide_record import SlideRecord
 from lowpower.slides import as_html
@@ -196,8 +196,9 @@ class MeasuredSlide(SlideRecord):
         name = one_line(Path(self.file).name)
         if self.state != "ok" or self.measured is None:
             return f"{name}: {self.state}: {self.reason}"
-        doubts = f" {' '.join(self.measured.notes)}" if self.measured.notes else ""
-        return f"{name}: {self.measured.sentence.rstrip('.')}.{doubts} {self.notice}"
+        said = self.measured.sentence
+        doubts = "".join(f" {note}" for note in self.measured.notes if note not in said)
+        return f"{name}: {said.rstrip('.')}.{doubts} {self.notice}"
 
     def _repr_html_(self) -> str:
         facts = {"state": self.state, "reason": self.reason or "", "notice": self.notice}
@@ -265,7 +266,7 @@ def measured_of(measurement: Measurement, laboratory: str | None = None) -> Meas
         mpp=measurement.mpp,
         cell_network=None if measurement.cells is None else cell_network(),
         open_questions=measurement.open_questions,
-        notes=measurement.notes,
+        notes=tuple(as_sentence(note) for note in measurement.notes),
         reading=None if measurement.reading is None else _reading(measurement.reading),
     )
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from PIL import Image
 from pydantic import Field
 
-from lowpower.errors import one_line
+from lowpower.errors import as_sentence, one_line
 from lowpower.scoring.records._agreement_record import Agreement
 from lowpower.scoring.records._answer import Answer, ControlDoubt
 from lowpower.scoring.records._measured import Measured
@@ -91,6 +91,12 @@ class Result(SlideRecord):
             return ""
         return f"measured {told.score}" if told.score is not None else f"measured {told.percent:.1f} %"
 
+    @property
+    def measured_sentence(self) -> str:
+        """What was measured, a sentence; empty where it would say why nothing was, as `reasons` do already."""
+        told = self.measured
+        return "" if told is None or told.shares is None else as_sentence(told.sentence)
+
     def overlay(self) -> Image.Image:
         """The slide beside the network's explanation, at slide scale.
 
@@ -109,8 +115,8 @@ class Result(SlideRecord):
             "because" if n == 0 else f"({n + 1})": r for n, r in enumerate(self.reasons)
         }
         facts |= {cutoff.question: cutoff.answer for cutoff in (self.answer.cutoffs if self.answer else ())}
-        if self.measured is not None:
-            facts["measured"] = self.measured.sentence
+        if self.measured_sentence:
+            facts["measured"] = self.measured_sentence
         if self.state != "ok":
             facts[self.state] = self.reason or ""
         facts["notice"] = self.notice
@@ -121,18 +127,12 @@ class Result(SlideRecord):
         name = Path(self.file).name
         if self.state != "ok":
             return f"{name}: {self.state}: {self.reason}"
-        why = (
-            f", because {self.reason}"
-            if self.decision == REFER
-            else f". {self.reason}"
-            if self.reason
-            else ""
-        )
+        why = f". {self.reason}" if self.reason else ""
         answers = self.answer.cutoffs if self.answer else ()
         cutoffs = "; ".join(cutoff.sentence for cutoff in answers)
-        beside = f" {self.measured.sentence[0].upper()}{self.measured.sentence[1:]}" if self.measured else ""
+        beside = f" {self.measured_sentence}" if self.measured_sentence else ""
         agreement = f" Network and measurement: {self.agreement.level}." if self.agreement else ""
-        stated = f" {cutoffs[0].upper()}{cutoffs[1:]}." if cutoffs else ""
+        stated = f" {as_sentence(cutoffs)}." if cutoffs else ""
         return f"{name}: {self.headline}{why.rstrip('.')}.{stated}{beside}{agreement} {self.notice}"
 
     def summary_row(self) -> dict[str, Any]:

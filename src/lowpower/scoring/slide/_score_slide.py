@@ -12,7 +12,7 @@ from typing import Unpack, get_args
 import numpy as np
 
 import lowpower
-from lowpower.errors import MppOutOfRangeError, as_text
+from lowpower.errors import MppOutOfRangeError, as_sentence, as_text
 from lowpower.geometry import Regions
 from lowpower.graphs import runtime_name
 from lowpower.models import Bundle
@@ -262,10 +262,11 @@ def _reasons(said: _Said, quality: QualityRecord, regions: Regions | None) -> tu
     doubts = [flag.message for flag in quality.flags if flag.effect != "note"]
     doubts += said.measured.notes if said.measured is not None else ()
     doubts += regions.notes if regions is not None else ()
+    doubts = [as_sentence(doubt) for doubt in doubts]
     if said.doubt is not None:  # what was tried both ways is said once, with what came of it
-        tried = {flag.message for flag in quality.flags if flag.code == "control_doubtful"}
-        doubts = [said.doubt.sentence, *(doubt for doubt in doubts if doubt not in tried)]
-    return tuple(dict.fromkeys((*([said.answer.why] if said.answer.why else []), *doubts)))
+        tried = {as_sentence(flag.message) for flag in quality.flags if flag.code == "control_doubtful"}
+        doubts = [as_sentence(said.doubt.sentence), *(doubt for doubt in doubts if doubt not in tried)]
+    return tuple(dict.fromkeys((*([as_sentence(said.answer.why)] if said.answer.why else []), *doubts)))
 
 
 def model_identity(bundle: Bundle) -> ModelIdentity:
