@@ -93,7 +93,7 @@ class Result(SlideRecord):
 
     @property
     def measured_sentence(self) -> str:
-        """What was measured, a sentence; empty where it would say why nothing was, as `reasons` do already."""
+        """What was measured, a sentence; empty where nothing was: `reasons` say why."""
         told = self.measured
         return "" if told is None or told.shares is None else as_sentence(told.sentence)
 
