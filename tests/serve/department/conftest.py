@@ -194,8 +194,8 @@ def archive(orthanc, series, open_with):
 
 
 @contextlib.contextmanager
-def page_of(department: Department, browser, **view) -> Iterator[Any]:
-    """The page of a department in this process, an admin signed in; nothing is scored."""
+def served(department: Department) -> Iterator[str]:
+    """The address of a department in this process; nothing is scored."""
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         department_app(department), log_level="error", lifespan="off", timeout_graceful_shutdown=1
@@ -203,20 +203,28 @@ def page_of(department: Department, browser, **view) -> Iterator[Any]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
-    link = department.accounts.link(Who("test", Role.ADMIN), Role.ADMIN)
-    opened = browser.new_page(viewport={"width": 1366, "height": 768}, **view)
     try:
-        opened.goto(f"http://127.0.0.1:{listening.getsockname()[1]}/#link={link}")
-        opened.get_by_label(re.compile("^Name")).fill("Dr. P")
-        opened.get_by_label("Password").fill(PASSWORD)
-        opened.get_by_role("button", name="Go on").click()
-        opened.locator("#who").wait_for()
-        yield opened
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
-        opened.close()
         server.should_exit = True
         thread.join(20)
         listening.close()
+
+
+@contextlib.contextmanager
+def page_of(department: Department, browser, **view) -> Iterator[Any]:
+    """The page of a department in this process, an admin signed in."""
+    link = department.accounts.link(Who("test", Role.ADMIN), Role.ADMIN)
+    with (
+        served(department) as address,
+        browser.new_page(viewport={"width": 1366, "height": 768}, **view) as page,
+    ):
+        page.goto(f"{address}/#link={link}")
+        page.get_by_label(re.compile("^Name")).fill("Dr. P")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Go on").click()
+        page.locator("#who").wait_for()
+        yield page
 
 
 def scored_record(folder: Path, **about) -> Path:

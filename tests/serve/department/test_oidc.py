@@ -21,7 +21,7 @@ from lowpower.errors import ConfigError
 from lowpower.serve.department import department_app, read_settings
 from lowpower.serve.department._oidc import Oidc, OidcError
 
-from .conftest import PASSWORD, browser_of, wait_until
+from .conftest import PASSWORD, browser_of, served, wait_until
 
 pytestmark = pytest.mark.skipif(
     find_spec("authlib") is None or find_spec("oidc_provider_mock") is None,
@@ -129,6 +129,28 @@ def test_a_sign_in_goes_on_only_in_the_browser_that_began_it_and_once(signing_in
     assert first.get(back).headers["location"] == "/"
     assert first.get(back).headers["location"] == "/#oidc=refused"
     assert first.get("/v1/oidc/back").headers["location"] == "/#oidc=refused"
+
+
+def test_a_person_goes_to_the_provider_and_comes_back_by_the_page(signing_in, provider, browser):
+    expect = pytest.importorskip("playwright.sync_api").expect
+    department, _ = signing_in
+    person = {"name": "Dr. W", "groups": ["pathologists"]}
+    requests.put(f"{provider}/users/w", json=person, timeout=10).raise_for_status()
+    requests.put(f"{provider}/users/x", json={"name": "X"}, timeout=10).raise_for_status()
+    with served(department) as address, browser.new_context() as context:
+        page = context.new_page()
+        for subject in ("x", "w"):
+            page.goto(address)
+            page.get_by_role("link", name="Sign in by single sign-on").click()
+            page.wait_for_url(f"{provider}/**")
+            page.locator("input[name=sub]").fill(subject)
+            page.locator("button:not([name=action][value=deny]), input[type=submit]").first.click()
+            page.wait_for_url(f"{address}/**")
+            if subject == "x":
+                expect(page.locator(".gate .wrong")).to_contain_text("No way in by single sign-on")
+        expect(page.locator("#who")).to_have_text("Dr. W, reader")  # across sites, with a Strict cookie
+        page.reload()
+        expect(page.locator("#who")).to_have_text("Dr. W, reader")
 
 
 def _base64(data: bytes) -> bytes:
