@@ -10,13 +10,15 @@ from lowpower.bundles import bundled_models
 from lowpower.serve.child import Scorer, _scorer
 from lowpower.serve.department.jobs import ScoringWorker
 
-from .conftest import upload
+from .conftest import browser_of, upload
 
 
 @pytest.mark.slow
 def test_a_model_that_is_gone_a_slide_that_hangs_and_one_that_is_well(
-    department, admin, slide_file, tmp_path, monkeypatch
+    open_with, slide_file, tmp_path, monkeypatch
 ):
+    department = open_with(models=(str(tmp_path / "bundle"),))
+    admin = browser_of(department)
     key = upload(admin, slide_file)
     first = admin.get("/v1/jobs").json()[0]["id"]
     bundle = tmp_path / "bundle"

@@ -12,7 +12,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -27,6 +27,7 @@ from lowpower.serve._app import POLICY, Headers
 from lowpower.serve._page_files import PAGE
 from lowpower.serve._tiles import OpenSlides
 from lowpower.serve.department._accounts import Accounts
+from lowpower.serve.department._bounded_bodies import BoundedBodies
 from lowpower.serve.department._department_host import DepartmentHost
 from lowpower.serve.department._oidc import OidcError
 from lowpower.serve.department._settings import Settings
@@ -138,7 +139,7 @@ def department_app(department: Department) -> ASGIApp:
     if PAGE.is_dir():
         app.mount("/", StaticFiles(directory=PAGE, html=True))
     lane = TileLane(app, slides, department.host, department.accounts)
-    return Headers(_Numbered(lane), POLICY.format("'none'"))
+    return Headers(_Numbered(BoundedBodies(lane)), POLICY.format("'none'"))
 
 
 _STATUS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
@@ -155,6 +156,7 @@ _STATUS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (FhirError, 502, "fhir"),
     (OidcError, 502, "oidc"),
     (LowpowerError, 422, "refused"),
+    (DataError, 422, "invalid"),
     (DBAPIError, 503, "database"),
     (PoolTimeoutError, 503, "database"),
 )
@@ -177,6 +179,8 @@ async def _problem_of(request: Request, error: Exception) -> JSONResponse:
         more["slide"] = error.key
     elif isinstance(error, WrongOffsetError):
         more["received"] = error.received
+    elif isinstance(error, DataError):
+        said = "Something in this request can be kept in no database, such as a character that is none."
     elif status == 503:
         _log.error("database.gone", extra={"request": request.scope.get("lowpower_request")})
         said, headers = (

@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lowpower.bundles import bundled_models
 from lowpower.errors import ConfigError
 from lowpower.files import read_yaml
 from lowpower.serve.department._roles import Role
 
-__all__ = ["SQLITE_FILE", "Settings", "read_settings"]
+__all__ = ["SQLITE_FILE", "Settings", "named_models", "read_settings"]
 
 SQLITE_FILE: Final = "lowpower.db"
 """The database in the data folder, where no other is named."""
@@ -46,6 +47,9 @@ class Settings(BaseModel):
     name: str = Field("lowpower", max_length=100, description="What the page calls the department.")
     roots: tuple[Path, ...] = Field((), description="Folders from which slides may be registered by path.")
     model: str = Field("her2-sim", description="Model bundle that scores where a job names none.")
+    models: tuple[str, ...] = Field(
+        (), description="Further bundles that a job may name; no other is loaded."
+    )
     laboratory: Path | None = Field(None, description="Cut-offs that `lowpower calibrate` wrote.")
     measure: bool = Field(True, description="Whether the stain is measured beside the network's answer.")
     blind: bool = Field(False, description="Keep each answer back until the reader has scored the slide.")
@@ -193,5 +197,11 @@ def _from_environment(variables: Mapping[str, str]) -> dict[str, Any]:
     for variable, value in variables.items():
         name = variable.removeprefix(_PREFIX).lower()
         if variable.startswith(_PREFIX) and name in Settings.model_fields and value:
-            told[name] = value.split(os.pathsep) if name == "roots" else value
+            apart = {"roots": os.pathsep, "models": ","}.get(name)
+            told[name] = value if apart is None else value.split(apart)
     return told
+
+
+def named_models(settings: Settings) -> dict[str, Path]:
+    """Bundles that may be named to the service, and where they lie; names alone of those at the hub."""
+    return {name: Path(name) for name in (settings.model, *settings.models)} | bundled_models()

@@ -18,9 +18,10 @@ from lowpower.scoring import Record, Result
 from lowpower.serve._desk import worklist_row
 from lowpower.serve._shelf import Entry
 from lowpower.serve.department._accounts import Who
-from lowpower.serve.department._settings import Settings
+from lowpower.serve.department._settings import Settings, named_models
 from lowpower.serve.department._slides import slide_or_none, words_of
 from lowpower.serve.department.records import RANKS, Database, Job, Regions, ScoredResult, Slide, moment, note
+from lowpower.tissue import is_control_word
 
 __all__ = ["QUEUE", "WORKFLOW", "Claimed", "JobAsked", "Jobs"]
 
@@ -83,8 +84,13 @@ class Jobs:
         """Put a job into the queue; with the same idempotency key again it is the same job.
 
         Raises:
-            ConfigError: there is no such slide, nothing is drawn on it, or the key came with another wish.
+            ConfigError: there is no such slide or model, nothing is drawn on it, the key came with another
+                wish, or control tissue is said by a file.
         """
+        if not is_control_word(asked.control):
+            raise ConfigError("Control tissue is auto, none, an end or x,y,width,height here.")
+        if asked.model is not None and asked.model not in named_models(self._settings):
+            raise ConfigError("There is no such model here; /v1/models names those that there are.")
         with self._database.write() as session:
             if key is not None:
                 held = session.scalar(select(Job).where(Job.by == who.name, Job.key == key))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
@@ -11,11 +10,10 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy import func, select, text
 
 import lowpower
-from lowpower.bundles import bundled_models
 from lowpower.scoring import NOTICE, Record
 from lowpower.serve._events import job_events
 from lowpower.serve.department._charts import DRIFT, AgreementTold, DriftTold, agreement_of, drift_of
-from lowpower.serve.department._settings import Settings
+from lowpower.serve.department._settings import Settings, named_models
 from lowpower.serve.department.jobs import JobAsked, Jobs
 from lowpower.serve.department.records import Audit, Database, Job, Slide, schema
 
@@ -143,13 +141,13 @@ def jobs_api(database: Database, settings: Settings, jobs: Jobs) -> APIRouter:
 
     @router.get("/models")
     def models() -> list[ModelTold]:
-        names = sorted({*bundled_models(), settings.model})
+        names = sorted(named_models(settings))
         return [ModelTold(name=name, is_default=name == settings.model) for name in names]
 
     @router.get("/models/{name}/card", response_class=Response)
     def card(name: str) -> Response:
         """The model's card, as Markdown."""
-        folder = bundled_models().get(name, Path(name) if name == settings.model else None)
+        folder = named_models(settings).get(name)
         page = None if folder is None else folder / "README.md"
         if page is None or not page.is_file():
             raise HTTPException(404, "There is no model of that name, or it has no card.")
