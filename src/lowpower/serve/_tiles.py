@@ -136,6 +136,10 @@ class OpenSlides:
                     self._open.popitem(last=False)
         return image
 
+    def _forget(self, place: SlidePlace) -> None:
+        with self._lock:
+            self._open.pop((place.key, place.version), None)
+
     def held_tile(self, place: SlidePlace, level: int, column: int, row: int) -> bytes | None:
         """A tile that was cut before, at once; None where it must be cut."""
         return self._tiles.get((place.key, place.version, level, column, row))
@@ -149,7 +153,12 @@ class OpenSlides:
         image = self.image(place)
         jpeg = self.held_tile(place, level, column, row)
         if jpeg is None:
-            jpeg = image.tile(level, column, row)
+            try:
+                jpeg = image.tile(level, column, row)
+            except OSError as error:  # the file went away, or its disk did, while it was open
+                self._forget(place)
+                why = f"cannot be read any more ({error.strerror})"
+                raise NotASlideError(place.path, f"{why}; {place.cure}") from error
             if jpeg is not None:
                 self._tiles.keep((place.key, place.version, level, column, row), jpeg)
         return jpeg

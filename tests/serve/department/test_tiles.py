@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import event
 
@@ -62,6 +65,19 @@ def test_who_may_no_longer_gets_no_tile_a_second_later(department, admin, slide_
     assert admin.delete(f"/v1/slides/{key}").status_code == 204
     clock[0] += 1.1
     assert tile_of(admin, key).status_code == 404
+
+
+def test_a_file_that_goes_away_while_it_is_looked_at_is_said(department, admin, slide_file):
+    key = upload(admin, slide_file)
+    assert tile_of(admin, key).status_code == 200
+    shutil.rmtree(department.settings.data / "slides" / key)
+    # Each thread has the file open for itself, and one that reads it for the first time finds none.
+    with ThreadPoolExecutor(8) as viewers:
+        told = list(viewers.map(lambda at: tile_of(admin, key, f"12/{at % 10}_{at // 10}"), range(60)))
+    wrong = {(answer.status_code, answer.headers["content-type"]) for answer in told} - {(200, "image/jpeg")}
+    assert wrong == {(409, "application/problem+json")}
+    slide = admin.get(f"/v1/slides/{key}").json()
+    assert (slide["image"], "no longer there" in slide["missing"]) == (None, True)
 
 
 def test_what_is_unusual_is_said_as_ever(department, admin, slide_file):

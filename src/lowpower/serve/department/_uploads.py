@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import threading
@@ -29,6 +30,8 @@ __all__ = [
 
 _OLD_S: Final = 7 * 86400
 _DICOM: Final = (".dcm", ".dicom")
+_VERB: Final = re.compile(r"(is|ends|has|holds|lacks|packs|says|stores|does|cannot|came|gave)\b")
+"""How what is wrong with a slide begins, where it is said of the file and not of a part of it."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +215,7 @@ class Uploads:
             return self._slides.take(named, upload.ending, about, who, "upload")
         except SlideError as error:
             said = str(error).removeprefix(f"{error.path}: ")
-            raise _Refused(f"The file {said}") from error
+            raise _Refused(f"The file{' ' if _VERB.match(said) else ': '}{said}") from error
 
     def forget(self, upload: Upload, who: Who) -> None:
         """Throw away what came in."""
