@@ -10,7 +10,7 @@ from lowpower.slides._reader import Pixels
 
 __all__ = ["TileCache"]
 
-_BYTES = 64 << 20
+_BYTES = 48 << 20
 
 
 class TileCache:

@@ -28,6 +28,7 @@ _BLACK_IS_ZERO, _RGB, _YCBCR = 1, 2, 6
 _PREMULTIPLIED, _STRAIGHT = 1, 2
 _PHOTOMETRIC = {0: "greyscale", 1: "greyscale", 3: "palette colours", 5: "CMYK", 8: "CIE Lab"}
 _RAW_ROWS = 64
+_SMALL_PIXELS = 512 * 512
 
 
 class TiffReader:
@@ -86,7 +87,8 @@ class TiffReader:
                 whole_width = min(tile_width, segments.width - column * tile_width)
                 whole_height = min(tile_height, segments.height - row * tile_height)
                 part = right - left < whole_width or bottom - top < whole_height
-                pixels = self._segment(segments, (*key, row * segments.across + column), keep=part)
+                keep = part or tile_width * tile_height <= _SMALL_PIXELS  # neighbours overlap by whole tiles
+                pixels = self._segment(segments, (*key, row * segments.across + column), keep=keep)
                 out[top - y : bottom - y, left - x : right - x] = pixels[
                     top - row * tile_height : bottom - row * tile_height,
                     left - column * tile_width : right - column * tile_width,

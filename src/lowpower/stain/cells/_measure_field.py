@@ -26,6 +26,8 @@ Marker = Literal["HER2", "ER", "PR", "Ki-67"]
 _FAINTEST_RESPONSE = 0.012
 _LEAST_USUAL = 0.03
 _LEAKING = 0.3
+_EVERY = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 256, 3)
+_STRIP = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,11 +123,18 @@ def stain_maps(image: NDArray[np.uint8], white_point: Floats, vectors: StainVect
     residual = np.cross(matrix[0], matrix[1])
     stack = np.stack([*matrix, residual / np.linalg.norm(residual)], axis=1)
     inverse = np.linalg.inv(stack)[:2].astype(np.float32)
-    # The table of `optical_density`, looked up by OpenCV: a third of the time.
-    every = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 256, 3)
-    amounts = cv2.transform(cv2.LUT(image, optical_density(every, white_point)), inverse)
-    hematoxylin, dab = cv2.split(amounts)
-    return np.asarray(hematoxylin, np.float32), np.asarray(dab, np.float32)
+    tables = optical_density(_EVERY, white_point)
+    height, width = image.shape[:2]
+    amounts = np.empty((2, height, width), np.float32)
+    # In strips that stay in the processor's cache: a little over half the time.
+    density, both = (np.empty((_STRIP, width, channels), np.float32) for channels in (3, 2))
+    for top in range(0, height, _STRIP):
+        rows = slice(top, min(top + _STRIP, height))
+        tall = rows.stop - top
+        cv2.LUT(image[rows], tables, dst=density[:tall])
+        cv2.transform(density[:tall], inverse, dst=both[:tall])
+        cv2.split(both[:tall], [amounts[0, rows], amounts[1, rows]])
+    return amounts[0], amounts[1]
 
 
 def measure_field(

@@ -37,8 +37,10 @@ COARSEST_MPP = 1.0
 """Coarser than this no cell is measured."""
 _FINE_ENOUGH = 0.625
 """Base pixels are averaged by the largest whole factor that stays finer than this, um/px: about 0.5."""
-_HALO_UM, _HALO_PX = 60.0, 128
-"""How far a field looks beyond its core: further than any ray, neighbour or the network reaches."""
+_HALO_UM, _HALO_PX = 48.0, 96
+"""How far a field looks beyond its core: further than any ray, neighbour or the network reaches. What is
+beyond moves a map by less than 1e-5, no more than rounding does."""
+_TOGETHER = 4
 _SAMPLE_UM = 200.0
 _SAMPLES = 12
 
@@ -197,7 +199,7 @@ def cells_of(
     scale: StainScale,
     marker: Marker,
     *,
-    tile: int = 768,
+    tile: int = 832,
     workers: int = 1,
     progress: Progress | None = None,
     precision: Precision = "exact",
@@ -215,7 +217,11 @@ def cells_of(
         precision: Which runtime runs the network.
     """
     reader = FieldReader(slide, tissue, scale, marker, precision)
-    fields = reader.fields(tile, trimmed=True)
+    # Down in columns of a few fields: what overlaps is met again while its tiles are still decoded.
+    wide = _TOGETHER * max(STRIDE, tile) * working_factor(slide.mpp)
+    fields = sorted(
+        reader.fields(tile, trimmed=True), key=lambda one: (one.core.x // wide, one.core.y, one.core.x)
+    )
     parts = [reader.none()]
     for done, part in enumerate(reader.read(fields, workers), start=1):
         parts.append(part)

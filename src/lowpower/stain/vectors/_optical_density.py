@@ -7,6 +7,7 @@ Anal Quant Cytol Histol 23 (2001) 291.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -56,10 +57,10 @@ def optical_density(rgb: NDArray[np.uint8], white_point: ArrayLike) -> NDArray[n
     glass = _white(white_point)
     # One table a channel: 256 logarithms instead of one a pixel.
     tables = (np.log10(glass)[:, None] - np.log10(np.maximum(np.arange(256), 1))).astype(np.float32)
-    density = np.empty(rgb.shape, np.float32)
-    for channel in range(3):
-        np.take(tables[channel], rgb[..., channel], out=density[..., channel])
-    return density
+    if rgb.size == 0:
+        return np.zeros(rgb.shape, np.float32)
+    looked_up = cv2.LUT(rgb.reshape(1, -1, 3), np.ascontiguousarray(tables.T)[None])
+    return np.asarray(looked_up, np.float32).reshape(rgb.shape)
 
 
 def mean_density(density: NDArray[np.float32]) -> NDArray[np.float32]:
