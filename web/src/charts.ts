@@ -24,7 +24,7 @@ export async function showCharts(): Promise<void> {
       ] : [h("p", {}, "No HER2 reviews yet.")]),
       section("Drift, month by month",
         h("p", { class: "dim" }, `Limits: three standard deviations, by the first ${drift.base} results. Months outside are marked.`),
-        ...drift.charts.map(chart)),
+        h("div", { class: "drift" }, drift.charts.map(chart))),
     );
   };
   document.body.append(box);
@@ -56,15 +56,52 @@ function confusion(pair: Pair, scores: string[]): HTMLElement {
       h("tr", {}, h("th", { scope: "row" }, scores[index]!), row.map((count) => h("td", {}, String(count)))))));
 }
 
+const WIDE = 300;
+const HIGH = 96;
+const SIDE = 8; // room around the points
+const words = (value: number) => Number(value.toPrecision(3)).toString();
+
+/** A control chart, and its numbers for who cannot see it. */
 function chart(one: Chart): HTMLElement {
-  const words = (value: number) => Number(value.toPrecision(3)).toString();
-  return h("details", { open: one.points.some((point) => point.outside) },
-    h("summary", {}, `${one.name}: ${words(one.points.at(-1)!.value)}${one.points.some((point) => point.outside) ? ", outside its limits" : ""}`),
-    h("table", {},
-      h("thead", {}, h("tr", {}, ["Month", "Mean", "Results", "Limits"].map((text) => h("th", { scope: "col" }, text)))),
-      h("tbody", {}, one.points.map((point) => h("tr", {},
-        h("th", { scope: "row" }, point.month),
-        h("td", {}, h("span", { class: point.outside ? "mark yes" : "" }, words(point.value))),
-        h("td", {}, String(point.of)),
-        h("td", {}, `${words(point.low)} to ${words(point.high)}`))))));
+  const outside = one.points.some((point) => point.outside);
+  return h("figure", { class: outside ? "outside" : "" },
+    h("figcaption", {}, h("strong", {}, `${one.name}: ${words(one.points.at(-1)!.value)}`), outside && h("span", { class: "mark yes" }, "outside its limits")),
+    drawn(one),
+    h("details", {}, h("summary", {}, "Numbers"),
+      h("table", {},
+        h("thead", {}, h("tr", {}, ["Month", "Mean", "Results", "Limits"].map((text) => h("th", { scope: "col" }, text)))),
+        h("tbody", {}, one.points.map((point) => h("tr", {},
+          h("th", { scope: "row" }, point.month),
+          h("td", {}, h("span", { class: point.outside ? "mark yes" : "" }, words(point.value))),
+          h("td", {}, String(point.of)),
+          h("td", {}, `${words(point.low)} to ${words(point.high)}`)))))));
+}
+
+function drawn(one: Chart): SVGElement {
+  const told = one.points.flatMap((point) => [point.value, point.low, point.high]);
+  const [least, most] = [Math.min(...told), Math.max(...told)];
+  const x = (index: number) => SIDE + ((index + 0.5) * (WIDE - 2 * SIDE)) / one.points.length;
+  const y = (value: number) => (most > least ? HIGH - SIDE - ((value - least) * (HIGH - 2 * SIDE)) / (most - least) : HIGH / 2);
+  const half = (WIDE - 2 * SIDE) / one.points.length / 2;
+  const steps = (value: (point: Chart["points"][number]) => number) =>
+    one.points.flatMap((point, index) => [`${x(index) - half},${y(value(point))}`, `${x(index) + half},${y(value(point))}`]);
+  const last = one.points.at(-1)!;
+  const label = `${one.name}, ${one.points.length} month${one.points.length === 1 ? "" : "s"}, last ${last.month}: ${words(last.value)}, limits ${words(last.low)} to ${words(last.high)}`;
+  return svg("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": label },
+    svg("polygon", { class: "limits", points: [...steps((point) => point.high), ...steps((point) => point.low).reverse()].join(" ") }),
+    svg("polyline", { class: "means", points: one.points.map((point, index) => `${x(index)},${y(point.value)}`).join(" ") }),
+    ...one.points.map((point, index) => {
+      const title = svg("title", {});
+      title.textContent = `${point.month}: ${words(point.value)} (${point.of} results)`;
+      return svg(point.outside ? "rect" : "circle", point.outside
+        ? { class: "far", x: x(index) - 4.5, y: y(point.value) - 4.5, width: 9, height: 9 } // another shape, not another colour alone
+        : { class: "near", cx: x(index), cy: y(point.value), r: 3.5 }, title);
+    }));
+}
+
+function svg(tag: string, attributes: Record<string, string | number>, ...children: SVGElement[]): SVGElement {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  element.append(...children);
+  return element;
 }

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 import lowpower as lp
 from lowpower.scoring import Result
-from lowpower.serve.department import verify_audit
+from lowpower.serve.department import _charts, verify_audit
 from lowpower.serve.department._charts import agreement_of, drift_of, note_drift
 from lowpower.serve.department.records import Job, ScoredResult, Slide, schema
 
@@ -128,6 +128,47 @@ def test_a_month_that_is_unlike_the_first_results_is_outside_its_limits(departme
     assert verify_audit(department.database).problem is None
     metrics = program_of(department).get("/v1/metrics").text
     assert "lowpower_drift_alerts 2" in metrics
+
+
+def measured(dab: tuple[float, float, float], edge: float) -> dict[str, object]:
+    """A measurement as results keep it, for its colours and its sharpness."""
+    stains = {"hematoxylin": (0.65, 0.7, 0.29), "dab": dab, "source": "measured"}
+    return {
+        "marker": "HER2", "score": "1+", "sentence": "1+", "tumour_cells": 1000, "cells": {"tumour": 1000},
+        "stains": stains, "edge_um": edge,
+    }  # fmt: skip
+
+
+def test_stains_that_turn_and_focus_that_softens_are_outside_their_limits(department):
+    with department.database.write() as session:
+        for number in range(120):
+            late = number >= 100
+            dab = (0.27, 0.57, 0.78 + 0.01 * (number % 3)) if not late else (0.5, 0.6, 0.6)
+            edge = 0.8 + 0.05 * (number % 4) if not late else 1.6
+            add_slide(session, number, f"2026-0{1 + number // 50}", measured=measured(dab, edge))
+    charts = {chart.name: chart for chart in drift_of(department.database).charts}
+    for name in ("DAB colour, degrees from the first results", "focus: width of nuclear edges, um"):
+        assert [point.outside for point in charts[name].points] == [False, False, True], name
+    turned = charts["DAB colour, degrees from the first results"].points[-1].value
+    assert turned == pytest.approx(17.2, abs=0.5)  # between (.27, .57, .79) and (.5, .6, .6)
+    assert not any(
+        point.outside for point in charts["haematoxylin colour, degrees from the first results"].points
+    )
+
+
+def test_of_very_many_results_the_latest_are_looked_at(department, monkeypatch):
+    monkeypatch.setattr(_charts, "_LATEST", 20)
+    monkeypatch.setattr(_charts, "_BASE", 10)
+    with department.database.write() as session:
+        for number in range(60):
+            add_slide(
+                session, number, f"2026-0{1 + number // 20}", decision="refer" if number >= 40 else "1+"
+            )
+    (chart,) = [one for one in drift_of(department.database).charts if one.name == "referred"]
+    assert [(point.month, point.of, point.outside) for point in chart.points] == [
+        ("2026-01", 10, False),
+        ("2026-03", 20, True),
+    ]
 
 
 def test_nothing_yet_is_no_error(admin):

@@ -134,12 +134,18 @@ def agreement_of(database: Database, *, blind_only: bool = False) -> AgreementTo
 
 
 def drift_of(database: Database) -> DriftTold:
-    """Referrals, scores, white point and tissue, month by month, with limits of three sigma."""
+    """Referrals, scores, glass, stains, focus and tissue, month by month, with limits of three sigma.
+
+    Of very many results those that set the limits are looked at, and the latest.
+    """
+    wanted = select(ScoredResult.id, ScoredResult.created, ScoredResult.record)
+    by_time = (ScoredResult.created, ScoredResult.id)
     with database.read() as session:
-        rows = session.execute(
-            select(ScoredResult.created, ScoredResult.record).order_by(ScoredResult.created).limit(_LATEST)
-        ).all()
-    results = [(created[:7], Result.model_validate_json(record)) for created, record in rows]
+        first = session.execute(wanted.order_by(*by_time).limit(_BASE)).all()
+        last = session.execute(wanted.order_by(*(column.desc() for column in by_time)).limit(_LATEST)).all()
+    known = {row.id for row in first}
+    rows = [*first, *(row for row in reversed(last) if row.id not in known)]
+    results = [(row.created[:7], Result.model_validate_json(row.record)) for row in rows]
     answered = [(month, one) for month, one in results if one.state == "ok"]
     charts = [
         _chart("without an answer", results, lambda one: float(one.state != "ok")),
@@ -149,6 +155,11 @@ def drift_of(database: Database) -> DriftTold:
             for score in SCORES
         ),
         _chart("white point, mean of red, green and blue", answered, _white),
+        _chart("DAB colour, degrees from the first results", answered, _turn(answered, "dab")),
+        _chart(
+            "haematoxylin colour, degrees from the first results", answered, _turn(answered, "hematoxylin")
+        ),
+        _chart("focus: width of nuclear edges, um", answered, _edge),
         _chart("tissue, mm2", answered, lambda one: None if one.qc is None else one.qc.area_mm2),
     ]
     return DriftTold(charts=tuple(chart for chart in charts if chart.points), base=min(len(results), _BASE))
@@ -219,6 +230,30 @@ def _is(one: Result, score: str) -> float | None:
 
 def _white(one: Result) -> float | None:
     return None if one.qc is None else float(np.mean(one.qc.white_point))
+
+
+def _edge(one: Result) -> float | None:
+    return None if one.measured is None else one.measured.edge_um
+
+
+def _stain(one: Result, which: str) -> np.ndarray | None:
+    """The slide's own stain vector, of length 1."""
+    if one.measured is None or one.measured.stains is None:
+        return None
+    vector = np.array(getattr(one.measured.stains, which), float)
+    return np.asarray(vector / np.linalg.norm(vector))
+
+
+def _turn(results: Sequence[tuple[str, Result]], which: str) -> Callable[[Result], float | None]:
+    """How far a slide's stain vector lies from the mean of the first ones, degrees."""
+    base = [vector for _, one in results if (vector := _stain(one, which)) is not None][:_BASE]
+    mean = np.sum(base, axis=0) / max(1e-9, float(np.linalg.norm(np.sum(base, axis=0))))
+
+    def turn(one: Result) -> float | None:
+        vector = _stain(one, which)
+        return None if vector is None else float(np.degrees(np.arccos(np.clip(vector @ mean, -1, 1))))
+
+    return turn
 
 
 def _chart(
