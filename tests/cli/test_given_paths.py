@@ -72,6 +72,7 @@ TYPED = (
     ("calibrate nosuch.csv", 2, "lowpower init SLIDES"),
     ("export nosuch", 2, "lowpower score"),
     ("export reviews nosuch", 2, "lowpower score"),
+    ("export reviews", 2, "lowpower export reviews FOLDER"),
     ("export-model nosuch model.onnx", 2, "no model 'nosuch'"),
     ("subtype nosuch.csv other.csv third.csv", 2, "nosuch.csv: does not exist"),
     (

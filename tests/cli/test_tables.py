@@ -70,6 +70,9 @@ def test_wrong_tables_are_one_sentence(lowpower, tmp_path):
     assert "'a'" in finished.err
     assert "not to 1" in finished.err
     assert lowpower("evaluate", path, "--column", "slide").code == 2
+    path.write_text("slide,patient,marker,score\na,P,HER2,0\n")  # a cohort, where predictions belong
+    said = lowpower("evaluate", path).err
+    assert "(slide, patient, marker, score) hold no probabilities by class, such as p_0" in said
     assert lowpower("evaluate", tmp_path, "--scheme", "her2_four").code == 2
 
 
@@ -101,6 +104,8 @@ def test_compare(lowpower, table, tmp_path):
     assert "worse is worse than reference in macro AUC" in finished.err
     assert "same cannot be told from reference" in finished.err
     assert "no proof that they are equal" in finished.err
+    for heading in ("macro AUC", "AUC apart", "p, accuracy"):
+        assert set(heading.split()) <= set(re.split(r"[^\w,]+", finished.err)), heading  # no word is cut
     html = (tmp_path / "out" / "report.html").read_text()
     with (tmp_path / "out" / "tests.csv").open() as stream:
         tests = list(csv.DictReader(stream))

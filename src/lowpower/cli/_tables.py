@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from lowpower.evaluation import AnswerTest, ComparisonSet, Evaluation
+    from lowpower.evaluation import AnswerTest, ComparisonSet, Evaluation, Metric
     from lowpower.scoring import Batch, MeasuredSlide, ReaderAgreement, Result
     from lowpower.tissue import ControlHabit
 
@@ -169,7 +169,7 @@ def _answers(result: Result, questions: Sequence[str]) -> list[str]:
 
 def _likeliest(probabilities: Mapping[str, float]) -> str:
     name = max(probabilities, key=lambda key: probabilities[key])
-    return f"{name} {probabilities[name]:.2f}"
+    return f"{name} ({probabilities[name]:.2f})"
 
 
 def print_case(console: Console, result: Result) -> None:
@@ -202,7 +202,8 @@ def print_case(console: Console, result: Result) -> None:
         near = told.deciding
         table.add_row("decides", f"{near.what} {near.share:.1%}, cut-off {near.cutoff:.0%}; {near.change}")
     if agreement is not None:
-        table.add_row("agreement", f"{agreement.level}: {escape(agreement.sentence)}")
+        level = "" if agreement.level == "not measured" else f"{agreement.level}: "  # the sentence says it
+        table.add_row("agreement", f"{level}{escape(agreement.sentence)}")
     if result.qc is not None:
         table.add_row("tissue", f"{result.qc.area_mm2:.1f} mm2; {escape(result.qc.stain)}")
     if result.model is not None:
@@ -234,25 +235,28 @@ def metrics_table(evaluation: Evaluation) -> Table:
 
 def comparison_table(evaluations: Mapping[str, Evaluation], comparison: ComparisonSet) -> Table:
     """One row a model: the summary metrics, and the corrected tests against the first."""
-    from lowpower.reports import p_sentence, say
+    from lowpower.reports import p_sentence
 
     first = evaluations[comparison.reference]
     table = Table(
-        "model",
-        "AUC, macro",
-        "accuracy",
-        "kappa",
-        "AUC difference",
-        "p, Holm",
-        "p of accuracy, Holm",
-        title=f"{first.slides} slides of {first.patients} patients, against {comparison.reference}. "
-        f"{comparison.research_use}",
+        title=f"{first.slides} slides of {first.patients} patients, against {comparison.reference}; "
+        f"p corrected by Holm. {comparison.research_use}",
         title_justify="left",
     )
+    for name in ("model", "macro AUC", "accuracy", "kappa", "AUC apart", "p", "p, accuracy"):
+        table.add_column(name, overflow="fold")  # whole words in a narrow terminal, too
     for name, evaluation in evaluations.items():
-        values = [say(evaluation.metrics[key], 3) for key in ("auc_macro", "accuracy", "kappa_quadratic")]
+        values = [_short(evaluation.metrics[key]) for key in ("auc_macro", "accuracy", "kappa_quadratic")]
         tests = [comparison.test_of(name, "permutation", measure) for measure in ("auc_macro", "accuracy")]
         difference = tests[0].difference if tests[0] else None
-        ps = [p_sentence(test.p_holm) if test and test.p_holm is not None else "" for test in tests]
+        ps = [p_sentence(t.p_holm).removeprefix("p = ") if t and t.p_holm is not None else "" for t in tests]
         table.add_row(name, *values, "" if difference is None else f"{difference:+.3f}", *ps)
     return table
+
+
+def _short(metric: Metric) -> str:
+    """A metric, and below it its interval; why there is none stands in report.html."""
+    if metric.value is None:
+        return "undefined"
+    interval = "" if metric.low is None or metric.high is None else f"\n{metric.low:.3f} to {metric.high:.3f}"
+    return f"{metric.value:.3f}{interval}"

@@ -230,10 +230,11 @@ def _scheme(path: Path, table: pl.DataFrame, name: str | None) -> LabelScheme:
     if not fitting and recorded is not None:
         return recorded
     if len(fitting) != 1:
-        which = " and ".join(scheme.name for scheme in fitting)
+        told = "fit " + " and ".join(scheme.name for scheme in fitting)
+        if not fitting:
+            told = f"({', '.join(table.columns)}) hold no probabilities by class, such as p_0 and p_1+"
         raise PredictionsError(
-            f"{path}: its columns {f'fit {which}' if fitting else 'name the classes of no label scheme'}; "
-            f"say which it is with --scheme ({', '.join(SCHEMES)})."
+            f"{path}: its columns {told}; say which it is with --scheme ({', '.join(SCHEMES)})."
         )
     return fitting[0]
 

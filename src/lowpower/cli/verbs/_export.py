@@ -50,7 +50,10 @@ def command(
     """
     from lowpower.cli._given_paths import some_there
     from lowpower.cli._progress import stderr
+    from lowpower.errors import OptionError
 
+    if results == ["reviews"] and not Path("reviews").exists():
+        raise OptionError("reviews of which results? Name their folder: lowpower export reviews FOLDER.")
     named = results[1:] if results[0] == "reviews" and len(results) > 1 else results
     some_there(named, "give what `lowpower score` or `lowpower measure` wrote.")
     if results[0] == "reviews" and len(results) > 1:
