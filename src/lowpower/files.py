@@ -46,14 +46,26 @@ _LONGEST_PREFIX: Final = 60
 
 
 def meant(path: str | Path) -> str:
-    """A question after the nearest name beside a path that is not there; empty where none is near."""
-    path = Path(path)
+    """A question after the nearest path to one that is not there, folders included; empty where none is."""
+    near = _nearest(Path(path))
+    return f"did you mean {one_line(near)}?" if near is not None else ""
+
+
+def _nearest(path: Path) -> Path | None:
+    """The path, or the one that is there and is spelled nearly alike; None where there is none."""
+    if os.path.lexists(path):
+        return path
+    folder = _nearest(path.parent) if path.parent != path else None
+    if folder is None:
+        return None
+    if os.path.lexists(folder / path.name):
+        return folder / path.name
     try:
-        beside = os.listdir(path.parent)
+        beside = os.listdir(folder)
     except OSError:
-        return ""
+        return None
     near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.8)
-    return f"did you mean {one_line(path.parent / near[0])}?" if near else ""
+    return folder / near[0] if near else None
 
 
 @contextlib.contextmanager

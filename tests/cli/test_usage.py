@@ -99,7 +99,7 @@ def test_files_that_are_not_there_and_unknown_words(lowpower, place, verb, optio
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("measure", "field.png", "--marker", "HER9"), "'her2'"),
+        (("measure", "field.png", "--marker", "HER9"), "HER2, ER, PR, Ki-67"),
         (("simulate", "--workers", "-1"), "1 or more, not -1"),
         (("simulate", "--patients", "0"), "1 or more, not 0"),
         (("simulate", "--seed", "-1"), "0 or more, not -1"),
@@ -118,7 +118,7 @@ def test_files_that_are_not_there_and_unknown_words(lowpower, place, verb, optio
         (("evaluate", "field.png", "--column", "slide"), "NAME=YOURS"),
         (("evaluate", "field.png", "--scheme", "her2_six"), "her2_four"),
         (("compare", "a.csv", "b.csv", "--scheme", "her2_six"), "her2_four"),
-        (("calibrate", "field.png", "--marker", "HER9"), "'her2'"),
+        (("calibrate", "field.png", "--marker", "HER9"), "HER2, ER, PR, Ki-67"),
         (("scroe", "field.png"), "Did you mean 'score'"),
     ],
 )
@@ -144,6 +144,19 @@ def test_a_missing_argument_is_answered_with_an_example_that_can_be_typed(lowpow
             asked += 1
     assert asked > 10
     assert [path.name for path in place.iterdir()] == ["field.png"]
+
+
+@pytest.mark.parametrize("spelled", ["her2", "HER-2", "er", "PgR", "ki67", "Ki-67", "MIB-1"])
+def test_a_marker_is_taken_as_manifests_may_spell_it(spelled):
+    from lowpower.cohort import canonical_marker
+
+    context = get_command(app).commands["measure"].make_context("measure", ["a.svs", "--marker", spelled])
+    assert context.params["marker"] == canonical_marker(spelled)
+
+
+def test_the_help_is_called_as_elsewhere(lowpower):
+    assert lowpower("-h").out == lowpower("--help").out != ""
+    assert lowpower("check", "-h").out == lowpower("check", "--help").out != ""
 
 
 def test_no_option_takes_a_number_in_silence(lowpower, place):

@@ -15,7 +15,15 @@ from lowpower.storage import from_folder, is_there, missing
 if TYPE_CHECKING:
     from lowpower.experiments import Experiment
 
-__all__ = ["configuration_there", "model_there", "run_there", "some_there", "study_there", "there"]
+__all__ = [
+    "configuration_there",
+    "labels_there",
+    "model_there",
+    "run_there",
+    "some_there",
+    "study_there",
+    "there",
+]
 
 _RUN, _STUDY = "config.json", "study.json"
 _TABLES = (".csv", ".tsv", ".xlsx", ".parquet")
@@ -71,6 +79,19 @@ def configuration_there(path: Path, cure: str) -> Experiment:
         told = f"{one_line(path)}: its cohort {one_line(cohort)} does not exist"
         raise OptionError(f"{told}; {meant(cohort) or cure}")
     return read_keys(path)
+
+
+def labels_there(path: Path, known: Experiment) -> None:
+    """Refuse a configuration whose cohort cannot be learnt from: an empty cell, no row of the marker.
+
+    Raises:
+        CohortError: naming the table and what is wrong with it.
+    """
+    from lowpower.cohort import read_cohort
+
+    read_cohort(from_folder(path.parent, str(known.cohort)), ish_unknown=known.ish_unknown).labels(
+        known.scheme
+    )
 
 
 def run_there(folder: Path) -> None:

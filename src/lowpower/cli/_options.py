@@ -48,8 +48,21 @@ class MarkerName(StrEnum):
     KI67 = "Ki-67"
 
 
+def _marker(text: str) -> MarkerName:
+    """A marker by any spelling that manifests may use."""
+    from lowpower.cohort import canonical_marker
+
+    try:
+        return MarkerName(canonical_marker(text))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(MarkerName)}") from None
+
+
 MarkerOption = Annotated[
-    MarkerName, typer.Option("--marker", help="What the slides are stained for.", case_sensitive=False)
+    MarkerName,
+    typer.Option(
+        "--marker", help="What the slides are stained for.", parser=_marker, metavar="[HER2|ER|PR|Ki-67]"
+    ),
 ]
 
 Files = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ __all__ = ["BEGINNING", "FOR_EXAMPLE", "typed", "usage_sentence"]
 FOR_EXAMPLE: Final = "For example: "
 """What stands before a verb's example, in its help and where its argument is missing."""
 
+_POSSIBLE: Final = re.compile(r" \(Possible options: ([^,)]*)[^)]*\)")
 BEGINNING: Final = "`lowpower init SLIDES` writes one to begin with."
 """Where a configuration comes from that a user does not have yet."""
 
@@ -34,7 +36,8 @@ def usage_sentence(error: typer.BadParameter | Any) -> str:
         told = f"{_name(parameter)}: {_plain(error.message)}"
     else:
         told = _plain(error.format_message())
-    said = f"{told.rstrip('.')} (see {command} --help)."
+    more = f"see {command} --help"
+    said = f"{told[:-1]} ({more})?" if told.endswith("?") else f"{told.rstrip('.')} ({more})."
     if type(error).__name__ != "MissingParameter":
         return said
     beginning = f" {BEGINNING}" if getattr(parameter, "metavar", None) == "CONFIG.yaml" else ""
@@ -63,4 +66,5 @@ def _cause(error: BaseException) -> dict[str, Any] | None:
 def _plain(message: str) -> str:
     """A message without the library's own words before it."""
     message = " ".join(message.split()).removeprefix("Value error, ").removeprefix("Invalid value: ")
+    message = _POSSIBLE.sub(r"; did you mean \1?", message)
     return message[:1].lower() + message[1:] if message.startswith(("Missing", "No such")) else message

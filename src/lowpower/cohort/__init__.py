@@ -9,6 +9,7 @@ from lowpower.cohort._spelling import (
     KI67_SCORES,
     MARKER_SPELLINGS,
     RECEPTOR_SCORES,
+    canonical_marker,
     canonical_score,
     percent_of,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "Problem",
     "SlideInput",
     "audit_leakage",
+    "canonical_marker",
     "canonical_patient",
     "canonical_score",
     "check_asked",

@@ -37,10 +37,12 @@ def command(
     from lowpower.cli._given_paths import there
     from lowpower.cli._usage import typed
     from lowpower.cohort import draft_manifest, filled_manifests, write_manifest
-    from lowpower.errors import ConfigError, OutputError
+    from lowpower.errors import ConfigError, OptionError, OutputError
     from lowpower.files import make_folder, write_text
 
     there(folder, "give the folder that holds the slides.", stored=True)
+    if folder.is_file():
+        raise OptionError(f"{folder}: is a file; give the folder that holds the slides.")
     manifest, configuration = out / "cohort.csv", out / "experiment.yaml"
     filled = filled_manifests(folder) if folder.is_dir() else []
     for file in (manifest, configuration):

@@ -27,12 +27,12 @@ def command(
     from rich.console import Console
     from rich.table import Table
 
-    from lowpower.cli._given_paths import configuration_there
+    from lowpower.cli._given_paths import configuration_there, labels_there
     from lowpower.cli._progress import progress_bar, stderr
     from lowpower.cli._usage import BEGINNING
     from lowpower.engine import default_workers, run_on
 
-    configuration_there(config, BEGINNING)
+    labels_there(config, configuration_there(config, BEGINNING))
 
     from lowpower.experiments import doubtful_in, prepare_run
 

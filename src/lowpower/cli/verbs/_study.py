@@ -32,12 +32,12 @@ def command(
     from rich.console import Console
     from rich.progress import TaskID
 
-    from lowpower.cli._given_paths import configuration_there
+    from lowpower.cli._given_paths import configuration_there, labels_there
     from lowpower.cli._progress import progress_bar
     from lowpower.cli._usage import BEGINNING, typed
     from lowpower.engine import run_on
 
-    configuration_there(config, BEGINNING)
+    labels_there(config, configuration_there(config, BEGINNING))
 
     from lowpower.cli._study_table import print_study
     from lowpower.experiments import run_study

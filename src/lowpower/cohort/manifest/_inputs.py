@@ -18,7 +18,8 @@ from lowpower.storage import full_name, is_folder, is_there, matching, missing, 
 __all__ = ["MANIFEST_ENDINGS", "SlideInput", "slide_inputs"]
 
 MANIFEST_ENDINGS: Final = (".csv", ".tsv", ".xlsx", ".parquet")
-_OTHER_TABLES: Final = (".xls", ".xlsm", ".xlsb", ".ods", ".numbers", ".txt", ".json", ".yaml", ".yml")
+_OTHER_TABLES: Final = (".xls", ".xlsm", ".xlsb", ".ods", ".numbers", ".txt", ".json")
+_CONFIGURATIONS: Final = (".yaml", ".yml")
 _SHOWN: Final = 5
 _COLUMNS: Final = ("mpp", "control", "mask", "marker", "score", "ish")
 
@@ -100,6 +101,11 @@ def _expand(given: str | Path | SlideInput, pattern: str | None) -> Iterator[Sli
         for row in read_cohort(path, required=("slide",)).table.iter_rows(named=True):
             told = {name: row[name] for name in _COLUMNS}
             yield SlideInput(Path(row["slide"]), **told, manifest=Path(full_name(path)))
+    elif path.suffix.lower() in _CONFIGURATIONS:
+        raise OptionError(
+            f"{one_line(path)}: is no slide but a configuration, which `lowpower train` and `lowpower study` "
+            "take; name slides, a folder or a manifest (cohort.csv)."
+        )
     elif path.suffix.lower() in _OTHER_TABLES:
         raise OptionError(
             f"{one_line(path)}: is no slide, and a manifest is read as CSV, TSV, XLSX or Parquet; save it so."
