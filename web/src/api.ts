@@ -1,6 +1,6 @@
 // The interface, by addresses relative to the page.
 
-import type { Agreement, Asked, CellNumbers, Chart, GeoFeature, Job, Review, Series, Session, Slide, User, Verdict, Worklist } from "./types";
+import type { Agreement, Asked, Case, CellNumbers, Chart, GeoFeature, Job, Review, Series, Session, Slide, User, Verdict, Worklist } from "./types";
 
 export interface Box {
   x: number;
@@ -80,6 +80,8 @@ export const drift = (): Promise<{ charts: Chart[]; base: number }> => send("GET
 export const modelCard = async (name: string): Promise<string> => (await fetched(`./v1/models/${encodeURIComponent(name)}/card`)).text();
 export const job = (id: string): Promise<Job> => send("GET", `jobs/${id}`);
 export const ask = (path: string, body: object): Promise<unknown> => send("POST", path, body);
+
+export const caseOf = (code: string): Promise<Case> => send("GET", `cases/${encodeURIComponent(code)}`);
 
 export const roots = (): Promise<string[]> => send("GET", "roots");
 export const register = (path: string, belongs: string): Promise<{ slide: string }> => send("POST", "slides", { path, case: belongs || null });

@@ -104,15 +104,15 @@ export class Department {
     find("theme").before(h("span", { id: "who" }, `${session.name}, ${session.role}`), charts, ...(session.role === "admin" ? [people] : []), out);
   }
 
-  /** Under the answer: reports, and scoring again. */
-  actions(slide: Slide): HTMLElement {
+  /** Under the answer: reports, the case, and scoring again. */
+  actions(slide: Slide, belongs: string | null): HTMLElement {
     const links = reports(slide);
     const ways = Object.entries(WAYS).filter(([to]) => links.length > 0 && this.session.offers.includes(to));
     return h("section", { "aria-label": "Reports and scoring" },
       this.scoring.progress(slide),
       ways.length > 0 && h("p", { class: "links" }, "Send: ", ways.map(([to, name]) =>
         h("button", { class: "quiet small", onclick: () => void api.sendReport(slide, to).then(() => say(`Sent ${name}.`), (error: Error) => say(error.message, true)) }, name))),
-      h("p", { class: "links" }, links.length > 0 && "Report: ", links, slide.record?.model && this.card(slide.record.model.name), this.scoring.button(slide)));
+      h("p", { class: "links" }, links.length > 0 && "Report: ", links, slide.record?.model && this.card(slide.record.model.name), belongs && caseButton(belongs), this.scoring.button(slide)));
   }
 
   private card(name: string): HTMLElement {
@@ -193,6 +193,24 @@ export class Department {
     box.showModal();
     void show().catch(tell);
   }
+}
+
+/** Shows a case: its slides of all markers, and the subtype that they give together. */
+function caseButton(code: string): HTMLElement {
+  const show = async () => {
+    const told = await api.caseOf(code);
+    const rows = told.slides.map((one) => h("tr", {},
+      h("th", { scope: "row" }, one.slide), h("td", {}, one.marker), h("td", {}, one.score || one.missing), h("td", {}, one.by)));
+    const box = h("dialog", { "aria-label": `Case ${told.case}`, onclose: () => box.remove() },
+      h("h2", {}, `Case ${told.case}`),
+      h("p", {}, "Subtype (St Gallen 2013 surrogate): ", h("strong", {}, told.subtype)),
+      told.missing && h("p", { class: "dim" }, told.missing),
+      h("table", {}, h("thead", {}, h("tr", {}, ["Slide", "Marker", "Score", "Said by"].map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, rows)),
+      h("form", { method: "dialog" }, h("button", {}, "Close")));
+    document.body.append(box);
+    box.showModal();
+  };
+  return h("button", { class: "quiet small", onclick: () => void show().catch((error: Error) => say(error.message, true)) }, "Case");
 }
 
 function uploads(): HTMLElement {

@@ -53,7 +53,7 @@ function show(opened: Slide): void {
 
 /** What can be done with a slide beside reviewing it. */
 function actions(opened: Slide): HTMLElement[] {
-  if (department) return [department.actions(opened)];
+  if (department) return [department.actions(opened, worklist.caseOf(opened.key))];
   const links = reports(opened);
   const button = scoring && opened.state !== "hidden" ? scoring.button(opened) : null;
   if (!links.length && !button) return [];

@@ -197,6 +197,14 @@ export interface GeoFeature {
   properties: { classification?: { name: string; color?: [number, number, number] } };
 }
 
+/** A case: its slides, and the subtype that they give together. */
+export interface Case {
+  case: string;
+  subtype: string;
+  missing: string;
+  slides: { slide: string; marker: string; score: string; by: string; missing: string }[];
+}
+
 export interface Share {
   value: number;
   low: number;

@@ -118,6 +118,11 @@ export class WorklistView {
     this.search.focus();
   }
 
+  /** The case that a slide belongs to, where the service knows one. */
+  caseOf(key: string): string | null {
+    return this.rows.find((row) => row.key === key)?.case ?? null;
+  }
+
   /** The slide before or after the one that is open. */
   neighbour(step: number): string | undefined {
     const at = this.visible.findIndex((row) => row.key === this.key);

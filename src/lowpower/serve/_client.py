@@ -139,6 +139,10 @@ class ServiceClient:
             yield from told["rows"]
             cursor = told["next"]
 
+    def case(self, case: str) -> dict[str, Any]:
+        """A case by its pseudonym: its slides, and the subtype that they give together."""
+        return self._json("GET", f"/v1/cases/{quote(case)}")
+
     def report(self, slide: str, form: str, out: str | Path) -> Path:
         """Fetch a report: pdf, fhir, dicom-sr or geojson."""
         out = Path(out)

@@ -18,6 +18,7 @@ from .conftest import PASSWORD, browser_of, program_of
 PLACES = {
     "key": "S-AAAA-AAAA", "name": "nobody", "secret": "wrong", "token_id": "0", "upload_id": "0",
     "job_id": "0", "result_id": "0", "level": "0", "column": "0", "row": "0", "number": "0", "form": "pdf",
+    "case": "C-NONE",
 }  # fmt: skip
 
 

@@ -37,6 +37,7 @@ def test_from_the_first_link_to_a_report_and_through_a_power_cut(running, slide_
     assert (row["key"], row["state"]) == (key, "referred" if result.outcome == "refer" else "issued")
     assert result.answer is not None
     assert row["score"] == result.answer.likeliest
+    assert [one["slide"] for one in client.case(row["case"])["slides"]] == [key]
     assert client.report(key, "pdf", tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
     with pytest.raises(ServiceError, match=f"here already, as {key}") as refused:
         client.upload(slide_file)

@@ -72,6 +72,7 @@ RIGHTS: Final[dict[tuple[str, str], frozenset[Role] | None]] = {
     ("POST", "/v1/jobs/{job_id}/retry"): _RESCORES,
     ("GET", "/v1/events"): _ALL,
     ("GET", "/v1/results/{result_id}"): _ALL,
+    ("GET", "/v1/cases/{case}"): _ALL,
     ("GET", "/v1/agreement"): _PEOPLE,
     ("GET", "/v1/drift"): _PEOPLE,
     ("GET", "/v1/models"): _ALL,

@@ -10,11 +10,12 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from lowpower.cohort import canonical_marker
 from lowpower.errors import ConfigError, NotASlideError, one_line
 from lowpower.files import make_folder, write_bytes
 from lowpower.scoring import Record
@@ -47,6 +48,11 @@ class AboutSlide(Record):
     )
     marker: str | None = Field(None, max_length=10, description="HER2, ER, PR or Ki-67; the model's if none.")
     mpp: float | None = Field(None, gt=0.01, lt=100, description="um/px, over what the file says.")
+
+    @field_validator("marker")
+    @classmethod
+    def _known(cls, marker: str | None) -> str | None:
+        return canonical_marker(marker) if marker else None
 
 
 class DuplicateSlideError(Exception):

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from lowpower.scoring import Record
+from lowpower.serve.department._cases import CaseTold, case_of
 from lowpower.serve.department._department_host import DepartmentHost
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import AboutSlide, SlideRoom
@@ -185,6 +186,14 @@ def slides_api(
             raise HTTPException(404, "There is no such result.")
         _shown(request, host, entry.key)
         return entry.record.model_dump(mode="json")
+
+    @router.get("/cases/{case}")
+    def case(request: Request, case: str) -> CaseTold:
+        """A case by its pseudonym: its slides, and the subtype that they give together."""
+        joined = case_of(database, settings, case, host.reader(request))
+        if joined is None:
+            raise HTTPException(404, "There is no case of that pseudonym.")
+        return joined
 
     return router
 
