@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
 
 from lowpower.bundles import bundled_models
-from lowpower.serve.child import Scorer, _scorer
+from lowpower.serve.child import Scorer, ScoringError, _scorer
 from lowpower.serve.department.jobs import ScoringWorker
 
 from .conftest import browser_of, upload
+
+
+class Noted:
+    """In place of the process that scores: notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.models: list[str] = []
+
+    def score(self, slide, out, request, **_):
+        self.models.append(request["model"])
+        raise ScoringError("test", "is not scored here.")
+
+    def start(self) -> None:
+        pass
+
+
+def test_a_slide_is_scored_by_a_model_of_its_marker_or_not_at_all(open_with, slide_file, tmp_path):
+    for name, marker in (("er", "ER"), ("pr", "PR")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "bundle.json").write_text(json.dumps({"name": name, "marker": marker}))
+    department = open_with(models=(str(tmp_path / "pr"), str(tmp_path / "er")))
+    admin, scorer = browser_of(department), Noted()
+    worker = ScoringWorker(department.database, department.settings, department.jobs)
+    worker._scorers.put(scorer)
+    said = {}
+    for marker in ("er", None, "Ki-67"):
+        copy = tmp_path / f"{marker}.tif"
+        copy.write_bytes(slide_file.read_bytes() + str(marker).encode())
+        key = upload(admin, copy, marker=marker)
+        job = admin.get("/v1/jobs", params={"slide": key}).json()[0]["id"]
+        worker.run(job)
+        said[marker] = admin.get(f"/v1/jobs/{job}").json()["reason"], key
+    assert scorer.models == [str(tmp_path / "er"), "her2-sim"]
+    assert "stained for Ki-67, and the model her2-sim scores HER2" in said["Ki-67"][0]
+    assert admin.get(f"/v1/slides/{said['Ki-67'][1]}").json()["state"] == "refused"
+    job = admin.post("/v1/jobs", json={"slide": said["er"][1], "model": "her2-sim"}).json()["id"]
+    worker.run(job)
+    assert "stained for ER" in admin.get(f"/v1/jobs/{job}").json()["reason"]
+    assert len(scorer.models) == 2
 
 
 @pytest.mark.slow

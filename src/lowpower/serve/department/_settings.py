@@ -48,7 +48,7 @@ class Settings(BaseModel):
     roots: tuple[Path, ...] = Field((), description="Folders from which slides may be registered by path.")
     model: str = Field("her2-sim", description="Model bundle that scores where a job names none.")
     models: tuple[str, ...] = Field(
-        (), description="Further bundles that a job may name; no other is loaded."
+        (), description="Further bundles, for other markers, or named by a job; no other is loaded."
     )
     laboratory: Path | None = Field(None, description="Cut-offs that `lowpower calibrate` wrote.")
     measure: bool = Field(True, description="Whether the stain is measured beside the network's answer.")

@@ -55,6 +55,7 @@ class Claimed:
         slide: The slide's file.
         slide_key: Its pseudonym.
         sha256: Its content.
+        marker: What it is stained for, where that was said.
         asked: What is asked.
         regions: GeoJSON to score inside, where that was asked.
     """
@@ -64,6 +65,7 @@ class Claimed:
     slide: Path
     slide_key: str
     sha256: str
+    marker: str | None
     asked: JobAsked
     regions: dict[str, Any] | None
 
@@ -180,6 +182,7 @@ class Jobs:
                 slide=self._settings.data / slide.path,
                 slide_key=slide.id,
                 sha256=slide.sha256,
+                marker=slide.marker,
                 asked=JobAsked.model_validate(asked),
                 regions=drawn,
             )

@@ -28,6 +28,7 @@ from lowpower.serve.department._charts import note_drift
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._telemetry import span
 from lowpower.serve.department.jobs._job_book import QUEUE, WORKFLOW, Claimed, Jobs
+from lowpower.serve.department.jobs._which_model import model_for
 from lowpower.serve.department.records import Database, Job, ScoredResult, Worker, moment
 
 __all__ = ["ScoringWorker"]
@@ -143,7 +144,7 @@ class ScoringWorker:
 
     def _scored(self, job: Claimed, staging: Path) -> Path:
         request: dict[str, Any] = {
-            "model": job.asked.model or self._settings.model,
+            "model": model_for(job, self._settings),
             "mpp": job.asked.mpp,
             "control": job.asked.control,
             "region_classes": tuple(job.asked.region_classes),
@@ -184,7 +185,7 @@ class ScoringWorker:
         """The record of a slide that was not scored, as `lowpower score` keeps it of others."""
         record = Result(
             file=str(job.slide),
-            state="failed",
+            state="refused" if error.code == "marker" else "failed",
             reason=f"{job.slide_key}: {str(error).removeprefix(f'{job.slide}: ')}",
             reason_code=error.code,
             slide_sha256=job.sha256,
