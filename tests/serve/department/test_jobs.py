@@ -114,6 +114,15 @@ def test_the_same_wish_twice_is_one_job(department, slide_file):
         assert session.scalar(select(func.count()).select_from(Job)) == 3
 
 
+def test_a_scale_that_was_given_holds_until_another_is(department, slide_file):
+    client = browser_of(department)
+    key = upload(client, slide_file, mpp=0.3)
+    said = [client.get("/v1/jobs").json()[0]["asked"]["mpp"]]
+    for given in ({}, {"mpp": 0.25}, {"control": "left"}):
+        said.append(client.post("/v1/jobs", json={"slide": key, **given}).json()["asked"]["mpp"])
+    assert said == [0.3, 0.3, 0.25, 0.25]
+
+
 def test_a_refusal_does_not_take_the_place_of_an_answer(department, slide_file):
     client = browser_of(department)
     key = upload(client, slide_file)

@@ -4,70 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from dbos import DBOSClient
-from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lowpower.errors import ConfigError
-from lowpower.scoring import Record, Result
+from lowpower.scoring import Result
 from lowpower.serve._desk import worklist_row
 from lowpower.serve._shelf import Entry
 from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._settings import Settings, named_models
 from lowpower.serve.department._slides import slide_or_none, words_of
+from lowpower.serve.department.jobs._job_asked import Claimed, JobAsked
 from lowpower.serve.department.records import RANKS, Database, Job, Regions, ScoredResult, Slide, moment, note
 from lowpower.tissue import is_control_word
 
-__all__ = ["QUEUE", "WORKFLOW", "Claimed", "JobAsked", "Jobs"]
+__all__ = ["QUEUE", "WORKFLOW", "Jobs"]
 
 QUEUE: Final = "score"
 WORKFLOW: Final = "lowpower-score"
 _APPLICATION: Final = "lowpower"
-
-
-class JobAsked(Record):
-    """What is asked of a slide, as `lowpower score` takes it."""
-
-    slide: str = Field(max_length=32)
-    model: str | None = Field(None, max_length=200, description="The service's if none.")
-    regions: bool = Field(False, description="Score inside the regions that are drawn on the slide.")
-    region_classes: tuple[str, ...] = Field((), max_length=20)
-    control: str = Field("auto", max_length=100, description="auto, none, an end, or x,y,width,height.")
-    mpp: float | None = Field(None, gt=0.01, lt=100)
-    cells: Literal["tumour", "all"] = "tumour"
-    force: bool = False
-    measure: bool | None = Field(None, description="The service's habit if none.")
-    priority: int = Field(100, ge=1, le=1000, description="Lower goes first.")
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """A job as a worker takes it.
-
-    Attributes:
-        id: The job.
-        attempt: Which start of it this is.
-        slide: The slide's file.
-        slide_key: Its pseudonym.
-        sha256: Its content.
-        marker: What it is stained for, where that was said.
-        asked: What is asked.
-        regions: GeoJSON to score inside, where that was asked.
-    """
-
-    id: str
-    attempt: int
-    slide: Path
-    slide_key: str
-    sha256: str
-    marker: str | None
-    asked: JobAsked
-    regions: dict[str, Any] | None
+_LOOKED_BACK: Final = 50
 
 
 class Jobs:
@@ -84,6 +43,8 @@ class Jobs:
 
     def ask(self, who: Who, asked: JobAsked, key: str | None = None) -> Job:
         """Put a job into the queue; with the same idempotency key again it is the same job.
+
+        um/px that were given for the slide before hold until others are.
 
         Raises:
             ConfigError: there is no such slide or model, nothing is drawn on it, the key came with another
@@ -105,6 +66,7 @@ class Jobs:
                 raise ConfigError(f"There is no slide {asked.slide}.")
             told: dict[str, Any] = asked.model_dump(mode="json")
             told["drawn"] = self._drawn(session, asked) if asked.regions else None
+            told["mpp"] = _mpp_said(session, asked)
             job = Job(
                 id=secrets.token_hex(16),
                 slide_id=slide.id,
@@ -279,6 +241,15 @@ def _show(slide: Slide, state: str) -> None:
     """A slide without a result is shown by the state of its job."""
     if slide.result_id is None:
         slide.state, slide.rank = state, RANKS[state]
+
+
+def _mpp_said(session: Session, asked: JobAsked) -> float | None:
+    """um/px of a slide as this job says, or the last that did."""
+    if asked.mpp is not None:
+        return asked.mpp
+    before = select(Job.asked).where(Job.slide_id == asked.slide).order_by(Job.created.desc(), Job.id)
+    said = (job["mpp"] for job in session.scalars(before.limit(_LOOKED_BACK)) if job.get("mpp") is not None)
+    return next(said, None)
 
 
 def _tell(slide: Slide, result: ScoredResult, entry: Entry) -> None:

@@ -8,7 +8,7 @@ from lowpower.bundles import SPEC_FILE, find_bundle
 from lowpower.errors import BundleError
 from lowpower.serve.child import ScoringError
 from lowpower.serve.department._settings import Settings
-from lowpower.serve.department.jobs._job_book import Claimed
+from lowpower.serve.department.jobs._job_asked import Claimed
 
 __all__ = ["model_for"]
 

@@ -27,7 +27,8 @@ from lowpower.serve.child import Scorer, ScoringError
 from lowpower.serve.department._charts import note_drift
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._telemetry import span
-from lowpower.serve.department.jobs._job_book import QUEUE, WORKFLOW, Claimed, Jobs
+from lowpower.serve.department.jobs._job_asked import Claimed
+from lowpower.serve.department.jobs._job_book import QUEUE, WORKFLOW, Jobs
 from lowpower.serve.department.jobs._which_model import model_for
 from lowpower.serve.department.records import Database, Job, ScoredResult, Worker, moment
 

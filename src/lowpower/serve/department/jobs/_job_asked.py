@@ -1,0 +1,53 @@
+"""What is asked of a slide, and what a worker is given of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from lowpower.scoring import Record
+
+__all__ = ["Claimed", "JobAsked"]
+
+
+class JobAsked(Record):
+    """What is asked of a slide, as `lowpower score` takes it."""
+
+    slide: str = Field(max_length=32)
+    model: str | None = Field(None, max_length=200, description="The service's if none.")
+    regions: bool = Field(False, description="Score inside the regions that are drawn on the slide.")
+    region_classes: tuple[str, ...] = Field((), max_length=20)
+    control: str = Field("auto", max_length=100, description="auto, none, an end, or x,y,width,height.")
+    mpp: float | None = Field(None, gt=0.01, lt=100)
+    cells: Literal["tumour", "all"] = "tumour"
+    force: bool = False
+    measure: bool | None = Field(None, description="The service's habit if none.")
+    priority: int = Field(100, ge=1, le=1000, description="Lower goes first.")
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A job as a worker takes it.
+
+    Attributes:
+        id: The job.
+        attempt: Which start of it this is.
+        slide: The slide's file.
+        slide_key: Its pseudonym.
+        sha256: Its content.
+        marker: What it is stained for, where that was said.
+        asked: What is asked.
+        regions: GeoJSON to score inside, where that was asked.
+    """
+
+    id: str
+    attempt: int
+    slide: Path
+    slide_key: str
+    sha256: str
+    marker: str | None
+    asked: JobAsked
+    regions: dict[str, Any] | None
