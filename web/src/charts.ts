@@ -20,6 +20,7 @@ export async function showCharts(): Promise<void> {
       ...(pairs.length ? [
         section("HER2, who with whom", table(pairs, "Who", (pair) => `${pair.first} and ${pair.second}`)),
         section("HER2, readers and model, by month", table(agreement.by_month, "Month", (pair) => pair.first)),
+        section("HER2, readers and model, by scanner", table(agreement.by_scanner, "Scanner", (pair) => pair.first)),
         ...agreement.readers_model.slice(0, 1).map((pair) => section(`Scores of ${pair.first} (rows) and ${pair.second}`, confusion(pair, agreement.scores))),
       ] : [h("p", {}, "No HER2 reviews yet.")]),
       section("Drift, month by month",

@@ -225,6 +225,7 @@ export interface Agreement {
   scores: string[];
   readers_model: Pair[];
   by_month: Pair[];
+  by_scanner: Pair[];
   readers: Pair[];
 }
 

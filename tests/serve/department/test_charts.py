@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
+import tifffile
 from sklearn.metrics import cohen_kappa_score
 from sqlalchemy import select
 
@@ -14,7 +16,7 @@ from lowpower.serve.department import _charts, verify_audit
 from lowpower.serve.department._charts import agreement_of, drift_of, note_drift
 from lowpower.serve.department.records import Job, ScoredResult, Slide, schema
 
-from .conftest import program_of
+from .conftest import program_of, upload
 
 SCORES = ["0", "1+", "2+", "3+"]
 FIRST = ["0", "0", "1+", "1+", "2+", "3+", "3+", "null", "ultralow", "2+"]
@@ -64,6 +66,7 @@ def reviewed(department):
     with department.database.write() as session:
         for number, (first, second, model) in enumerate(zip(FIRST, SECOND, MODEL, strict=True)):
             add_slide(session, number, "2026-01")
+            session.get_one(Slide, f"S-{number:04}").scanner = "Maker X1" if number < 3 else None
             add_review(session, number, "Dr. A", first, model, blind=number < 4)
             add_review(session, number, "Dr. B", second, model)
     return department
@@ -85,6 +88,10 @@ def test_kappa_is_that_of_scikit_learn(reviewed):
     expected = cohen_kappa_score(plain(FIRST), plain(SECOND), weights="quadratic", labels=range(4))
     assert between.kappa == pytest.approx(expected)
     assert [pair.slides for pair in told.by_month] == [10, 10]
+    assert [(pair.first, pair.slides) for pair in told.by_scanner] == [
+        ("Maker X1", 6),
+        ("scanner not known", 14),
+    ]
 
 
 def test_agreement_at_a_cutoff_is_counted_with_the_reader_as_reference(reviewed):
@@ -182,3 +189,13 @@ def test_the_model_card_is_shown_and_nothing_else(admin):
     assert "imulated" in card.text
     for name in ("nobody", "..", "%2e%2e%2f", "/etc"):
         assert admin.get(f"/v1/models/{name}/card").status_code == 404
+
+
+def test_the_scanner_comes_from_the_file(department, admin, tmp_path):
+    told = {"resolution": (20000, 20000), "resolutionunit": "CENTIMETER", "tile": (128, 128)}
+    tags = [(271, "s", 0, "Maker", True), (272, "s", 0, "X1\u0000", True)]
+    pixels = np.full((256, 256, 3), 210, np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extratags=tags, **told)
+    key = upload(admin, tmp_path / "a.tif")
+    with department.database.read() as session:
+        assert session.get_one(Slide, key).scanner.split()[-1] == "X1"

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from lowpower.evaluation import confusion_matrix, kappa_quadratic, wilson
 from lowpower.scoring import Record, Result
 from lowpower.serve._reviews import Review
-from lowpower.serve.department.records import Database, ScoredResult, note, schema
+from lowpower.serve.department.records import Database, ScoredResult, Slide, note, schema
 
 __all__ = ["DRIFT", "AgreementTold", "DriftTold", "agreement_of", "drift_of", "note_drift"]
 
@@ -65,6 +65,7 @@ class AgreementTold(Record):
     scores: tuple[str, ...] = SCORES
     readers_model: tuple[Pair, ...]
     by_month: tuple[Pair, ...]
+    by_scanner: tuple[Pair, ...] = Field(description="By what the slides' files say of their scanner.")
     readers: tuple[Pair, ...]
     blind_only: bool
 
@@ -107,6 +108,12 @@ def agreement_of(database: Database, *, blind_only: bool = False) -> AgreementTo
             review = Review.model_validate(told)
             if review.marker == "HER2" and (review.blind or not blind_only):
                 latest[review.reader, review.slide] = review
+        made_by = {
+            key: scanner or "scanner not known"
+            for key, scanner in session.execute(
+                select(Slide.id, Slide.scanner).where(Slide.id.in_(select(schema.Review.slide_id)))
+            )
+        }
     given = [review for review in latest.values() if _index(review.score) is not None]
     beside = [review for review in given if _index(review.answered) is not None]
     names = sorted({review.reader for review in given})
@@ -115,6 +122,10 @@ def agreement_of(database: Database, *, blind_only: bool = False) -> AgreementTo
         model.insert(0, _with_model("all readers", beside))
     months = sorted({review.time[:7] for review in beside})
     by_month = [_with_model(month, [one for one in beside if one.time[:7] == month]) for month in months]
+    scanners = sorted({made_by[review.slide] for review in beside})
+    by_scanner = [
+        _with_model(name, [one for one in beside if made_by[one.slide] == name]) for name in scanners
+    ]
     between = []
     for first, second in itertools.combinations(names, 2):
         both = [
@@ -128,6 +139,7 @@ def agreement_of(database: Database, *, blind_only: bool = False) -> AgreementTo
     return AgreementTold(
         readers_model=tuple(pair for pair in model if pair.slides),
         by_month=tuple(by_month),
+        by_scanner=tuple(by_scanner),
         readers=tuple(between),
         blind_only=blind_only,
     )

@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 _ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+_LONGEST: Final = 100
 _IN_PARTS: Final = (".mrxs", ".vms", ".vmu", ".vsi", ".dcm", ".dicom")
 """Of these the file alone is not the slide."""
 
@@ -82,13 +83,13 @@ class SlideRoom:
             DuplicateSlideError: it is here already.
             OutputError: it cannot be moved.
         """
-        digest = _content_hash(file)
+        digest, scanner = _looked_at(file)
         key = self._new_key(digest)
         home = make_folder(self.folder / key)
         place = home / f"{key}{ending}"
         file.replace(place)
         try:
-            return self._add(key, place, digest, place.stat().st_size, "", about, who, origin)
+            return self._add(key, place, digest, scanner, place.stat().st_size, "", about, who, origin)
         except BaseException:
             place.unlink(missing_ok=True)
             shutil.rmtree(home, ignore_errors=True)
@@ -111,12 +112,12 @@ class SlideRoom:
         held = self.from_source(source)
         if held is not None:
             raise DuplicateSlideError(held)
-        digest = _content_hash(folder)
+        digest, scanner = _looked_at(folder)
         key = self._new_key(digest)
         place = make_folder(self.folder / key) / key
         folder.rename(place)
         try:
-            return self._add(key, place, digest, _size_of(place), source, about, who, origin)
+            return self._add(key, place, digest, scanner, _size_of(place), source, about, who, origin)
         except BaseException:
             shutil.rmtree(self.folder / key, ignore_errors=True)
             raise
@@ -130,13 +131,14 @@ class SlideRoom:
             DuplicateSlideError: it is here already.
         """
         source, about = self._allowed(given), self.pseudonymised(about)
-        digest = _content_hash(source)
+        digest, scanner = _looked_at(source)
         key = self._new_key(digest)
         home = self.folder / key
         place = home / (key if source.is_dir() else f"{key}{ending_of(source.name)}")
         link_registered(place, source)
         try:
-            return self._add(key, place, digest, _size_of(source), str(source), about, who, "registered")
+            size = _size_of(source)
+            return self._add(key, place, digest, scanner, size, str(source), about, who, "registered")
         except BaseException:
             shutil.rmtree(home, ignore_errors=True)
             raise
@@ -196,6 +198,7 @@ class SlideRoom:
         key: str,
         place: Path,
         digest: str,
+        scanner: str | None,
         size: int,
         source: str,
         about: AboutSlide,
@@ -213,6 +216,7 @@ class SlideRoom:
             added_by=who.name,
             added=moment(),
             marker=about.marker,
+            scanner=scanner,
         )
         slide.words = slide.answer_words = words_of(slide)
         try:
@@ -272,8 +276,8 @@ def _size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _content_hash(path: Path) -> str:
-    """The slide's identity; opening it also shows that it is a slide.
+def _looked_at(path: Path) -> tuple[str, str | None]:
+    """The slide's identity and its scanner; opening it also shows that it is a slide.
 
     Raises:
         SlideError: it is none, or cannot be read.
@@ -281,7 +285,8 @@ def _content_hash(path: Path) -> str:
     if not path.is_dir() and path.stat().st_size == 0:
         raise NotASlideError(path, "is empty; send it again.")
     with open_slide(path, mpp=1.0) as slide:  # um/px has no part in the hash
-        return slide.content_hash()
+        scanner = one_line(" ".join(filter(None, (slide.vendor, slide.scanner)))).strip()
+        return slide.content_hash(), scanner[:_LONGEST] or None
 
 
 def words_of(slide: Slide) -> str:

@@ -147,6 +147,8 @@ class Slide(Base):
     added: Mapped[str] = mapped_column(_MOMENT)
     removed: Mapped[str | None] = mapped_column(_MOMENT)
     marker: Mapped[str | None] = mapped_column(String(10))
+    scanner: Mapped[str | None] = mapped_column(String(100))
+    """Who made it and which it is, as the file says."""
     result_id: Mapped[str | None] = mapped_column(_ID)
     state: Mapped[str] = mapped_column(String(12), default="unscored")
     rank: Mapped[int] = mapped_column(Integer, default=9)
