@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 from lowpower.files import atomic_path
 from lowpower.geometry._outlines import outlines
 
-__all__ = ["area_features", "feature_id", "mask_features", "write_geojson"]
+__all__ = ["area_features", "feature_id", "id_of_text", "mask_features", "write_geojson"]
 
 _DECIMALS: Final = 1
 _IDS: Final = uuid.UUID("6c6f7770-6f77-4572-8000-726567696f6e")
@@ -69,11 +69,20 @@ def mask_features(
 
 def feature_id(*about: object) -> str:
     """A UUID, as QuPath asks of an id, that is the same whenever the same is written."""
-    return str(uuid.uuid5(_IDS, json.dumps(about)))
+    return id_of_text(json.dumps(about))
 
 
-def write_geojson(path: str | Path, features: Iterable[dict[str, Any]]) -> None:
+def id_of_text(text: str) -> str:
+    """`feature_id` of what `json.dumps` would write as `text`: where there are many to write."""
+    return str(uuid.uuid5(_IDS, text))
+
+
+def write_geojson(path: str | Path, features: Iterable[dict[str, Any] | str]) -> None:
     """Write features as one GeoJSON FeatureCollection, one a line, none kept in memory.
+
+    Args:
+        path: Target; written atomically.
+        features: Each one, or the JSON of it.
 
     Raises:
         OutputError: if it cannot be written.
@@ -81,5 +90,6 @@ def write_geojson(path: str | Path, features: Iterable[dict[str, Any]]) -> None:
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
         stream.write('{"type":"FeatureCollection","features":[')
         for number, feature in enumerate(features):
-            stream.write((",\n" if number else "\n") + json.dumps(feature, separators=(",", ":")))
+            text = feature if isinstance(feature, str) else json.dumps(feature, separators=(",", ":"))
+            stream.write((",\n" if number else "\n") + text)
         stream.write("\n]}\n")

@@ -115,11 +115,14 @@ def guided_cells(
         workers: Threads.
         progress: Called with fields read and fields that will be by the end of the batch.
     """
-    fields = [field for field in reader.fields(_TILE) if drawn is None or _meets(field, drawn)]
+    both = zip(reader.fields(_TILE), reader.fields(_TILE, trimmed=True), strict=True)
+    kept = [(field, inner) for field, inner in both if drawn is None or _meets(field, drawn)]
+    # Drawn as whole squares, of which no more is read than holds tissue: the same cells.
+    fields, inner_fields = [field for field, _ in kept], [inner for _, inner in kept]
     looks = _looks(fields, view, mask, tissue, scale.vectors)
     design = Design(strata_of(*looks), budget.seed)
     judge = Judge(marker, cutoffs)
-    gathered = _Gathered(slide, reader, fields, scale, marker, drawn, cutoffs, count)
+    gathered = _Gathered(slide, reader, inner_fields, scale, marker, drawn, cutoffs, count)
     stopped: Stopped = "settled"
     wanted = design.first()
     end = None if budget.seconds is None else time.monotonic() + budget.seconds

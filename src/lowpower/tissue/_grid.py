@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Bits", "Flags", "Plane", "box_mean", "enlarge", "morphed", "shrink", "square_of"]
+__all__ = ["Bits", "Flags", "Plane", "box_mean", "enlarge", "morphed", "shrink", "square_of", "weighed"]
 
 Plane: TypeAlias = NDArray[np.float32]
 """(H, W) or (H, W, 3) float32."""
@@ -33,6 +33,11 @@ def enlarge(plane: Plane, size: tuple[int, int]) -> Plane:
 def box_mean(plane: Plane, side: int) -> Plane:
     """The mean over a square of `side` pixels around each pixel; the image goes on as its mirror."""
     return np.asarray(cv2.boxFilter(plane, -1, (side, side)), np.float32).reshape(plane.shape)
+
+
+def weighed(plane: Plane, weight: Plane) -> Plane:
+    """`plane` (H, W, 3) times `weight` (H, W): numpy takes several times as long over the last axis."""
+    return np.asarray(cv2.multiply(plane, cv2.merge((weight, weight, weight))), np.float32)
 
 
 def square_of(size_um: float, mpp: float) -> Bits:

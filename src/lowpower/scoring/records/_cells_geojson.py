@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.geometry import feature_id, write_geojson
+from lowpower.geometry import id_of_text, write_geojson
 from lowpower.scoring.records._cell_colours import CELL_COLOURS, OTHER
 from lowpower.stain import Cells
 
@@ -21,6 +23,7 @@ QUPATH_CLASSES: Final = ("Tumor: Negative", "Tumor: 1+", "Tumor: 2+", "Tumor: 3+
 """QuPath's own names of the classes 0 to 4: its H-score and its positive percent read them."""
 _CORNERS = 12
 _LEAST_RADIUS = 0.5
+_AT_ONCE = 4096
 
 
 def write_cells_geojson(
@@ -41,29 +44,40 @@ def write_cells_geojson(
     write_geojson(path, _detections(cells, classes, marker, mpp))
 
 
-def _detections(
-    cells: Cells, classes: NDArray[np.uint8], marker: str, mpp: float
-) -> Iterator[dict[str, Any]]:
+def _detections(cells: Cells, classes: NDArray[np.uint8], marker: str, mpp: float) -> Iterator[str]:
+    """The JSON of each cell, put together from text: six tenths of what a general writer takes."""
     chosen = np.flatnonzero(classes != OTHER) if len(cells) > MOST_CELLS else np.arange(len(cells))
     angles = np.linspace(0, 2 * np.pi, _CORNERS + 1)
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    labels = [
+        json.dumps({"name": name, "color": colour}, separators=(",", ":"))
+        for name, colour in zip(QUPATH_CLASSES, CELL_COLOURS, strict=True)
+    ]
     columns = _columns(cells, marker)
-    for index in chosen.tolist():
-        radius = max(_LEAST_RADIUS, cells.diameter[index] / 2 / mpp)
-        ring = circle * radius + (cells.x[index], cells.y[index])
-        ring[-1] = ring[0]
-        kind = int(classes[index])
-        geometry = {"type": "Polygon", "coordinates": [np.round(ring, 1).tolist()]}
-        yield {
-            "type": "Feature",
-            "id": feature_id(index, geometry),
-            "geometry": geometry,
-            "properties": {
-                "objectType": "detection",
-                "classification": {"name": QUPATH_CLASSES[kind], "color": CELL_COLOURS[kind]},
-                "measurements": {name: round(float(values[index]), 4) for name, values in columns},
-            },
-        }
+    measured = ",".join(f"{json.dumps(name)}:%s" for name, _ in columns)
+    for start in range(0, len(chosen), _AT_ONCE):
+        part = chosen[start : start + _AT_ONCE]
+        radius = np.maximum(np.float32(_LEAST_RADIUS), cells.diameter[part] / 2 / mpp)
+        middle = np.stack([cells.x[part], cells.y[part]], axis=1)
+        rings = circle * radius[:, None, None] + middle[:, None]
+        rings[:, -1] = rings[:, 0]
+        values = zip(*(_texts(values[part]) for _, values in columns), strict=True)
+        for index, ring, kind, row in zip(
+            part.tolist(), np.round(rings, 1).tolist(), classes[part].tolist(), values, strict=True
+        ):
+            geometry = f'{{"type": "Polygon", "coordinates": [{ring}]}}'
+            own = id_of_text(f"[{index}, {geometry}]")
+            yield (
+                f'{{"type":"Feature","id":"{own}","geometry":{geometry.replace(" ", "")},'
+                f'"properties":{{"objectType":"detection","classification":{labels[kind]},'
+                f'"measurements":{{{measured % row}}}}}}}'
+            )
+
+
+def _texts(values: NDArray[Any]) -> list[str]:
+    """As JSON writes them, to four decimals."""
+    rounded = [round(value, 4) for value in values.astype(np.float64).tolist()]
+    return [repr(value) if math.isfinite(value) else json.dumps(value) for value in rounded]
 
 
 def _columns(cells: Cells, marker: str) -> list[tuple[str, NDArray[Any]]]:

@@ -77,13 +77,17 @@ def _fills(image: NDArray[np.uint8], padding: Flags, mpp: float) -> list[Fill]:
     """(where, colour) of the colours that fill constant areas, commonest first."""
     left = _constant(np.ascontiguousarray(image[..., 1]), mpp) & ~padding
     least = _SMALLEST_UM2 / mpp**2
-    fills = []
+    fills: list[Fill] = []
+    flat = image.reshape(-1, 3)
     for _ in range(_MOST_FILLS):
-        pixels = image[left]
-        if len(pixels) < least:
+        places = np.flatnonzero(left)
+        if len(places) < least:
             break
-        colours, counts = np.unique(pixels[:: max(1, len(pixels) // 50_000)], axis=0, return_counts=True)
-        colour = colours[np.argmax(counts)].astype(int)
+        # As one number a colour sorts ten times as fast, in the same order.
+        red, green, blue = flat[places[:: max(1, len(places) // 50_000)]].astype(np.uint32).T
+        colours, counts = np.unique(red << 16 | green << 8 | blue, return_counts=True)
+        commonest = int(colours[np.argmax(counts)])
+        colour = np.array([commonest >> 16, commonest >> 8 & 255, commonest & 255])
         here = left & _within(image, colour, 1)
         left &= ~here
         total = np.count_nonzero(here)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from lowpower.tissue._glass import Glass
-from lowpower.tissue._grid import Flags, Plane, box_mean, enlarge, morphed, shrink
+from lowpower.tissue._grid import Flags, Plane, box_mean, enlarge, morphed, shrink, weighed
 
 __all__ = ["Evidence", "find_evidence"]
 
@@ -160,11 +160,11 @@ def _sharpened(off: Plane, found: Flags, single: Plane) -> Flags:
     inside = np.asarray(found, np.float32)
     share = box_mean(shrink(inside, coarse), 5)
     near = enlarge(share, size) > 0.02
-    level = box_mean(shrink(off * inside[..., None], coarse), 5) / (share + np.float32(1e-6))[..., None]
+    level = box_mean(shrink(weighed(off, inside), coarse), 5) / (share + np.float32(1e-6))[..., None]
     level /= np.square(level).sum(axis=-1, keepdims=True) + np.float32(1e-8)
-    own = box_mean(off * single[..., None], 3)
+    own = box_mean(weighed(off, single), 3)
     weight = box_mean(single, 3)
-    product = own * enlarge(level, size)
+    product = cv2.multiply(own, enlarge(level, size))
     along = np.asarray(cv2.transform(product, np.ones((1, 3), np.float32)), np.float32).reshape(height, width)
     return np.asarray(near & (along > 0.5 * weight) & (single > 0.0))
 
