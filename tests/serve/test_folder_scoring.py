@@ -193,6 +193,19 @@ def test_what_is_measured_is_measured_again(scored_already, results):
     assert (PretendedScorer.last.verb, PretendedScorer.last.asked[0][1]["marker"]) == ("measure", "HER2")
 
 
+def test_the_very_bundle_that_scored_it_is_found_beside_the_results(scored_already, results):
+    client, told = scored_already
+    told(model={"name": "ours", "version": "1", "sha256": "a" * 64, "trained_on": "x"})
+    for name, digest in (("other", "b" * 64), ("run/bundle", "a" * 64)):
+        folder = results.parent / name
+        folder.mkdir(parents=True)
+        (folder / "bundle.json").write_text(json.dumps({"name": "ours", "weights_sha256": digest}))
+    PretendedScorer.go.set()
+    assert client.post("v1/jobs", json={"slide": KEY}).status_code == 201
+    until(lambda: PretendedScorer.last.asked)
+    assert PretendedScorer.last.asked[0][1]["model"] == str(results.parent / "run" / "bundle")
+
+
 @pytest.mark.parametrize(
     ("about", "given", "said"),
     [

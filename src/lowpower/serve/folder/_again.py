@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from lowpower.bundles import SPEC_FILE, find_bundle
-from lowpower.errors import ConfigError
+from lowpower.errors import ConfigError, LowpowerError
 from lowpower.scoring import Asked, MeasuredSlide, Result
 from lowpower.serve._shelf import Entry
 from lowpower.tissue import is_control_word
 
 __all__ = ["Again", "again"]
+
+_DEPTHS: Final = ("*", "*/*", "*/*/*")
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def again(
 
     Args:
         entry: The earlier result.
-        model: The bundle that scores here.
+        model: The bundle that scores here; that of the earlier result goes before it, if it lies beside.
         laboratory: The laboratory's cut-offs here.
         regions: GeoJSON to score inside; None for the whole slide.
         control: What is said of control tissue; None: as before.
@@ -63,11 +66,14 @@ def again(
     if control is None and not is_control_word(asked.control):
         raise ConfigError(f"{entry.key}: its control tissue was given by a file; {_by_hand('--control')}")
     measured = isinstance(record, MeasuredSlide)
-    if isinstance(record, Result) and record.model is not None and record.model.name != _name_of(model):
-        raise ConfigError(
-            f"{entry.key}: was scored by the model {record.model.name}, and {_name_of(model)} scores here; "
-            "name its bundle: lowpower view RESULTS --model BUNDLE"
-        )
+    if isinstance(record, Result) and record.model is not None and record.model.name != _told(model)["name"]:
+        near = _beside(entry.folder.parent, record.model.sha256)
+        if near is None:
+            raise ConfigError(
+                f"{entry.key}: was scored by the model {record.model.name}, and {_told(model)['name']} "
+                "scores here; name its bundle: lowpower view RESULTS --model BUNDLE"
+            )
+        model = str(near)
     request: dict[str, Any] = {
         "mpp": asked.mpp if mpp is None else mpp,
         "scene": asked.scene,
@@ -92,9 +98,20 @@ def _by_hand(option: str) -> str:
     return f"score it again by `lowpower score SLIDE {option} FILE --out RESULTS`."
 
 
-def _name_of(model: str) -> str:
-    """The name by which results call a bundle; no network is loaded."""
+def _told(model: str | Path) -> dict[str, Any]:
+    """What a bundle says of itself; no network is loaded."""
     try:
-        return str(json.loads((find_bundle(model) / SPEC_FILE).read_bytes())["name"])
+        told: dict[str, Any] = json.loads((find_bundle(model) / SPEC_FILE).read_bytes())
+        return {name: told[name] for name in ("name", "weights_sha256")}
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(f"{model}: is no bundle that can be read ({error}).") from error
+
+
+def _beside(results: Path, sha256: str) -> Path | None:
+    """The very bundle that a result names, where it lies beside the results, as `lowpower demo` leaves it."""
+    for depth in _DEPTHS:
+        for spec in sorted(results.parent.glob(f"{depth}/{SPEC_FILE}")):
+            with contextlib.suppress(LowpowerError):
+                if _told(spec.parent)["weights_sha256"] == sha256:
+                    return spec.parent
+    return None
