@@ -44,6 +44,8 @@ TYPED = (
     ("train whole.yaml --arm slide", 1, "has a header but no slides"),
     ("study whole.yaml", 1, "has a header but no slides"),
     ("prepare whole.yaml", 1, "has a header but no slides"),
+    ("train whole.yaml --laboratory nosuch.yaml", 2, "--laboratory 'nosuch.yaml' does not exist"),
+    ("study whole.yaml --laboratory nosuch.yaml", 2, "--laboratory 'nosuch.yaml' does not exist"),
     ("prepare nosuch.yaml", 2, "lowpower init SLIDES"),
     ("study nosuch.yaml", 2, "lowpower init SLIDES"),
     ("study mine.yaml", 2, "its cohort nosuch.csv does not exist"),

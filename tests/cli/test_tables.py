@@ -57,6 +57,9 @@ def test_evaluate_says_what_it_cannot_know(lowpower, table, tmp_path):
     assert finished.code == 0
     assert "intervals are per slide" in finished.out
     assert "8 patients are too few for intervals" in finished.out
+    rows, _, below = " ".join(finished.out.split()).partition("Without brackets: ")
+    assert below.startswith("no interval: 8 patients, fewer than 10.")  # once, not in every row
+    assert rows.count("no interval: 8 patients") <= 1  # where more than that is to be said
     html = (tmp_path / "out" / "report.html").read_text()
     assert "resampling slides" in html
     assert not re.search(r"\(0\.\d\d to 0\.\d\d\)", html)

@@ -86,18 +86,14 @@ def test_her2_distance_is_where_the_score_changes(table: Her2Shares) -> None:
 
 def test_distance_is_said_in_what_a_reader_could_see() -> None:
     faint = her2_score(Her2Shares(0.86, 0.14, 0.0, 0.0)).sentence()
-    assert faint.endswith(
-        "over 10%; 0 would need any membrane staining in fewer of the cells, by 4.0 percentage points."
-    )
+    assert faint.endswith("over 10%; 4.0 percentage points fewer with any membrane staining would make it 0.")
     null = her2_score(Her2Shares(1.0, 0.0, 0.0, 0.0))
     assert (
-        null.nearest_sentence()
-        == "1+ would need any membrane staining in more of the cells, by 10.0 percentage points"
+        null.nearest_sentence() == "10.0 percentage points more with any membrane staining would make it 1+"
     )
     few = her2_score(Her2Shares(0.9, 0.06, 0.0, 0.04))
     assert (
-        few.nearest_sentence()
-        == "3+ would need intense complete staining in more of the cells, by 6.0 percentage points"
+        few.nearest_sentence() == "6.0 percentage points more with intense complete staining would make it 3+"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,9 @@ __all__ = [
     "print_habit",
     "print_reasons",
 ]
+
+_OFTEN = 3
+"""Rows that share a reason from which on it is told once for all."""
 
 
 def print_batch(console: Console, batch: Batch[Result] | Batch[MeasuredSlide]) -> None:
@@ -225,11 +229,17 @@ def metrics_table(evaluation: Evaluation) -> Table:
         title=f"{evaluation.slides} slides of {evaluation.patients} patients. {evaluation.research_use}",
         title_justify="left",
     )
-    for name, metric in evaluation.metrics.items():
-        table.add_row(METRIC_NAMES.get(name, name), say(metric, 3))
+    rows = {METRIC_NAMES.get(name, name): metric for name, metric in evaluation.metrics.items()}
     for name, cutoff in evaluation.cutoffs.items():
-        table.add_row(f"positive percent agreement at {name}", say(cutoff.ppa, 3))
-        table.add_row(f"negative percent agreement at {name}", say(cutoff.npa, 3))
+        rows[f"positive percent agreement at {name}"] = cutoff.ppa
+        rows[f"negative percent agreement at {name}"] = cutoff.npa
+    counts = Counter(metric.note for metric in rows.values() if metric.value is not None and metric.note)
+    often = [note for note, count in counts.items() if count >= _OFTEN and note.startswith("no interval")]
+    for name, metric in rows.items():
+        table.add_row(name, f"{metric.value:.3f}" if metric.note in often else say(metric, 3))
+    if often:  # said once, not in every row
+        table.caption = f"Without brackets: {'; '.join(often)}."
+        table.caption_justify = "left"
     return table
 
 

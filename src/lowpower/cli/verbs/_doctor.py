@@ -108,7 +108,7 @@ def _slide_facts(slide: Slide, *, sized: bool) -> list[tuple[str, str]]:
     width, height = slide.size
     rows = [
         ("opened by", slide.backend),
-        ("vendor, scanner", f"{slide.vendor or 'not said'}, {slide.scanner or 'not said'}"),
+        ("vendor, scanner", ", ".join(filter(None, (slide.vendor, slide.scanner))) or "not said"),
         ("um/px", f"{slide.mpp:.6g} (from {slide.mpp_source})" if sized else "not known"),
     ]
     rows += [(f"  {key}", text) for key, text in slide.mpp_claims]

@@ -35,8 +35,10 @@ def command(
     from lowpower.cli._given_paths import configuration_there, labels_there
     from lowpower.cli._progress import progress_bar
     from lowpower.cli._usage import BEGINNING, typed
+    from lowpower.cohort import check_asked
     from lowpower.engine import run_on
 
+    check_asked(laboratory=laboratory)
     labels_there(config, configuration_there(config, BEGINNING))
 
     from lowpower.cli._study_table import print_study

@@ -34,7 +34,9 @@ def command(
     from lowpower.cli._given_paths import configuration_there, labels_there
     from lowpower.cli._progress import progress_bar
     from lowpower.cli._usage import BEGINNING, typed
+    from lowpower.cohort import check_asked
 
+    check_asked(laboratory=laboratory)
     known = configuration_there(config, BEGINNING)
 
     from lowpower.experiments import one_arm

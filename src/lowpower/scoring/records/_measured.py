@@ -355,5 +355,5 @@ def _nearest_cutoff(nuclear: NuclearScore, marker: str) -> Deciding:
         cutoff=cutoff,
         nearest=other,
         distance=distance,
-        change=f"{other} would need stained nuclei in {100 * distance:.1f} points {more}",
+        change=f"{100 * distance:.1f} percentage points {more} would make it {other}",
     )

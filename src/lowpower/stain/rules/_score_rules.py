@@ -131,8 +131,8 @@ class Her2Score:
     def nearest_sentence(self) -> str:
         """What a reader would have to see for the nearest other score."""
         more = "more" if self.nearest > self.score else "fewer"
-        points = f"{100 * self.distance:.1f} percentage points"
-        return f"{self.nearest} would need {_WORDS[self.needs]} in {more} of the cells, by {points}"
+        points = f"{100 * self.distance:.1f} percentage points {more}"
+        return f"{points} with {_WORDS[self.needs]} would make it {self.nearest}"
 
 
 def her2_score(
