@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ import simplejpeg
 from lowpower.errors import LowpowerError, MissingMppError, NotASlideError
 from lowpower.scoring import Asked
 from lowpower.serve._shelf import Entry
+from lowpower.serve._stored_tiles import StoredTiles
 from lowpower.slides import Slide, open_slide
 from lowpower.units import Box
 
@@ -38,6 +39,10 @@ class SlideImage:
 
     slide: Slide
     mpp: float | None
+    _stored: StoredTiles = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_stored", StoredTiles(self.slide, TILE))
 
     def tile(self, level: int, column: int, row: int) -> bytes | None:
         """A tile as JPEG; None where the pyramid has none. Level `top_level` is the slide's own pixels."""
@@ -51,6 +56,9 @@ class SlideImage:
         if not (0 <= x < width and 0 <= y < height):
             return None
         box = Box(x, y, min(side, width - x), min(side, height - y))
+        stored = self._stored.jpeg(factor, column, row)
+        if stored is not None:
+            return stored
         pixels = self.slide.read(box, float(self.slide.mpp) * factor)
         return bytes(simplejpeg.encode_jpeg(pixels, quality=_QUALITY, colorspace="RGB"))
 

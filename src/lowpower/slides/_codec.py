@@ -26,6 +26,7 @@ __all__ = [
     "decode_jpeg",
     "decode_jpeg2000",
     "decode_segment",
+    "whole_jpeg",
 ]
 
 JPEG = 7
@@ -40,6 +41,8 @@ _TAIL = 64  # some writers pad after the end marker
 _STORED_AS_RGB = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}  # what libjpeg-turbo decodes to 8 bits
 _OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF}
+_OF_PIXELS = {0xC4, 0xDB, 0xDD, 0xEE} | _FRAMES
+"""Segments of a JPEG stream that pixels need: tables, frame, restarts, Adobe's word on the colours."""
 _COLOURS = {1: "GRAY", 3: "RGB", 4: "CMYK"}
 
 
@@ -117,6 +120,30 @@ def decode_jpeg(
         return simplejpeg.decode_jpeg(data, _COLOURS[samples], strict=False), warning
     except ValueError as error:
         raise UndecodableError(str(error).rpartition("(): ")[2]) from error  # "tjDecompress...(): "
+
+
+def whole_jpeg(data: bytes, *, tables: bytes | None = None, stored_as_rgb: bool = False) -> bytes | None:
+    """A JPEG stream with all that its pixels need, and nothing else: no comments, profiles, thumbnails.
+
+    Args:
+        data: The stream, as `decode_jpeg` takes it.
+        tables: Tables that it leaves out, as a stream of their own.
+        stored_as_rgb: Its colours are red, green and blue, though no marker says so.
+
+    Returns:
+        The stream, which decodes to the same pixels; None where its headers are not understood.
+    """
+    parts = [(tables or b"\xff\xd8\xff\xd9")[:-2], _STORED_AS_RGB if stored_as_rgb else b""]
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
+        length = int.from_bytes(data[at + 2 : at + 4], "big") + 2
+        if data[at + 1] in _OF_PIXELS:
+            parts.append(data[at : at + length])
+        elif data[at + 1] & 0xF0 != 0xE0 and data[at + 1] != 0xFE:
+            return None
+        at += length
+    end = data.rfind(b"\xff\xd9")
+    return b"".join((*parts, data[at : end + 2])) if data[at : at + 2] == b"\xff\xda" and end > at else None
 
 
 def decode_jpeg2000(data: bytes, limit: tuple[int, int]) -> Decoded:

@@ -17,6 +17,8 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from lowpower.slides._codec import UndecodableError, decode_jpeg, whole_jpeg
+from lowpower.slides._padding import fill_padding
 from lowpower.units import Box
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TileSource", "open_tiles"]
 
-_JPEG = 7
+_JPEG, _RGB = 7, 2
 _COLOURS = {2: "RGB", 6: "YCBCR"}
 """What a JPEG holds, by TIFF's photometric interpretation."""
 _END = b"\xff\xd9"
@@ -86,6 +88,29 @@ class TileSource:
         elif not straight:
             target[:] = whole
         return target
+
+    def stream(self, column: int, row: int) -> bytes | None:
+        """A tile as it is stored, as a JPEG stream of its own that decodes to what `Slide.read` gives.
+
+        None where the tile is averaged or cut by the slide's edge, where its decoder warns, and where black
+        padding is read as glass.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        if self._step > 1 or not (0 <= column < self._whole[0] and 0 <= row < self._whole[1]):
+            return None
+        index = row * self._across + column
+        data = self._bytes(int(self._offsets[index]), int(self._counts[index]))
+        plain_rgb = int(self._page.photometric) == _RGB and data[6:10] != b"JFIF"
+        whole = whole_jpeg(data, tables=self._page.jpegtables, stored_as_rgb=plain_rgb)
+        size = (self._page.tilewidth, self._page.tilelength)
+        try:
+            pixels, warning = decode_jpeg(whole or b"", size)
+        except UndecodableError:
+            return None
+        plain = warning is None and pixels.shape == (size[1], size[0], 3) and fill_padding(pixels) is pixels
+        return whole if plain else None
 
     def _memory(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """A whole and an averaged tile of the calling thread: fresh memory costs as much as a copy."""

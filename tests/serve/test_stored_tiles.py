@@ -1,0 +1,78 @@
+"""Where the page's grid is the slide's own, its tiles come as they are stored; else they are made."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import simplejpeg
+import tifffile
+
+import lowpower as lp
+from lowpower.serve._tiles import TILE, SlideImage, top_level
+
+SECRET = b"Jane Doe 1961"
+
+
+def commented(stream: bytes) -> bytes:
+    """The same picture, with words in it that are nobody's business."""
+    note = b"\xff\xfe" + (len(SECRET) + 2).to_bytes(2, "big") + SECRET
+    return stream[:2] + note + stream[2:] + SECRET
+
+
+def damaged(stream: bytes) -> bytes:
+    """A stream whose decoder warns."""
+    at = stream.index(b"\xff\xda") + 200
+    return stream[:at] + bytes(len(stream) - at - 2) + stream[-2:]
+
+
+@pytest.fixture
+def slide_file(tmp_path):
+    """4 x 3 tiles and an edge: one with a comment, one black, one damaged, levels 1 and 4."""
+    chance = np.random.default_rng(0)
+    base = np.kron(chance.integers(60, 250, (100, 130, 3)), np.ones((8, 8, 1))).astype(np.uint8)[:790, :1030]
+    base[256:512, 256:512] = 0
+
+    def tiles(image):
+        for number, (y, x) in enumerate(np.ndindex(-(-image.shape[0] // TILE), -(-image.shape[1] // TILE))):
+            part = image[y * TILE : (y + 1) * TILE, x * TILE : (x + 1) * TILE]
+            part = np.pad(part, [(0, TILE - part.shape[0]), (0, TILE - part.shape[1]), (0, 0)], mode="edge")
+            stream = simplejpeg.encode_jpeg(np.ascontiguousarray(part), quality=80, colorsubsampling="420")
+            yield {0: commented, 2: damaged}.get(number, bytes)(stream)
+
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for image in (base, base[::4, ::4]):
+            file.write(
+                tiles(image), shape=image.shape, dtype=np.uint8, tile=(TILE, TILE), photometric="ycbcr",
+                compression="jpeg", subsampling=(2, 2), subfiletype=int(image is not base),
+            )  # fmt: skip
+    return tmp_path / "a.tif"
+
+
+def test_a_tile_is_the_stored_one_or_what_is_read(slide_file):
+    with lp.open_slide(slide_file, 0.5) as slide, tifffile.TiffFile(slide_file) as file:
+        image, top = SlideImage(slide, 0.5), top_level(*slide.size)
+        segments = [bytes(segment) for segment, _ in _segments(file.pages[0])]
+        as_stored = set()
+        for row, column in np.ndindex(4, 5):
+            jpeg = image.tile(top, column, row)
+            box = lp.Box(
+                column * TILE, row * TILE, min(TILE, 1030 - column * TILE), min(TILE, 790 - row * TILE)
+            )
+            read = slide.read(box, 0.5)
+            told = simplejpeg.decode_jpeg(jpeg, "RGB")
+            assert told.shape == read.shape
+            if np.array_equal(told, read) and jpeg[-60:] in segments[row * 5 + column]:
+                as_stored.add((row, column))
+            else:
+                assert np.abs(told.astype(int) - read).mean() < 12, (row, column)
+            assert SECRET not in jpeg
+        # All whole tiles but the black one, read as glass, and the damaged one.
+        assert as_stored == {(row, column) for row in range(3) for column in range(4)} - {(1, 1), (0, 2)}
+        assert (simplejpeg.decode_jpeg(image.tile(top, 1, 1), "RGB") > 250).all()
+        assert simplejpeg.decode_jpeg(image.tile(top - 1, 0, 0), "RGB").shape == (TILE, TILE, 3)  # averaged
+
+
+def _segments(page):
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+        page.parent.filehandle.seek(offset)
+        yield page.parent.filehandle.read(count), count
