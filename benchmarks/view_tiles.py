@@ -29,8 +29,9 @@ from openslide import OpenSlide
 from openslide.deepzoom import DeepZoomGenerator
 
 import lowpower as lp
-from lowpower.serve._tiles import TILE, SlideImage, top_level
+from lowpower.serve._tiles import SlideImage, top_level
 
+TILE = 256
 QUALITY = 88
 NEAR = 6  # tiles around a viewer's place
 

@@ -8,8 +8,9 @@ import simplejpeg
 import tifffile
 
 import lowpower as lp
-from lowpower.serve._tiles import TILE, SlideImage, top_level
+from lowpower.serve._tiles import SlideImage, top_level
 
+TILE = 240  # as Aperio's scanners write them
 SECRET = b"Jane Doe 1961"
 
 
@@ -29,8 +30,8 @@ def damaged(stream: bytes) -> bytes:
 def slide_file(tmp_path):
     """4 x 3 tiles and an edge: one with a comment, one black, one damaged, levels 1 and 4."""
     chance = np.random.default_rng(0)
-    base = np.kron(chance.integers(60, 250, (100, 130, 3)), np.ones((8, 8, 1))).astype(np.uint8)[:790, :1030]
-    base[256:512, 256:512] = 0
+    base = np.kron(chance.integers(60, 250, (100, 130, 3)), np.ones((8, 8, 1))).astype(np.uint8)[:730, :970]
+    base[TILE : 2 * TILE, TILE : 2 * TILE] = 0
 
     def tiles(image):
         for number, (y, x) in enumerate(np.ndindex(-(-image.shape[0] // TILE), -(-image.shape[1] // TILE))):
@@ -52,11 +53,12 @@ def test_a_tile_is_the_stored_one_or_what_is_read(slide_file):
     with lp.open_slide(slide_file, 0.5) as slide, tifffile.TiffFile(slide_file) as file:
         image, top = SlideImage(slide, 0.5), top_level(*slide.size)
         segments = [bytes(segment) for segment, _ in _segments(file.pages[0])]
+        assert image.side == TILE
         as_stored = set()
         for row, column in np.ndindex(4, 5):
             jpeg = image.tile(top, column, row)
             box = lp.Box(
-                column * TILE, row * TILE, min(TILE, 1030 - column * TILE), min(TILE, 790 - row * TILE)
+                column * TILE, row * TILE, min(TILE, 970 - column * TILE), min(TILE, 730 - row * TILE)
             )
             read = slide.read(box, 0.5)
             told = simplejpeg.decode_jpeg(jpeg, "RGB")
@@ -76,3 +78,15 @@ def _segments(page):
     for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
         page.parent.filehandle.seek(offset)
         yield page.parent.filehandle.read(count), count
+
+
+@pytest.mark.parametrize(("tile", "side"), [(512, 512), (64, 256), (1024, 256), (None, 256)])
+def test_the_pages_tiles_are_the_slides_where_these_are_usual(tmp_path, tile, side):
+    pixels = np.full((1100, 1100, 3), 200, np.uint8)
+    about = {} if tile is None else {"tile": (tile, tile)}
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", compression="jpeg", **about)
+    with lp.open_slide(tmp_path / "a.tif", 0.5) as slide:
+        image = SlideImage(slide, 0.5)
+        assert image.side == side
+        told = simplejpeg.decode_jpeg(image.tile(11, 1, 1), "RGB")
+        assert told.shape == (side, side, 3)

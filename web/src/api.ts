@@ -128,7 +128,7 @@ export const worklist = async (asked: Asked): Promise<Worklist> =>
 export const openSlide = async (key: string): Promise<Slide> => (await fetched(address(slide(key)))).json();
 
 export const tileAddress = (one: Slide, level: number, x: number, y: number): string =>
-  address(`${slide(one.key)}/tiles/${level}/${x}_${y}.jpg`, { v: one.version });
+  address(`${slide(one.key)}/tiles/${level}/${x}_${y}.jpg`, { v: one.version, side: one.image!.tile });
 
 export const pictureAddress = (one: Slide, name: string): string =>
   address(`${slide(one.key)}/pictures/${name}`, { v: one.version });

@@ -10,7 +10,7 @@ from lowpower.errors import LowpowerError, one_line
 from lowpower.scoring import CELL_COLOURS, NOTICE, MeasuredSlide, Record, Result, class_names
 from lowpower.serve._reviews import Review, answered_score
 from lowpower.serve._shelf import Entry
-from lowpower.serve._tiles import TILE, OpenSlides, SlidePlace, top_level
+from lowpower.serve._tiles import OpenSlides, SlidePlace, top_level
 
 if TYPE_CHECKING:
     from lowpower.serve._host import Waiting
@@ -70,7 +70,7 @@ class ImageView(Record):
     width: int
     height: int
     mpp: float | None
-    tile: int = TILE
+    tile: int
     top_level: int
 
 
@@ -258,7 +258,10 @@ def _image(place: SlidePlace, slides: OpenSlides) -> tuple[ImageView | None, str
     except LowpowerError as error:
         return None, str(error)
     width, height = image.slide.size
-    return ImageView(width=width, height=height, mpp=image.mpp, top_level=top_level(width, height)), None
+    told = ImageView(
+        width=width, height=height, mpp=image.mpp, tile=image.side, top_level=top_level(width, height)
+    )
+    return told, None
 
 
 def _classes(marker: str) -> tuple[CellClass, ...]:

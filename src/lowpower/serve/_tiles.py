@@ -18,10 +18,8 @@ from lowpower.serve._stored_tiles import StoredTiles
 from lowpower.slides import Slide, open_slide
 from lowpower.units import Box
 
-__all__ = ["TILE", "OpenSlides", "SlideImage", "SlidePlace", "top_level"]
+__all__ = ["OpenSlides", "SlideImage", "SlidePlace", "top_level"]
 
-TILE: Final = 256
-"""Pixels of a tile's side."""
 _QUALITY: Final = 88
 _KEPT_OPEN: Final = 6
 _KEPT_BYTES: Final = 64 << 20
@@ -42,7 +40,12 @@ class SlideImage:
     _stored: StoredTiles = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_stored", StoredTiles(self.slide, TILE))
+        object.__setattr__(self, "_stored", StoredTiles(self.slide))
+
+    @property
+    def side(self) -> int:
+        """Pixels of a tile's side."""
+        return self._stored.side
 
     def tile(self, level: int, column: int, row: int) -> bytes | None:
         """A tile as JPEG; None where the pyramid has none. Level `top_level` is the slide's own pixels."""
@@ -51,7 +54,7 @@ class SlideImage:
         if not 0 <= level <= top:
             return None
         factor = 2 ** (top - level)
-        side = TILE * factor
+        side = self.side * factor
         x, y = column * side, row * side
         if not (0 <= x < width and 0 <= y < height):
             return None
