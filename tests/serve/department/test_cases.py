@@ -8,6 +8,7 @@ import tifffile
 
 from lowpower.serve.department._roles import Role
 
+from ..conftest import no_offence
 from .conftest import browser_of, finish, page_of, upload
 
 
@@ -96,3 +97,4 @@ def test_the_page_shows_it(department, case, browser):
         page.get_by_role("button", name="Case").click()
         expect(page.get_by_role("dialog")).to_contain_text("not determined")
         expect(page.get_by_role("dialog").locator("tbody tr")).to_have_count(4)
+        no_offence(page)
