@@ -154,3 +154,10 @@ def test_a_backup_does_not_take_anothers_name(lowpower, place):
     assert ended.code == 1
     assert "all.tar: is there already" in ended.err
     assert (place / "all.tar").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("typed", "cure"), [("serve", "--data FOLDER"), ("serve verify", "--data FOLDER")])
+def test_a_department_without_a_folder_is_wrong_usage(lowpower, place, typed, cure):
+    ended = lowpower(*typed.split())
+    assert (ended.code, ended.out) == (2, "")
+    assert cure in ended.err

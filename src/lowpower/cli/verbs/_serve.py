@@ -86,7 +86,7 @@ def command(
     that were not done go on at the next start.
     """
     from lowpower.cli._given_paths import there
-    from lowpower.errors import ConfigError, OutputError, install_with
+    from lowpower.errors import ConfigError, OptionError, OutputError, install_with
 
     missing = [package for module, package in _NEEDED.items() if find_spec(module) is None]
     if missing:
@@ -111,7 +111,7 @@ def command(
         raise OutputError(f"{file}: is there already; give another name, or move it away.")
     if task in (Task.BACKUP, Task.RESTORE):
         if file is None:
-            raise ConfigError(f"Name the archive: lowpower serve {task.value} --file ARCHIVE.tar.")
+            raise OptionError(f"name the archive: lowpower serve {task.value} --file ARCHIVE.tar.")
         (_back_up if task is Task.BACKUP else _restore)(settings, file)
         return
     does = {Task.RUN: _run, Task.WORKER: _worker, Task.LINK: _link, Task.VERIFY: _verify, Task.PURGE: _purge}

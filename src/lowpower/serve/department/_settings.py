@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lowpower.bundles import bundled_models
-from lowpower.errors import ConfigError
+from lowpower.errors import ConfigError, OptionError
 from lowpower.files import read_yaml
 from lowpower.serve.department._roles import Role
 
@@ -177,7 +177,7 @@ def read_settings(
     told |= _from_environment(os.environ if environment is None else environment)
     told |= {name: value for name, value in given.items() if value is not None}
     if "data" not in told:
-        raise ConfigError("Name a folder for slides and results: lowpower serve --data FOLDER.")
+        raise OptionError("name a folder for slides and results: lowpower serve --data FOLDER.")
     try:
         settings = Settings.model_validate(told)
     except ValidationError as error:
