@@ -62,7 +62,7 @@ def test_a_killed_study_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_pa
 
     finished: list[dict[Path, int]] = []
     for moment in (
-        lambda at: len(list(at.glob("cache/*/*.slide.json"))) >= 5,
+        lambda at: len(list(at.glob("cache/bag-*/*.slide.json"))) >= 5,
         lambda at: (at / "units" / "stain" / "fold0" / "started.json").exists(),
         lambda at: (at / "units" / "mean" / "fold1" / "done.json").exists(),
     ):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lowpower.errors import NoTissueError
+from lowpower.errors import NoTissueError, as_sentence
 from lowpower.slides import open_slide
 from lowpower.stain import RUIFROK_DAB, RUIFROK_E, RUIFROK_H, Cutoffs, Her2Cutoffs, join_fields, to_rgb
 from lowpower.stain._measure import measure
@@ -194,7 +194,7 @@ def test_h_and_e_is_told(tmp_path: Path) -> None:
     result = _measured(tmp_path, to_rgb(od, WHITE))
     assert result.cells is None
     assert "does not look like haematoxylin and DAB" in result.notes[0]
-    assert result.sentence() == result.notes[0]
+    assert result.sentence() == as_sentence(result.notes[0])
 
 
 def test_greyscale_is_told(tmp_path: Path) -> None:
