@@ -12,6 +12,7 @@ import pytest
 
 from lowpower.errors import BundleError
 from lowpower.models import load_bundle, predict
+from lowpower.models._predict import layout, spans
 from lowpower.units import Box, Mpp
 from lowpower.views import View
 
@@ -74,3 +75,25 @@ def test_the_bundled_model_scores_without_pytorch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(32, 64), (1344, 1344), (1600, 1568), (2688, 2688), (960, 7008)]
+)
+def test_a_view_is_cut_so_that_little_is_looked_at_twice(height: int, width: int) -> None:
+    halo = 448
+    down, across = layout(height, width, 32, halo)
+    for tiles, length in ((down, height), (across, width)):
+        assert [tile[0] for tile in tiles] == [0, *(tile[1] for tile in tiles[:-1])]
+        assert tiles[-1][1] == length
+        for start, stop, above, below in tiles:
+            assert above == max(0, start - halo)
+            assert below == min(length, stop + halo)
+            assert start % 32 == 0
+    sizes = [[below - above for *_, above, below in tiles] for tiles in (down, across)]
+    squares = [[below - above for *_, above, below in spans(side, 32, halo)] for side in (height, width)]
+    largest = max(1_600_000, max(squares[0]) * max(squares[1]))
+    assert max(sizes[0]) * max(sizes[1]) <= largest
+    assert sum(sizes[0]) * sum(sizes[1]) <= sum(squares[0]) * sum(squares[1])
+    if height * width <= 1_600_000:
+        assert len(down) == len(across) == 1

@@ -26,6 +26,8 @@ def outlines(
     Returns:
         One polygon a piece, ordered by where the pieces begin, row by row.
     """
+    if not mask.any():
+        return []
     count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
     pieces: list[list[NDArray[np.float64]]] = [[] for _ in range(count - 1)]
     for ring, label in _rings(np.asarray(labels, np.int32)):
@@ -109,9 +111,11 @@ def _walk(
             points.append(start)
             return np.array(points, np.float64), label
         choices = steps[(x, y)]
-        # Where two diagonal pixels touch, turn right: it keeps pieces apart that only touch at a corner.
-        wanted = [(-heading[1], heading[0]), heading, (heading[1], -heading[0])]
-        best = min(range(len(choices)), key=lambda index: wanted.index(choices[index][:2]))
+        best = 0
+        if len(choices) > 1:
+            # Where two diagonal pixels touch, turn right: it keeps pieces apart that only touch at a corner.
+            wanted = [(-heading[1], heading[0]), heading, (heading[1], -heading[0])]
+            best = min(range(len(choices)), key=lambda index: wanted.index(choices[index][:2]))
         dx, dy, _ = choices.pop(best)
         if (dx, dy) != heading:
             points.append((x, y))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import cv2
 import numpy as np
@@ -18,10 +19,14 @@ from lowpower.views import View
 if TYPE_CHECKING:
     from lowpower.models.network import HeadName, SlideNetwork
 
-__all__ = ["Prediction", "cover", "explain", "predict", "spans", "to_arrays"]
+__all__ = ["Prediction", "cover", "explain", "layout", "predict", "spans", "to_arrays"]
+
+Span: TypeAlias = tuple[int, int, int, int]
 
 _BRIGHTEST = 1.25
 _TILE_PIXELS = 768
+_WHOLE_PIXELS = 1_600_000
+"""A view up to this is looked at in one piece, whose halo is nothing: half of the time and more."""
 _LEAST = 1e-12
 
 
@@ -115,9 +120,10 @@ def _by_graph(graph: SlideGraph, view: View, head: HeadName, temperature: float)
     height, width = images.shape[-2:]
     halo = -(-notes.reach // notes.multiple) * notes.multiple
     rows = []
-    for top, bottom, above, below in spans(height, notes.multiple, halo):
+    down, across = layout(height, width, notes.multiple, halo)
+    for top, bottom, above, below in down:
         row = []
-        for left, right, before, after in spans(width, notes.multiple, halo):
+        for left, right, before, after in across:
             cells = graph.cells(np.ascontiguousarray(images[..., above:below, before:after]))
             inner = slice((top - above) // notes.stride, (bottom - above) // notes.stride)
             row.append(cells[:, inner, (left - before) // notes.stride : (right - before) // notes.stride])
@@ -147,9 +153,34 @@ def _tempered(probabilities: NDArray[np.float64], temperature: float) -> NDArray
     return np.asarray(softened / softened.sum(), np.float64)
 
 
-def spans(length: int, multiple: int, halo: int) -> Iterator[tuple[int, int, int, int]]:
+def layout(height: int, width: int, multiple: int, halo: int) -> tuple[list[Span], list[Span]]:
+    """Tiles down and across of which the fewest pixels are looked at, halos included.
+
+    None is larger than `_WHOLE_PIXELS`, or than the largest of square ones: that bounds the memory.
+    """
+    usual = tuple(-(-length // _TILE_PIXELS) for length in (height, width))
+    best = tuple(list(spans(length, multiple, halo)) for length in (height, width))
+    most = max(_WHOLE_PIXELS, _looked_at(best)[0])
+    for pieces in itertools.product(*(range(1, 2 * count + 1) for count in usual)):
+        cut = tuple(
+            list(spans(length, multiple, halo, count))
+            for length, count in zip((height, width), pieces, strict=True)
+        )
+        largest, total = _looked_at(cut)
+        if largest <= most and total < _looked_at(best)[1]:
+            best = cut
+    return best[0], best[1]
+
+
+def _looked_at(cut: tuple[list[Span], ...]) -> tuple[int, int]:
+    """Pixels of the largest tile, and of all."""
+    down, across = ([below - above for *_, above, below in spans] for spans in cut)
+    return max(down) * max(across), sum(down) * sum(across)
+
+
+def spans(length: int, multiple: int, halo: int, pieces: int | None = None) -> Iterator[Span]:
     """(start, stop, start with halo, stop with halo) of tiles of about equal length along one axis."""
-    step = -(-length // -(-length // _TILE_PIXELS))
+    step = -(-length // (pieces or -(-length // _TILE_PIXELS)))
     step = -(-step // multiple) * multiple
     for start in range(0, length, step):
         stop = min(start + step, length)
