@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from lowpower.engine._granted import grant_threads
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def _data_folder() -> Path:
     return Path(os.environ.get("LOWPOWER_DATA", REPOSITORY.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_processor() -> Iterator[None]:
+    """As many test processes run as there are processors: none starts others unless its test asks for them."""
+    grant_threads(1)
+    yield
+    grant_threads(None)
 
 
 @pytest.fixture(scope="session")

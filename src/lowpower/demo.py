@@ -18,7 +18,7 @@ from lowpower.files import make_folder, write_text
 from lowpower.models import load_bundle
 from lowpower.reports import Elsewhere, Example, answer_sentences, elsewhere_sentence, write_run_report
 from lowpower.scoring import Result, score_files
-from lowpower.simulate import CohortSpec, simulate_cohort
+from lowpower.simulate import CohortSpec, Specimen, simulate_cohort
 
 __all__ = ["DemoOutcome", "DemoSize", "run_demo"]
 
@@ -36,12 +36,14 @@ class DemoSize:
         epochs: Training epochs at most.
         seed: Of patients, folds and training; the laboratories stay.
         elsewhere: Slides of another laboratory.
+        specimen: Size of the tissue.
     """
 
     patients: int = 100
     epochs: int = 6
     seed: int = 0
     elsewhere: int = 12
+    specimen: Specimen = "disc"
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,8 @@ def run_demo(
 
     timings: dict[str, float] = {}
     with _timed(timings, "simulating"):
-        manifest = _simulate(out / "cohort", size.patients, size.seed, _OWN, stage("simulating"))
-        other = _simulate(
-            out / "elsewhere", size.elsewhere, size.seed + 1, _OTHER, stage("simulating elsewhere")
-        )
+        manifest = _simulate(out / "cohort", size, _OWN, stage("simulating"))
+        other = _simulate(out / "elsewhere", size, _OTHER, stage("simulating elsewhere"))
     config_path = out / "demo.yaml"
     write_text(config_path, _config_text(manifest.relative_to(out), size))
     with _timed(timings, "views, fine-tuning, measuring and calibration"):
@@ -121,21 +121,21 @@ def run_demo(
     return DemoOutcome(page, sentences)
 
 
-def _simulate(
-    folder: Path, patients: int, seed: int, laboratory: int, progress: Callable[[int, int], None]
-) -> Path:
+def _simulate(folder: Path, size: DemoSize, laboratory: int, progress: Callable[[int, int], None]) -> Path:
     """The manifest of one laboratory with its own stain and two scanners."""
+    own = laboratory == _OWN
     spec = CohortSpec(
-        name="simulated-demo" if laboratory == _OWN else "simulated-elsewhere",
-        patients=patients,
-        second_slide=0.1 if laboratory == _OWN else 0.0,
-        seed=seed,
+        name="simulated-demo" if own else "simulated-elsewhere",
+        patients=size.patients if own else size.elsewhere,
+        second_slide=0.1 if own else 0.0,
+        seed=size.seed if own else size.seed + 1,
         sites=1,
         site_seed=laboratory,
         scanners=2,
         scanner_seed=laboratory,
         mpp=(0.5, 0.5),
         wide=_UNUSUAL,
+        specimens={size.specimen: 1.0},
     )
     return simulate_cohort(spec, folder, workers=default_workers(), progress=progress)
 

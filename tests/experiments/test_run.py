@@ -26,9 +26,10 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory) -> Path:
     spec = CohortSpec(
-        name="simulated-study", patients=16, second_slide=0.0, mpp=(0.5, 0.5), controls=0.0, artefacts=0.0
-    )
-    return simulate_cohort(spec, tmp_path_factory.mktemp("cohort"), workers=2)
+        name="simulated-study", patients=16, second_slide=0.0, mpp=(0.5, 0.5), specimens={"core": 1.0},
+        controls=0.0, artefacts=0.0,
+    )  # fmt: skip
+    return simulate_cohort(spec, tmp_path_factory.mktemp("cohort"))
 
 
 def write_config(folder: Path, cohort: Path, **changes: object) -> Path:
@@ -91,7 +92,7 @@ def test_a_calibration_cohort_gives_a_finished_bundle_its_answers(finished, coho
     few = pl.read_csv(cohort)[run.validation["row"].to_list()]  # measured already
     few = few.with_columns(slide=str(cohort.parent) + "/" + pl.col("slide"))
     few.write_csv(tmp_path / "few.csv")
-    bundle = fit_bundle(folder, tmp_path / "few.csv", run.folder, options, workers=2)
+    bundle = fit_bundle(folder, tmp_path / "few.csv", run.folder, options)
     table = pl.read_csv(run.folder / "decision.csv")
     assert table.height == few.height == 4
     assert table["measured_h_score"].null_count() < 2
@@ -206,7 +207,7 @@ def test_a_folder_that_is_no_run_is_one_sentence(tmp_path):
 
 
 def test_prepare_makes_every_view_ahead(tmp_path, cohort):
-    states = prepare_run(write_config(tmp_path, cohort, views=str(tmp_path / "views")), workers=2)
+    states = prepare_run(write_config(tmp_path, cohort, views=str(tmp_path / "views")))
     assert len(states) == 16
     assert {state.state for state in states} == {"ok"}
 
@@ -215,7 +216,7 @@ def test_a_small_demo_from_nothing_to_a_report(tmp_path):
     seen = set()
     outcome = run_demo(
         tmp_path,
-        DemoSize(patients=16, epochs=1, elsewhere=4),
+        DemoSize(patients=16, epochs=1, elsewhere=4, specimen="core"),
         progress=lambda stage, done, total: seen.add(stage),
     )
     assert {"simulating", "preparing slides", "training", "evaluating", "scoring elsewhere"} <= seen

@@ -16,12 +16,17 @@ PLAN_UM = 2.5
 """Microns per pixel of the fields a piece is planned on."""
 
 _SIZES: dict[Specimen, tuple[float, float]] = {
+    "core": (600.0, 600.0),
     "disc": (1300.0, 1300.0),
     "fragment": (5000.0, 2000.0),
     "biopsy": (15000.0, 2000.0),
     "resection": (10000.0, 10000.0),
 }
-_MARGINS: dict[Specimen, float] = {"disc": 60.0, "fragment": 500.0, "biopsy": 1000.0, "resection": 1200.0}
+_PUNCHED: tuple[Specimen, ...] = ("core", "disc")
+"""Round, and as wide as high."""
+_MARGINS: dict[Specimen, float] = {
+    "core": 60.0, "disc": 60.0, "fragment": 500.0, "biopsy": 1000.0, "resection": 1200.0,
+}  # fmt: skip
 _CONTROL_UM = 1200.0
 
 
@@ -52,8 +57,8 @@ def lay_out(spec: SlideSpec) -> list[Place]:
     margin = _MARGINS[spec.specimen]
     width, height = _SIZES[spec.specimen]
     width, height = width * rng.uniform(0.92, 1.06), height * rng.uniform(0.9, 1.08)
-    if spec.specimen == "disc":
-        width = height = 1300.0 * rng.uniform(0.88, 1.03)
+    if spec.specimen in _PUNCHED:
+        width = height = _SIZES[spec.specimen][0] * rng.uniform(0.88, 1.03)
     x = margin
     places = []
     if spec.control:
@@ -61,7 +66,7 @@ def lay_out(spec: SlideSpec) -> list[Place]:
         y = margin + rng.uniform(0, max(height - size, 1.0))
         places.append(Place(x, y, size, size, control=True, round=bool(rng.random() < 0.6)))
         x += size + max(margin, 400.0) * rng.uniform(1.0, 2.0)
-    places.append(Place(x, margin, width, height, control=False, round=spec.specimen == "disc"))
+    places.append(Place(x, margin, width, height, control=False, round=spec.specimen in _PUNCHED))
     return places
 
 
