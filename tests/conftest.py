@@ -21,7 +21,7 @@ def _data_folder() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def one_processor() -> Iterator[None]:
-    """As many test processes run as there are processors: none starts others unless its test asks for them."""
+    """As many test processes run as processors: none starts others unless its test asks for them."""
     grant_threads(1)
     yield
     grant_threads(None)

@@ -36,7 +36,8 @@ Status = Literal["negative", "low positive", "positive"]
 """Percent of stained tumour nuclei: below 1, 1 to 10, above 10."""
 Ish = Literal["positive", "negative"]
 Specimen = Literal["core", "disc", "fragment", "biopsy", "resection"]
-"""core 0.6 mm, as punched for tissue microarrays; disc 1.3 mm; fragment 2 x 5 mm; biopsy 2 x 15 mm; resection 10 x 10 mm."""
+"""core 0.6 mm, as punched for tissue microarrays; disc 1.3 mm; fragment 2 x 5 mm; biopsy 2 x 15 mm; resection
+10 x 10 mm."""
 Pattern = Literal["solid", "nests", "cords", "tubules", "glands", "ducts", "columnar"]
 Artefact = Literal["pen", "fold", "bubble", "blur", "dust", "tear", "edge"]
 

@@ -139,7 +139,7 @@ def _measure_open(
     wrong = _refusal((*flags, *damage_flags(slide, tissue)), mask)
     if wrong is not None:
         return _nothing(marker, wrong)
-    scale = scale_of(slide, tissue)
+    scale = scale_of(slide, tissue, marker)
     flags = (*flags, *vector_quality(scale.vectors))
     notes = tuple(flag.message for flag in flags if flag.effect == "warn")
     areas = _dab_areas(image, mask, tissue, scale.vectors)

@@ -17,6 +17,7 @@ from lowpower.stain.cells._membrane import membrane_rays
 from lowpower.stain.cells._nuclei import find_nuclei
 from lowpower.stain.cells._nuclei_rays import Floats, on_rays
 from lowpower.stain.cells._rendering import edge_of, rendering_features, rendering_of
+from lowpower.stain.cells._sharpening import point_spread, sharpened
 from lowpower.stain.vectors import StainVectors, mean_density, optical_density
 
 __all__ = ["FieldCells", "Marker", "StainScale", "join_fields", "measure_field", "stain_maps"]
@@ -40,6 +41,7 @@ class StainScale:
         contrast: The slide's usual nuclear contrast, OD: the 90th percentile of its blobs' responses.
         rendering: What the slide's optics show of a thin line's OD, over what the usual slide's show.
         edge_um: Over how many microns nuclear edges rise from 10 to 90 %; None where that is not known.
+        undone_um: Standard deviation of the point spread that is undone before anything is read, microns.
     """
 
     white_point: Floats
@@ -47,20 +49,38 @@ class StainScale:
     contrast: float
     rendering: float = 1.0
     edge_um: float | None = None
+    undone_um: float = 0.0
 
     @classmethod
     def of(
-        cls, images: list[NDArray[np.uint8]], white_point: Floats, vectors: StainVectors, mpp: float
+        cls,
+        images: list[NDArray[np.uint8]],
+        white_point: Floats,
+        vectors: StainVectors,
+        mpp: float,
+        marker: Marker = "HER2",
     ) -> StainScale:
-        """The scale of a slide, from sample fields of it."""
-        found, fields = [np.zeros(0, np.float32)], []
-        for image in images:
-            hematoxylin, dab = stain_maps(image, white_point, vectors)
-            found.append(blob_contrasts(hematoxylin, dab, mpp))
-            fields.append((hematoxylin, mean_density(optical_density(image, white_point))))
-        contrast = usual_contrast(np.concatenate(found))
-        optics = rendering_features(fields, contrast, mpp)
-        return cls(white_point, vectors, contrast, rendering_of(optics), edge_of(optics))
+        """The scale of a slide, from sample fields of it; blur is undone for membranes alone."""
+        maps = [stain_maps(image, white_point, vectors) for image in images]
+        density = [mean_density(optical_density(image, white_point)) for image in images]
+        contrast, optics = _contrast_and_optics(maps, density, mpp)
+        edge = edge_of(optics)
+        undone = point_spread(edge) if marker == "HER2" else 0.0
+        if undone:
+            maps = [(sharpened(blue, undone, mpp), sharpened(brown, undone, mpp)) for blue, brown in maps]
+            density = [sharpened(one, undone, mpp) for one in density]
+            contrast, optics = _contrast_and_optics(maps, density, mpp)
+        return cls(white_point, vectors, contrast, rendering_of(optics), edge, undone)
+
+
+def _contrast_and_optics(
+    maps: list[tuple[Floats, Floats]], density: list[Floats], mpp: float
+) -> tuple[float, NDArray[np.float64] | None]:
+    """The usual nuclear contrast of sample fields (both stains, mean OD), and `rendering_features`."""
+    found = [np.zeros(0, np.float32), *(blob_contrasts(*one, mpp) for one in maps)]
+    contrast = usual_contrast(np.concatenate(found))
+    fields = [(blue, mean) for (blue, _), mean in zip(maps, density, strict=True)]
+    return contrast, rendering_features(fields, contrast, mpp)
 
 
 def blob_contrasts(hematoxylin: Floats, dab: Floats, mpp: float) -> Floats:
@@ -152,7 +172,9 @@ def measure_field(
             keep this field's cells from growing into them.
         precision: Which runtime runs the network.
     """
-    hematoxylin, dab = stain_maps(image, scale.white_point, scale.vectors)
+    hematoxylin, dab = (
+        sharpened(one, scale.undone_um, mpp) for one in stain_maps(image, scale.white_point, scale.vectors)
+    )
     maps = cell_maps(hematoxylin, dab, scale.contrast, precision)
     nuclei = find_nuclei(maps, GRID * mpp)
     left, top, right, bottom = (value // GRID for value in core)

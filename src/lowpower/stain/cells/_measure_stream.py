@@ -80,13 +80,13 @@ def sample_fields(slide: Slide, tissue: Tissue) -> list[NDArray[np.uint8]]:
     return images
 
 
-def scale_of(slide: Slide, tissue: Tissue) -> StainScale:
-    """The slide's stain vectors, contrast and rendering, from fields spread over its tissue."""
+def scale_of(slide: Slide, tissue: Tissue, marker: Marker = "HER2") -> StainScale:
+    """The slide's stain vectors, contrast and optics, from fields spread over its tissue."""
     images, mpp = sample_fields(slide, tissue), slide.mpp * working_factor(slide.mpp)
     density = np.concatenate([optical_density(image, tissue.white_point).reshape(-1, 3) for image in images])
     vectors = estimate_stains(density)
     vectors = with_nuclear_hematoxylin(vectors, images, tissue.white_point, mpp)
-    return StainScale.of(images, tissue.white_point, vectors, mpp)
+    return StainScale.of(images, tissue.white_point, vectors, mpp, marker)
 
 
 @dataclass(frozen=True, slots=True)
