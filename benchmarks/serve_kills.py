@@ -32,8 +32,8 @@ from sqlalchemy import func, select
 import lowpower as lp
 from lowpower.serve import ServiceClient, ServiceError
 from lowpower.serve.department import Department, read_settings, verify_audit
-from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._roles import Role
+from lowpower.serve.department.access import Who
 from lowpower.serve.department.records import Job, ScoredResult
 
 _WAITING = 6

@@ -18,8 +18,8 @@ from sqlalchemy import insert, text
 from starlette.testclient import TestClient
 
 from lowpower.serve.department import Department, department_app, read_settings
-from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._roles import Role
+from lowpower.serve.department.access import Who
 from lowpower.serve.department.records._schema import RANKS, Slide
 
 _STATES = ("referred", "issued", "measured", "refused", "failed", "waiting")

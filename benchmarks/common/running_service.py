@@ -12,8 +12,8 @@ from pathlib import Path
 
 from lowpower.serve import ServiceClient
 from lowpower.serve.department import Department, read_settings
-from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._roles import Role
+from lowpower.serve.department.access import Who
 
 __all__ = ["running_service"]
 

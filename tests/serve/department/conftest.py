@@ -31,8 +31,8 @@ from lowpower.files import locked
 from lowpower.scoring import Result
 from lowpower.serve import ServiceClient
 from lowpower.serve.department import Database, Department, Settings, department_app, read_settings
-from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._roles import Role
+from lowpower.serve.department.access import Who
 
 from .archives import ask, running_orthanc
 from .databases import PostgreSql
@@ -88,7 +88,7 @@ def quick_passwords() -> Iterator[None]:
     """Argon2 at its cheapest: hundreds of accounts are made here, and one test looks at the true costs."""
     quick = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lowpower.serve.department._accounts._HASHER", quick)
+        patch.setattr("lowpower.serve.department.access._accounts._HASHER", quick)
         yield
 
 

@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 
 from lowpower.errors import ConfigError
 from lowpower.serve.department import department_app, read_settings
-from lowpower.serve.department._oidc import Oidc, OidcError
+from lowpower.serve.department.access import Oidc, OidcError
 
 from .conftest import PASSWORD, browser_of, served, wait_until
 

@@ -18,8 +18,8 @@ from schemathesis.specs.openapi.checks import (
 from starlette.testclient import TestClient
 
 from lowpower.serve.department import department_app, read_settings
-from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._roles import RIGHTS, Role
+from lowpower.serve.department.access import Who
 
 from .conftest import finish, open_made, upload
 

@@ -9,8 +9,8 @@ from fastapi import APIRouter
 from starlette.testclient import TestClient
 
 from lowpower.serve.department import department_app
-from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._roles import RIGHTS, Role, may
+from lowpower.serve.department.access import Who
 from lowpower.serve.department.routes._gate import RateLimit
 
 from .conftest import PASSWORD, browser_of, program_of

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import event
 
 from lowpower.serve.department import _tile_lane
-from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._roles import Role
+from lowpower.serve.department.access import Who
 
 from .conftest import browser_of, program_of, upload
 

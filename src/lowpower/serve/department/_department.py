@@ -26,10 +26,8 @@ from lowpower.serve._api import page_api
 from lowpower.serve._app import POLICY, Headers
 from lowpower.serve._page_files import PAGE
 from lowpower.serve._tiles import OpenSlides
-from lowpower.serve.department._accounts import Accounts
 from lowpower.serve.department._bounded_bodies import BoundedBodies
 from lowpower.serve.department._department_host import DepartmentHost
-from lowpower.serve.department._oidc import OidcError
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import DuplicateSlideError, SlideRoom
 from lowpower.serve.department._telemetry import span
@@ -41,6 +39,7 @@ from lowpower.serve.department._uploads import (
     Uploads,
     WrongOffsetError,
 )
+from lowpower.serve.department.access import Accounts, OidcError
 from lowpower.serve.department.exchange import FhirError, PacsError
 from lowpower.serve.department.jobs import Jobs
 from lowpower.serve.department.records import Database

@@ -9,9 +9,9 @@ from pathlib import Path
 from sqlalchemy import select
 
 from lowpower.errors import ConfigError
-from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._department import Department
 from lowpower.serve.department._roles import Role
+from lowpower.serve.department.access import Who
 from lowpower.serve.department.records import Job, ScoredResult, Slide, moment
 
 __all__ = ["Purged", "purge"]

@@ -16,12 +16,12 @@ import uvicorn
 
 from lowpower.errors import ConfigError
 from lowpower.serve._page_files import require_page
-from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._bounded_http import BoundedHttp
 from lowpower.serve.department._department import Department, department_app
 from lowpower.serve.department._roles import Role
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._telemetry import start_telemetry
+from lowpower.serve.department.access import Who
 from lowpower.serve.department.jobs import ScoringWorker
 
 __all__ = ["DepartmentServer", "admin_link", "log_as_json", "run_worker"]

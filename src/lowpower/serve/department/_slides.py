@@ -19,8 +19,8 @@ from lowpower.cohort import canonical_marker
 from lowpower.errors import ConfigError, NotASlideError, one_line
 from lowpower.files import make_folder, write_bytes
 from lowpower.scoring import Record
-from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._settings import Settings
+from lowpower.serve.department.access import Who
 from lowpower.serve.department.records import Database, Job, Slide, moment, note
 from lowpower.slides import PICTURE_ENDINGS, SLIDE_ENDINGS, find_slides, open_slide
 

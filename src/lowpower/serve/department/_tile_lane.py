@@ -24,9 +24,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from lowpower.errors import LowpowerError
 from lowpower.serve._api import KEPT_TILE, TILE_ROUTE
 from lowpower.serve._tiles import OpenSlides, SlidePlace
-from lowpower.serve.department._accounts import Accounts, Who
 from lowpower.serve.department._department_host import DepartmentHost
 from lowpower.serve.department._roles import may
+from lowpower.serve.department.access import Accounts, Who
 from lowpower.serve.department.routes import secret_of
 
 __all__ = ["TileLane"]

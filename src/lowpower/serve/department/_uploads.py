@@ -18,9 +18,9 @@ from typing import Final
 
 from lowpower.errors import ConfigError, LowpowerError, NotASlideError, OutputError, SlideError, one_line
 from lowpower.files import make_folder, output_errors, sha256_of
-from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import AboutSlide, SlideRoom, complete_alone, ending_of
+from lowpower.serve.department.access import Who
 from lowpower.serve.department.exchange import SeriesParts
 from lowpower.serve.department.records import Database, Slide, Upload, moment, note
 

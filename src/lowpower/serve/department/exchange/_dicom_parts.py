@@ -16,9 +16,9 @@ from pydicom.errors import InvalidDicomError
 
 from lowpower.errors import NotASlideError, SlideError
 from lowpower.files import locked, make_folder, write_json
-from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import AboutSlide, DuplicateSlideError, SlideRoom
+from lowpower.serve.department.access import Who
 from lowpower.serve.department.exchange._pseudonymise import keep_instance
 from lowpower.serve.department.records import Slide
 from lowpower.slides import open_slide

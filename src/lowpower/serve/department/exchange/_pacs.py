@@ -15,9 +15,9 @@ from pydantic import Field
 from lowpower.errors import ConfigError, LowpowerError, StructureError
 from lowpower.files import make_folder
 from lowpower.scoring import Record
-from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import AboutSlide, SlideRoom
+from lowpower.serve.department.access import Who
 from lowpower.serve.department.exchange._pseudonymise import keep_instance
 from lowpower.serve.department.records import Slide
 

@@ -14,9 +14,9 @@ from lowpower.errors import ConfigError
 from lowpower.scoring import Result
 from lowpower.serve._desk import worklist_row
 from lowpower.serve._shelf import Entry
-from lowpower.serve.department._accounts import Who
 from lowpower.serve.department._settings import Settings, named_models
 from lowpower.serve.department._slides import slide_or_none, words_of
+from lowpower.serve.department.access import Who
 from lowpower.serve.department.jobs._job_asked import Claimed, JobAsked
 from lowpower.serve.department.records import RANKS, Database, Job, Regions, ScoredResult, Slide, moment, note
 from lowpower.tissue import is_control_word

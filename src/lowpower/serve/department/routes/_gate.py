@@ -14,9 +14,9 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import Response
 
-from lowpower.serve.department._accounts import Accounts, SignedIn, Who
 from lowpower.serve.department._roles import RIGHTS, may
 from lowpower.serve.department._settings import Settings
+from lowpower.serve.department.access import Accounts, SignedIn, Who
 
 __all__ = ["Gate", "RateLimit", "secret_of"]
 

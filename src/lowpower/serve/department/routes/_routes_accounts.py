@@ -6,9 +6,9 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import Field
 
 from lowpower.scoring import NOTICE, Record
-from lowpower.serve.department._accounts import Accounts, LockedOutError, SignedIn, Who, WrongSecretError
 from lowpower.serve.department._roles import Role
 from lowpower.serve.department._settings import Settings
+from lowpower.serve.department.access import Accounts, LockedOutError, SignedIn, Who, WrongSecretError
 from lowpower.serve.department.routes._gate import Gate
 
 __all__ = ["accounts_api"]

@@ -8,10 +8,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse
 
-from lowpower.serve.department._accounts import Accounts
-from lowpower.serve.department._oidc import Oidc, OidcError
-from lowpower.serve.department._oidc_accounts import sign_in_by_provider
 from lowpower.serve.department._settings import Settings
+from lowpower.serve.department.access import Accounts, Oidc, OidcError, sign_in_by_provider
 from lowpower.serve.department.records import Database
 from lowpower.serve.department.routes._gate import Gate
 

@@ -9,8 +9,8 @@ import secrets
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lowpower.serve.department._accounts import Accounts, SignedIn
-from lowpower.serve.department._oidc import Identity, OidcError
+from lowpower.serve.department.access._accounts import Accounts, SignedIn
+from lowpower.serve.department.access._oidc import Identity, OidcError
 from lowpower.serve.department.records import Database, User, moment, note
 
 __all__ = ["sign_in_by_provider"]
