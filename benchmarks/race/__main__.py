@@ -43,8 +43,10 @@ def interpreter(name: str, folder: Path) -> tuple[Path | None, str]:
         asked = [str(python), "-m", "pip", "install", "-q", "numpy", "pillow", *PACKAGES[name]]
         try:
             subprocess.run(asked, check=True, capture_output=True, text=True, timeout=INSTALL_S)
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-            last = (error.stderr or str(error)).strip().splitlines()[-1:] or [str(error)]
+        except subprocess.TimeoutExpired:
+            return None, f"does not install within {INSTALL_S} s"
+        except subprocess.CalledProcessError as error:
+            last = error.stderr.strip().splitlines()[-1:] or [str(error)]
             return None, f"does not install: {last[0]}"
         (home / "installed").touch()
     return python, ""
