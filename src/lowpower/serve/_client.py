@@ -15,7 +15,8 @@ from urllib.parse import quote, urlencode
 
 from lowpower.errors import LowpowerError
 from lowpower.files import sha256_of, write_bytes
-from lowpower.scoring import Result
+from lowpower.scoring import MeasuredSlide, Result
+from lowpower.serve._shelf import record_of
 
 __all__ = ["ServiceClient", "ServiceError"]
 
@@ -105,11 +106,15 @@ class ServiceClient:
         headers = {} if key is None else {"Idempotency-Key": key}
         return str(self._json("POST", "/v1/jobs", {"slide": slide, **asked}, headers)["id"])
 
+    def measure(self, slide: str, *, key: str | None = None, **asked: Any) -> str:
+        """Ask for a slide's stain to be measured alone, without a model; the job, as `score`."""
+        return self.score(slide, key=key, kind="measure", **asked)
+
     def job(self, job: str) -> dict[str, Any]:
         """How far a job is."""
         return self._json("GET", f"/v1/jobs/{job}")
 
-    def wait(self, job: str, *, seconds: float = 3600.0, every: float = 0.5) -> Result:
+    def wait(self, job: str, *, seconds: float = 3600.0, every: float = 0.5) -> Result | MeasuredSlide:
         """Wait for a job's result.
 
         Raises:
@@ -127,9 +132,9 @@ class ServiceClient:
                 raise TimeoutError(f"Job {job} is {told['state']} after {seconds:g} s.")
             time.sleep(every)
 
-    def result(self, result: str) -> Result:
-        """A result by its number, which is its job's."""
-        return Result.model_validate(self._json("GET", f"/v1/results/{result}"))
+    def result(self, result: str) -> Result | MeasuredSlide:
+        """A result by its number, which is its job's; of a job that measured its measurement."""
+        return record_of(self._ask("GET", f"/v1/results/{result}"))
 
     def worklist(self, **asked: Any) -> Iterator[dict[str, Any]]:
         """Rows of the worklist, page after page: search, show, sort."""

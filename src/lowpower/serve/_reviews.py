@@ -20,8 +20,10 @@ from lowpower.scoring import MeasuredSlide, Record, Result
 from lowpower.serve._shelf import Entry
 from lowpower.slides import BOOKS
 
-__all__ = ["Review", "ReviewBook", "Verdict", "answered_score", "review_of"]
+__all__ = ["MEASURED", "Review", "ReviewBook", "Verdict", "answered_score", "review_of"]
 
+MEASURED: Final = "measured"
+"""Stands for the model in reviews of a measurement, where no model answered."""
 _FILE: Final = "reviews.csv"
 _LONGEST_COMMENT, _LONGEST_NAME = 2000, 100
 
@@ -203,7 +205,7 @@ def _score(key: str, verdict: Verdict, score: str, answered: str, marker: str) -
 def _model(record: Result | MeasuredSlide) -> str:
     if isinstance(record, Result):
         return f"{record.model.name} {record.model.version}" if record.model else ""
-    return "measured"
+    return MEASURED
 
 
 def _row(review: Review) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import json
 import shlex
 import threading
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from lowpower.errors import ConfigError, OptionError
 from lowpower.scoring import MeasuredSlide, Result
 from lowpower.slides import find_slides
 
-__all__ = ["Entry", "Shelf"]
+__all__ = ["Entry", "Shelf", "record_of"]
 
 _KINDS: Final[dict[str, type[Result] | type[MeasuredSlide]]] = {
     "result.json": Result,
@@ -156,6 +157,16 @@ class Shelf:
         if self.slides is not None and not places[0].is_relative_to(self.slides):
             places = [self.slides / told.name, *places]
         return next((place for place in places if place.exists()), places[0])
+
+
+def record_of(text: str | bytes) -> Result | MeasuredSlide:
+    """A record out of its JSON, whichever verb made it: only a scored one has a place for a decision.
+
+    Raises:
+        ValueError: it is no record.
+    """
+    kind = Result if "decision" in json.loads(text) else MeasuredSlide
+    return kind.model_validate_json(text)
 
 
 def results_beside(slides: str | Path) -> Path:

@@ -50,11 +50,13 @@ def add_slide(session, number: int, month: str, **record) -> None:
     session.flush()
 
 
-def add_review(session, number: int, reader: str, score: str, answered: str, *, blind: bool = False) -> None:
+def add_review(
+    session, number: int, reader: str, score: str, answered: str, *, blind: bool = False, model: str = ""
+) -> None:
     key, time = f"S-{number:04}", f"2026-0{1 + number % 2}-02T00:00:00.000Z"
     told = {
         "time": time, "reader": reader, "slide": key, "verdict": "other score", "score": score,
-        "marker": "HER2", "answered": answered, "blind": blind,
+        "marker": "HER2", "answered": answered, "blind": blind, "model": model,
     }  # fmt: skip
     session.add(
         schema.Review(id=f"{key} {reader}", slide_id=key, result_id=key, reader=reader, time=time, told=told)
@@ -108,6 +110,16 @@ def test_blind_reviews_alone(reviewed):
     told = agreement_of(reviewed.database, blind_only=True)
     assert [(pair.first, pair.slides) for pair in told.readers_model] == [("Dr. A", 4)]
     assert told.readers == ()
+
+
+def test_a_measurement_is_not_the_models_word(reviewed):
+    with reviewed.database.write() as session:
+        add_slide(session, 50, "2026-01")
+        add_review(session, 50, "Dr. A", "1+", "2+", model="measured")
+        add_review(session, 50, "Dr. B", "1+", "2+", model="measured")
+    told = agreement_of(reviewed.database)
+    assert [pair.slides for pair in told.readers_model] == [20, 10, 10]
+    assert [pair.slides for pair in told.readers] == [11]  # but the readers' words on it count
 
 
 def test_a_month_that_is_unlike_the_first_results_is_outside_its_limits(department):

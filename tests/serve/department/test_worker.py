@@ -8,10 +8,15 @@ import shutil
 import pytest
 
 from lowpower.bundles import bundled_models
+from lowpower.scoring import MeasuredSlide
+from lowpower.serve import ServiceClient, ServiceError
 from lowpower.serve.child import Scorer, ScoringError, _scorer
+from lowpower.serve.department._charts import drift_of
+from lowpower.serve.department._roles import Role
+from lowpower.serve.department.access import Who
 from lowpower.serve.department.jobs import ScoringWorker
 
-from .conftest import browser_of, upload
+from .conftest import browser_of, finish, served, upload
 
 
 class Noted:
@@ -101,3 +106,78 @@ def test_a_model_that_is_gone_a_slide_that_hangs_and_one_that_is_well(
     (row,) = admin.get("/v1/worklist").json()["rows"]
     assert row["state"] in ("issued", "referred")
     assert list((department.settings.data / "staging").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_slide_is_measured_alone_when_a_program_asks_for_it(department, slide_file):
+    admin = browser_of(department)
+    key = upload(admin, slide_file)
+    first = admin.get("/v1/jobs").json()[0]["id"]
+    assert finish(department, first)
+    _, secret = department.accounts.new_token(Who("test", Role.ADMIN), "lab", Role.OPERATOR, None)
+    worker, scorer = (
+        ScoringWorker(department.database, department.settings, department.jobs),
+        Scorer(seconds=120.0, memory=8e9),
+    )
+    worker._scorers.put(scorer)
+    try:
+        with served(department) as address:
+            client = ServiceClient(address, secret)
+            job = client.measure(key, key="once")
+            assert client.measure(key, key="once") == job
+            with pytest.raises(ServiceError, match="another slide or kind"):
+                client.score(key, key="once")
+            worker.run(job)
+            record = client.wait(job, seconds=1.0)
+            lost = client.measure(key, control="left")
+            scorer._seconds, scorer._ready = 0.001, True  # as a slide that never ends
+            worker.run(lost)
+            assert isinstance(client.result(lost), MeasuredSlide)
+            assert "minutes that it may" in client.job(lost)["reason"]
+    finally:
+        scorer.end()
+    assert isinstance(record, MeasuredSlide)
+    assert (record.state, record.marker) == ("ok", "HER2")
+    assert record.measured is not None
+    assert record.measured.score in ("0", "1+", "2+", "3+")
+    # It is shown as a scored one is, with what was measured; the answer before stays below it.
+    (row,) = admin.get("/v1/worklist").json()["rows"]
+    assert (row["state"], row["score"]) == ("measured", record.measured.score)
+    shown = admin.get(f"/v1/slides/{key}").json()
+    assert shown["headline"] == f"HER2 measured {record.measured.score}"
+    assert [one["headline"] for one in shown["earlier"]] == ["HER2 1+"]
+    assert shown["pictures"] == ["cells"]
+    assert admin.get(f"/v1/slides/{key}/pictures/cells").status_code == 200
+    assert admin.get(f"/v1/slides/{key}/reports/fhir").status_code == 200
+    told = {chart.name: chart for chart in drift_of(department.database).charts}
+    assert [point.of for point in told["without an answer"].points] == [1]  # measurements answer nothing
+
+
+def test_what_is_measured_is_the_slides_marker_and_no_model_is_asked(open_with, slide_file, tmp_path):
+    department = open_with(model=str(tmp_path / "gone"))
+    admin, asked = browser_of(department), []
+
+    class Asking(Noted):
+        def score(self, slide, out, request, *, verb, **_):
+            asked.append((verb, request["marker"], "model" in request))
+            raise ScoringError("test", "is not scored here.")
+
+    worker = ScoringWorker(department.database, department.settings, department.jobs)
+    worker._scorers.put(Asking())
+    key = upload(admin, slide_file, marker="PR")
+    job = admin.post("/v1/jobs", json={"slide": key, "kind": "measure"}).json()["id"]
+    worker.run(job)
+    worker.run(admin.post(f"/v1/jobs/{job}/retry").json()["id"])
+    assert asked == [("measure", "PR", False)] * 2
+    assert admin.get(f"/v1/results/{job}").json()["marker"] == "PR"
+    for more in ({"model": "her2-sim"}, {"measure": False}):
+        refused = admin.post("/v1/jobs", json={"slide": key, "kind": "measure", **more})
+        assert refused.status_code == 422
+        assert "asks no model" in refused.json()["detail"]
+    # Without a marker, and without a model that would say one, nothing is guessed.
+    copy = tmp_path / "unsaid.tif"
+    copy.write_bytes(slide_file.read_bytes() + b"other")
+    other = upload(admin, copy)
+    refused = admin.post("/v1/jobs", json={"slide": other, "kind": "measure"})
+    assert refused.status_code == 422
+    assert "was not said what it is stained for" in refused.json()["detail"]

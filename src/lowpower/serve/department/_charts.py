@@ -14,7 +14,8 @@ from sqlalchemy import select
 
 from lowpower.evaluation import confusion_matrix, kappa_quadratic, wilson
 from lowpower.scoring import Record, Result
-from lowpower.serve._reviews import Review
+from lowpower.serve._reviews import MEASURED, Review
+from lowpower.serve._shelf import record_of
 from lowpower.serve.department.records import Database, ScoredResult, Slide, note, schema
 
 __all__ = ["DRIFT", "AgreementTold", "DriftTold", "agreement_of", "drift_of", "note_drift"]
@@ -115,7 +116,11 @@ def agreement_of(database: Database, *, blind_only: bool = False) -> AgreementTo
             )
         }
     given = [review for review in latest.values() if _index(review.score) is not None]
-    beside = [review for review in given if _index(review.answered) is not None]
+    beside = [
+        review
+        for review in given
+        if _index(review.answered) is not None and review.model != MEASURED  # no model spoke
+    ]
     names = sorted({review.reader for review in given})
     model = [_with_model(f"{name}", [one for one in beside if one.reader == name]) for name in names]
     if len(names) > 1:
@@ -157,7 +162,8 @@ def drift_of(database: Database) -> DriftTold:
         last = session.execute(wanted.order_by(*(column.desc() for column in by_time)).limit(_LATEST)).all()
     known = {row.id for row in first}
     rows = [*first, *(row for row in reversed(last) if row.id not in known)]
-    results = [(row.created[:7], Result.model_validate_json(row.record)) for row in rows]
+    told = [(row.created[:7], record_of(row.record)) for row in rows]
+    results = [(month, one) for month, one in told if isinstance(one, Result)]
     answered = [(month, one) for month, one in results if one.state == "ok"]
     charts = [
         _chart("without an answer", results, lambda one: float(one.state != "ok")),

@@ -13,11 +13,10 @@ from fastapi import HTTPException, Request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lowpower.scoring import Result
 from lowpower.serve._drawn_regions import tidy_regions
 from lowpower.serve._host import ReviewGiven, Waiting, Worklist, WorklistAsked
 from lowpower.serve._reviews import Review, Verdict, review_of
-from lowpower.serve._shelf import Entry
+from lowpower.serve._shelf import Entry, record_of
 from lowpower.serve._tiles import SlidePlace
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import slide_or_none
@@ -29,7 +28,8 @@ __all__ = ["DepartmentHost"]
 
 _KEPT: Final = 256
 _EARLIER: Final = 20
-_ANSWERS: Final = ("issued", "refer")
+_ANSWERS: Final = ("issued", "refer", "ok")
+"""Outcomes that say something of the slide; ok: it was measured."""
 
 
 class DepartmentHost:
@@ -205,7 +205,7 @@ class DepartmentHost:
                 self._entries.move_to_end(result_id)
                 return entry
         result = session.get_one(ScoredResult, result_id)
-        record = Result.model_validate_json(result.record)
+        record = record_of(result.record)
         entry = Entry(key, self._settings.data / "results" / result.folder, record, result.written)
         with self._lock:
             self._entries[result_id] = entry

@@ -14,9 +14,12 @@ __all__ = ["Claimed", "JobAsked"]
 
 
 class JobAsked(Record):
-    """What is asked of a slide, as `lowpower score` takes it."""
+    """What is asked of a slide, as `lowpower score` and `lowpower measure` take it."""
 
     slide: str = Field(max_length=32)
+    kind: Literal["score", "measure"] = Field(
+        "score", description="measure: the stain alone, cell by cell and by rule, without a model's answer."
+    )
     model: str | None = Field(None, max_length=200, description="The service's if none.")
     regions: bool = Field(False, description="Score inside the regions that are drawn on the slide.")
     region_classes: tuple[str, ...] = Field((), max_length=20)
@@ -38,7 +41,7 @@ class Claimed:
         slide: The slide's file.
         slide_key: Its pseudonym.
         sha256: Its content.
-        marker: What it is stained for, where that was said.
+        marker: What it is stained for, where that was said; of a job that measures always.
         asked: What is asked.
         regions: GeoJSON to score inside, where that was asked.
     """
@@ -51,3 +54,8 @@ class Claimed:
     marker: str | None
     asked: JobAsked
     regions: dict[str, Any] | None
+
+    @property
+    def record_name(self) -> str:
+        """The file that its record is written to."""
+        return "measurement.json" if self.asked.kind == "measure" else "result.json"

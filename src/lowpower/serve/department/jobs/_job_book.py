@@ -11,13 +11,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lowpower.errors import ConfigError
-from lowpower.scoring import Result
+from lowpower.scoring import MeasuredSlide, Result
 from lowpower.serve._desk import worklist_row
 from lowpower.serve._shelf import Entry
 from lowpower.serve.department._settings import Settings, named_models
 from lowpower.serve.department._slides import slide_or_none, words_of
 from lowpower.serve.department.access import Who
 from lowpower.serve.department.jobs._job_asked import Claimed, JobAsked
+from lowpower.serve.department.jobs._which_model import marker_of
 from lowpower.serve.department.records import RANKS, Database, Job, Regions, ScoredResult, Slide, moment, note
 from lowpower.tissue import is_control_word
 
@@ -48,18 +49,20 @@ class Jobs:
 
         Raises:
             ConfigError: there is no such slide or model, nothing is drawn on it, the key came with another
-                wish, or control tissue is said by a file.
+                wish, control tissue is said by a file, or it is to be measured and nobody said for what.
         """
         if not is_control_word(asked.control):
             raise ConfigError("Control tissue is auto, none, an end or x,y,width,height here.")
+        if asked.kind == "measure" and (asked.model is not None or asked.measure is False):
+            raise ConfigError("Measuring asks no model, and it measures; leave out model and measure.")
         if asked.model is not None and asked.model not in named_models(self._settings):
             raise ConfigError("There is no such model here; /v1/models names those that there are.")
         with self._database.write() as session:
             if key is not None:
                 held = session.scalar(select(Job).where(Job.by == who.name, Job.key == key))
                 if held is not None:
-                    if held.asked["slide"] != asked.slide:
-                        raise ConfigError("This idempotency key was used for another slide.")
+                    if (held.asked["slide"], held.asked.get("kind", "score")) != (asked.slide, asked.kind):
+                        raise ConfigError("This idempotency key was used for another slide or kind of job.")
                     return held
             slide = slide_or_none(session, asked.slide)
             if slide is None:
@@ -67,6 +70,7 @@ class Jobs:
             told: dict[str, Any] = asked.model_dump(mode="json")
             told["drawn"] = self._drawn(session, asked) if asked.regions else None
             told["mpp"] = _mpp_said(session, asked)
+            told["marker"] = self._measured_marker(slide) if asked.kind == "measure" else None
             job = Job(
                 id=secrets.token_hex(16),
                 slide_id=slide.id,
@@ -144,7 +148,7 @@ class Jobs:
                 slide=self._settings.data / slide.path,
                 slide_key=slide.id,
                 sha256=slide.sha256,
-                marker=slide.marker,
+                marker=job.asked.get("marker") or slide.marker,
                 asked=JobAsked.model_validate(asked),
                 regions=drawn,
             )
@@ -165,7 +169,13 @@ class Jobs:
             return job is not None and job.state == "running" and job.worker == worker
 
     def finish(
-        self, job: Claimed, worker: str, record: Result, folder: str, text: bytes, written: int
+        self,
+        job: Claimed,
+        worker: str,
+        record: Result | MeasuredSlide,
+        folder: str,
+        text: bytes,
+        written: int,
     ) -> bool:
         """Keep a job's result, once; False where the job was cancelled or has one.
 
@@ -174,7 +184,7 @@ class Jobs:
             worker: Whose it is.
             record: The result.
             folder: Where its files are, below the results.
-            text: result.json.
+            text: result.json, or measurement.json.
             written: When it was written, nanoseconds since 1970.
         """
         with self._database.write() as session:
@@ -217,10 +227,17 @@ class Jobs:
         """Give a job whose worker was lost to whoever takes it next."""
         self._queue.resume_workflow(job_id, queue_name=QUEUE)
 
-    def _plain(self, record: Result) -> str:
+    def _plain(self, record: Result | MeasuredSlide) -> str:
         """Why there is no answer; where files lie on this machine is nobody's business."""
         said = (record.reason or "").removeprefix(f"{record.file}: ")
         return said.replace(f"{self._settings.data}/", "")
+
+    def _measured_marker(self, slide: Slide) -> str:
+        """What to measure: the marker that came with the slide, else the model's, as for scoring."""
+        marker = slide.marker or marker_of(self._settings.model)
+        if marker is None:
+            raise ConfigError(f"{slide.id}: it was not said what it is stained for; send it with its marker.")
+        return marker
 
     @staticmethod
     def _drawn(session: Session, asked: JobAsked) -> str:
@@ -234,7 +251,7 @@ class Jobs:
 
 def _has_answer(session: Session, slide: Slide) -> bool:
     held = None if slide.result_id is None else session.get(ScoredResult, slide.result_id)
-    return held is not None and held.outcome in ("issued", "refer")
+    return held is not None and held.outcome in ("issued", "refer", "ok")
 
 
 def _show(slide: Slide, state: str) -> None:

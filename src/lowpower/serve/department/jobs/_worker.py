@@ -12,24 +12,24 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import psutil
 from dbos import DBOS, DBOSConfig
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-import lowpower
 from lowpower.errors import OutputError
-from lowpower.files import make_folder, write_json, write_text
-from lowpower.scoring import Asked, Result
+from lowpower.files import make_folder, write_json
+from lowpower.scoring import MeasuredSlide, Result
+from lowpower.serve._shelf import record_of
 from lowpower.serve.child import Scorer, ScoringError
 from lowpower.serve.department._charts import note_drift
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._telemetry import span
 from lowpower.serve.department.jobs._job_asked import Claimed
 from lowpower.serve.department.jobs._job_book import QUEUE, WORKFLOW, Jobs
-from lowpower.serve.department.jobs._which_model import model_for
+from lowpower.serve.department.jobs._job_request import request_of, without_answer
 from lowpower.serve.department.records import Database, Job, ScoredResult, Worker, moment
 
 __all__ = ["ScoringWorker"]
@@ -126,14 +126,14 @@ class ScoringWorker:
                     f"its worker was lost {claimed.attempt - 1} times in a row, so it is not tried again.",
                 )
             folder = self._scored(claimed, staging)
-            record = Result.model_validate_json((folder / "result.json").read_bytes())
+            record = record_of((folder / claimed.record_name).read_bytes())
         except ScoringError as error:
             if error.code == "cancelled" or self._stop.is_set():
                 shutil.rmtree(staging, ignore_errors=True)
                 return "cancelled"
-            folder, record = self._without_answer(claimed, staging, error)
+            folder, record = without_answer(claimed, staging, error)
         except OutputError as error:
-            folder, record = self._without_answer(claimed, staging, ScoringError("output", str(error)))
+            folder, record = without_answer(claimed, staging, ScoringError("output", str(error)))
         kept = self._patiently(lambda: self._publish(claimed, record, folder))
         self._unwatched = self._unwatched or kept
         shutil.rmtree(staging, ignore_errors=True)
@@ -144,16 +144,7 @@ class ScoringWorker:
         return record.state
 
     def _scored(self, job: Claimed, staging: Path) -> Path:
-        request: dict[str, Any] = {
-            "model": model_for(job, self._settings),
-            "mpp": job.asked.mpp,
-            "control": job.asked.control,
-            "region_classes": tuple(job.asked.region_classes),
-            "cells": job.asked.cells,
-            "force": job.asked.force,
-            "measure": self._settings.measure if job.asked.measure is None else job.asked.measure,
-            "laboratory": None if self._settings.laboratory is None else str(self._settings.laboratory),
-        }
+        request = request_of(job, self._settings)
         make_folder(staging)
         if job.regions is not None:
             regions = self._settings.data / "regions" / job.id / f"{job.slide_key}.geojson"
@@ -176,38 +167,24 @@ class ScoringWorker:
                 return True  # the database will come back
 
         try:
-            return scorer.score(job.slide, staging / "out", request, progress=progress, wanted=wanted)
+            return scorer.score(
+                job.slide,
+                staging / "out",
+                request,
+                verb=job.asked.kind,
+                progress=progress,
+                wanted=wanted,
+            )
         finally:
             self._scorers.put(scorer)
             if not self._stop.is_set():
                 scorer.start()
 
-    def _without_answer(self, job: Claimed, staging: Path, error: ScoringError) -> tuple[Path, Result]:
-        """The record of a slide that was not scored, as `lowpower score` keeps it of others."""
-        record = Result(
-            file=str(job.slide),
-            state="refused" if error.code == "marker" else "failed",
-            reason=f"{job.slide_key}: {str(error).removeprefix(f'{job.slide}: ')}",
-            reason_code=error.code,
-            slide_sha256=job.sha256,
-            asked=Asked(
-                mpp=job.asked.mpp,
-                control=job.asked.control,
-                region_classes=job.asked.region_classes,
-                cells=job.asked.cells,
-                force=job.asked.force,
-            ),
-            software_version=lowpower.__version__,
-        )
-        folder = make_folder(staging / "failed")
-        write_text(folder / "result.json", record.model_dump_json(indent=2) + "\n")
-        return folder, record
-
-    def _publish(self, job: Claimed, record: Result, made: Path) -> bool:
+    def _publish(self, job: Claimed, record: Result | MeasuredSlide, made: Path) -> bool:
         name = f"{job.id}-{secrets.token_hex(4)}"
         place = make_folder(self._settings.data / "results") / name
-        text = (made / "result.json").read_bytes()
-        written = (made / "result.json").stat().st_mtime_ns
+        text = (made / job.record_name).read_bytes()
+        written = (made / job.record_name).stat().st_mtime_ns
         made.rename(place)
         try:
             kept = self._jobs.finish(job, self.name, record, name, text, written)
