@@ -76,7 +76,7 @@ export const makeLink = (role: string): Promise<{ address: string }> => send("PO
 export const users = (): Promise<User[]> => send("GET", "users");
 export const changeUser = (name: string, change: object): Promise<null> => send("PATCH", `users/${encodeURIComponent(name)}`, change);
 export const agreement = (blind: boolean): Promise<Agreement> => send("GET", `agreement?blind_only=${blind}`);
-export const drift = (): Promise<{ charts: Chart[]; base: number }> => send("GET", "drift");
+export const drift = (): Promise<{ charts: Chart[]; base: number; fit: string | null }> => send("GET", "drift");
 export const modelCard = async (name: string): Promise<string> => (await fetched(`./v1/models/${encodeURIComponent(name)}/card`)).text();
 export const job = (id: string): Promise<Job> => send("GET", `jobs/${id}`);
 export const ask = (path: string, body: object): Promise<unknown> => send("POST", path, body);

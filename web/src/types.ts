@@ -231,5 +231,6 @@ export interface Agreement {
 
 export interface Chart {
   name: string;
+  limits: "first results" | "fit";
   points: { month: string; value: number; of: number; low: number; high: number; outside: boolean }[];
 }

@@ -11,9 +11,10 @@ from sklearn.metrics import cohen_kappa_score
 from sqlalchemy import select
 
 import lowpower as lp
+from lowpower.bundles import bundled_models
 from lowpower.scoring import Result
-from lowpower.serve.department import _charts, verify_audit
-from lowpower.serve.department._charts import agreement_of, drift_of, note_drift
+from lowpower.serve.department import verify_audit
+from lowpower.serve.department.charts import _drift_chart, agreement_of, drift_of, note_drift
 from lowpower.serve.department.records import Job, ScoredResult, Slide, schema
 
 from .conftest import program_of, upload
@@ -133,13 +134,13 @@ def test_a_month_that_is_unlike_the_first_results_is_outside_its_limits(departme
                 decision="refer" if late or number % 4 == 0 else "1+",
                 qc={**white, "white_point": (level, level, level)},
             )  # fmt: skip
-    charts = {chart.name: chart for chart in drift_of(department.database).charts}
+    charts = {chart.name: chart for chart in drift_of(department.database, department.settings).charts}
     for name in ("referred", "white point, mean of red, green and blue"):
         assert [point.outside for point in charts[name].points] == [False, False, True], name
     assert not any(point.outside for point in charts["tissue, mm2"].points)
     # Each is a row of the audit log, once.
-    assert note_drift(department.database) == 2
-    assert note_drift(department.database) == 0
+    assert note_drift(department.database, department.settings) == 2
+    assert note_drift(department.database, department.settings) == 0
     with department.database.read() as session:
         rows = session.scalars(select(schema.Audit).where(schema.Audit.action == "drift.outside")).all()
     assert {row.subject for row in rows} == {"referred", "white point, mean of red, green and blue"}
@@ -165,7 +166,7 @@ def test_stains_that_turn_and_focus_that_softens_are_outside_their_limits(depart
             dab = (0.27, 0.57, 0.78 + 0.01 * (number % 3)) if not late else (0.5, 0.6, 0.6)
             edge = 0.8 + 0.05 * (number % 4) if not late else 1.6
             add_slide(session, number, f"2026-0{1 + number // 50}", measured=measured(dab, edge))
-    charts = {chart.name: chart for chart in drift_of(department.database).charts}
+    charts = {chart.name: chart for chart in drift_of(department.database, department.settings).charts}
     for name in ("DAB colour, degrees from the first results", "focus: width of nuclear edges, um"):
         assert [point.outside for point in charts[name].points] == [False, False, True], name
     turned = charts["DAB colour, degrees from the first results"].points[-1].value
@@ -175,15 +176,48 @@ def test_stains_that_turn_and_focus_that_softens_are_outside_their_limits(depart
     )
 
 
+def test_a_department_unlike_the_models_fit_is_outside_from_the_first_month(department):
+    bundle = json.loads((bundled_models()["her2-sim"] / "bundle.json").read_bytes())
+    kept = np.array(bundle["decision"]["joint"]["familiar"]["appearances"])
+    model = {
+        "name": "her2-sim", "version": "1", "sha256": bundle["weights_sha256"], "trained_on": "simulated"
+    }  # fmt: skip
+    stains = {"hematoxylin": (0.65, 0.7, 0.29), "dab": (0.27, 0.57, 0.78), "source": "measured"}
+    with department.database.write() as session:
+        for number in range(12):
+            # Glass as blue as none of the fit's, all the time: steady, so no drift of its own.
+            told = measured((0.27, 0.57, 0.78), 0.8)
+            told["stains"] = {**stains, "glass": (200.0, 200.0, 250.0)}
+            by = model if number < 6 else {**model, "sha256": "another model's"}
+            add_slide(session, number, "2026-01", measured=told, model=by)
+    told = drift_of(department.database, department.settings)
+    charts = {chart.name: chart for chart in told.charts}
+    glass = charts["against the fit: glass, blue less green"]
+    (point,) = glass.points
+    assert (glass.limits, point.outside, point.of) == ("fit", True, 6)
+    assert point.value == pytest.approx(50 / 255, abs=1e-3)
+    assert (point.low, point.high) == pytest.approx(tuple(np.percentile(kept[:, 5], (0.5, 99.5))))
+    assert not charts["against the fit: DAB colour, red"].points[0].outside
+    assert charts["DAB colour, degrees from the first results"].limits == "first results"
+    assert note_drift(department.database, department.settings) == 1
+    # Of a model that keeps no such slides there are none of these charts.
+    other = department.settings.model_copy(update={"model": "gone"})
+    told = drift_of(department.database, other)
+    assert told.fit is None
+    assert {chart.limits for chart in told.charts} == {"first results"}
+
+
 def test_of_very_many_results_the_latest_are_looked_at(department, monkeypatch):
-    monkeypatch.setattr(_charts, "_LATEST", 20)
-    monkeypatch.setattr(_charts, "_BASE", 10)
+    monkeypatch.setattr(_drift_chart, "_LATEST", 20)
+    monkeypatch.setattr(_drift_chart, "_BASE", 10)
     with department.database.write() as session:
         for number in range(60):
             add_slide(
                 session, number, f"2026-0{1 + number // 20}", decision="refer" if number >= 40 else "1+"
             )
-    (chart,) = [one for one in drift_of(department.database).charts if one.name == "referred"]
+    (chart,) = [
+        one for one in drift_of(department.database, department.settings).charts if one.name == "referred"
+    ]
     assert [(point.month, point.of, point.outside) for point in chart.points] == [
         ("2026-01", 10, False),
         ("2026-03", 20, True),
@@ -192,7 +226,7 @@ def test_of_very_many_results_the_latest_are_looked_at(department, monkeypatch):
 
 def test_nothing_yet_is_no_error(admin):
     assert admin.get("/v1/agreement").json()["readers_model"] == []
-    assert admin.get("/v1/drift").json() == {"charts": [], "base": 0}
+    assert admin.get("/v1/drift").json() == {"charts": [], "base": 0, "fit": "her2-sim, 399 slides"}
 
 
 def test_the_model_card_is_shown_and_nothing_else(admin):

@@ -11,9 +11,9 @@ from lowpower.bundles import bundled_models
 from lowpower.scoring import MeasuredSlide
 from lowpower.serve import ServiceClient, ServiceError
 from lowpower.serve.child import Scorer, ScoringError, _scorer
-from lowpower.serve.department._charts import drift_of
 from lowpower.serve.department._roles import Role
 from lowpower.serve.department.access import Who
+from lowpower.serve.department.charts import drift_of
 from lowpower.serve.department.jobs import ScoringWorker
 
 from .conftest import browser_of, finish, served, upload
@@ -149,7 +149,7 @@ def test_a_slide_is_measured_alone_when_a_program_asks_for_it(department, slide_
     assert shown["pictures"] == ["cells"]
     assert admin.get(f"/v1/slides/{key}/pictures/cells").status_code == 200
     assert admin.get(f"/v1/slides/{key}/reports/fhir").status_code == 200
-    told = {chart.name: chart for chart in drift_of(department.database).charts}
+    told = {chart.name: chart for chart in drift_of(department.database, department.settings).charts}
     assert [point.of for point in told["without an answer"].points] == [1]  # measurements answer nothing
 
 

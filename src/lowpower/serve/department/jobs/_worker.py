@@ -24,9 +24,9 @@ from lowpower.files import make_folder, write_json
 from lowpower.scoring import MeasuredSlide, Result
 from lowpower.serve._shelf import record_of
 from lowpower.serve.child import Scorer, ScoringError
-from lowpower.serve.department._charts import note_drift
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._telemetry import span
+from lowpower.serve.department.charts import note_drift
 from lowpower.serve.department.jobs._job_asked import Claimed
 from lowpower.serve.department.jobs._job_book import QUEUE, WORKFLOW, Jobs
 from lowpower.serve.department.jobs._job_request import request_of, without_answer
@@ -262,7 +262,7 @@ class ScoringWorker:
         """Look whether what comes in is still what it was; what is not goes into the audit log."""
         if self._unwatched and time.monotonic() > self._watched + _DRIFT_S:
             self._unwatched, self._watched = False, time.monotonic()
-            new = note_drift(self._database)
+            new = note_drift(self._database, self._settings)
             if new:
                 _log.warning("drift.outside", extra={"charts": new})
 

@@ -12,8 +12,8 @@ from sqlalchemy import func, select, text
 import lowpower
 from lowpower.scoring import NOTICE, Record
 from lowpower.serve._events import job_events
-from lowpower.serve.department._charts import DRIFT, AgreementTold, DriftTold, agreement_of, drift_of
 from lowpower.serve.department._settings import Settings, named_models
+from lowpower.serve.department.charts import DRIFT, AgreementTold, DriftTold, agreement_of, drift_of
 from lowpower.serve.department.jobs import JobAsked, Jobs
 from lowpower.serve.department.records import Audit, Database, Job, Slide, schema
 
@@ -137,7 +137,7 @@ def jobs_api(database: Database, settings: Settings, jobs: Jobs) -> APIRouter:
 
     @router.get("/drift")
     def drift() -> DriftTold:
-        return drift_of(database)
+        return drift_of(database, settings)
 
     @router.get("/models")
     def models() -> list[ModelTold]:
