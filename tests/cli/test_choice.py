@@ -45,6 +45,15 @@ def test_doctor_shows_what_it_can_and_then_the_problem(lowpower, tmp_path, monke
     assert "half.tif" in finished.err
 
 
+def test_doctor_tells_of_every_file_though_one_is_a_text(lowpower, stack, tmp_path):
+    (tmp_path / "notes.txt").write_text("remember")
+    finished = lowpower("doctor", "notes.txt", stack)
+    assert finished.code == 1
+    assert "notes.txt: is no slide" in finished.err
+    assert "stack.ome.tif" in finished.out
+    assert lowpower("doctor", "notes.txt").code == 2
+
+
 def test_the_plane_that_was_read_is_in_the_record(lowpower, stack):
     finished = lowpower("measure", stack, "--out", "out", "--json")
     told = json.loads(finished.out.splitlines()[0])

@@ -50,7 +50,7 @@ def test_a_manifest_that_is_not_there_is_no_slide(tmp_path, slides):
 @pytest.mark.parametrize("name", ["cohort.xls", "cohort.ods", "cohort.json", "slides.txt"])
 def test_a_table_of_another_kind_is_no_slide(slides, name):
     (slides / name).write_bytes(b"x")
-    with pytest.raises(OptionError, match=r"CSV, TSV, XLSX or Parquet; save it so"):
+    with pytest.raises(OptionError, match=r"if it is a manifest, save it as CSV, TSV, XLSX or Parquet"):
         slide_inputs([slides / name])
 
 

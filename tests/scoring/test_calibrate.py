@@ -96,7 +96,7 @@ def test_two_laboratories_are_asked_which(slides):
     write_manifest(folder / "two.csv", two)
     with pytest.raises(ConfigError, match=r"2 laboratories \(north, south\)"):
         calibrate(folder / "two.csv", out=folder / "two.yaml")
-    with pytest.raises(ConfigError, match=r"4 slides could be measured; calibrating needs 8"):
+    with pytest.raises(ConfigError, match=r"4 HER2 slides of the site 'north' .*calibrating needs 8"):
         calibrate(folder / "two.csv", site="north", out=folder / "two.yaml")
     with pytest.raises(ConfigError, match="no HER2 slide is of the site 'west'"):
         calibrate(folder / "two.csv", site="west", out=folder / "two.yaml")
@@ -146,3 +146,13 @@ def test_two_clouds_of_stains_are_two_laboratories():
     with pytest.raises(ConfigError, match=r"two clouds .* 8\)|two clouds .* other 8"):
         _doubts(known([*blue, *pink]), told=False)
     assert _doubts(known([*blue, *pink]), told=True) == []
+
+
+def test_too_few_that_could_be_measured_names_the_first_that_could_not(tmp_path):
+    rows = []
+    for number in range(8):
+        (tmp_path / f"{number}.tif").write_text("no slide")
+        rows.append({"slide": f"{number}.tif", "patient": f"p{number}", "score": "1+", "marker": "HER2"})
+    write_manifest(tmp_path / "cohort.csv", rows)
+    with pytest.raises(ConfigError, match=r"0 slides could be measured, 8 could not be \(0.tif: .*needs 8"):
+        calibrate(tmp_path / "cohort.csv", out=tmp_path / "own.yaml")

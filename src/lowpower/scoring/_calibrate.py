@@ -131,6 +131,12 @@ def calibrate(
     """
     table = read_cohort(cohort) if not isinstance(cohort, Cohort) else cohort
     rows = _rows(table, marker, site)
+    if len(rows) < FEWEST:
+        of = "" if site is None else f" of the site {site!r}"
+        raise ConfigError(
+            f"{table.source}: holds {len(rows)} {marker} slides{of} with a score; calibrating needs "
+            f"{FEWEST}, better {FEW} to 60."
+        )
     known, left_out = _measured(rows, marker, workers, on_slide)
     _refuse_few(table.path, known, left_out)
     notes = _doubts(known, site is not None)

@@ -51,6 +51,7 @@ def command(
     or is damaged; the others are shown all the same.
     """
     from lowpower.cohort import slide_inputs
+    from lowpower.errors import LowpowerError
     from lowpower.slides import Choice, check_mpp
 
     if not files:
@@ -58,11 +59,21 @@ def command(
         return
     check_mpp(mpp)
     Choice(scene, plane).check()
-    failed = False
-    for number, slide in enumerate(slide_inputs(files, pattern)):
-        if number:
-            typer.echo()
-        failed |= not _look(slide.path, slide.mpp or mpp, scene, plane)
+    failed, seen = False, False
+    for given in files:
+        try:
+            slides = slide_inputs([given], pattern)
+        except LowpowerError as error:
+            if len(files) == 1:
+                raise
+            typer.echo(f"lowpower: {error}", err=True)
+            failed = True
+            continue
+        for slide in slides:
+            if seen:
+                typer.echo()
+            seen = True
+            failed |= not _look(slide.path, slide.mpp or mpp, scene, plane)
     if failed:
         raise typer.Exit(1)
 

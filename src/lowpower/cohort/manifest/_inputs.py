@@ -108,7 +108,7 @@ def _expand(given: str | Path | SlideInput, pattern: str | None) -> Iterator[Sli
         )
     elif path.suffix.lower() in _OTHER_TABLES:
         raise OptionError(
-            f"{one_line(path)}: is no slide, and a manifest is read as CSV, TSV, XLSX or Parquet; save it so."
+            f"{one_line(path)}: is no slide; if it is a manifest, save it as CSV, TSV, XLSX or Parquet."
         )
     elif _is_seen(path):
         yield SlideInput(path)
