@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 
 import psutil
@@ -48,7 +49,9 @@ def test_what_nobody_wants_any_more_is_ended(scorer, slide_file, tmp_path):
 def test_a_child_that_dies_is_told_and_the_next_slide_gets_another(scorer, slide_file, tmp_path):
     scorer.start()
     first = scorer._child.pid
-    os.kill(first, signal.SIGKILL)
+    os.kill(first, signal.SIGSTOP)  # alive when it is given the slide, or another would be started at once
+    killer = threading.Timer(0.5, os.kill, (first, signal.SIGKILL))
+    killer.start()
     with pytest.raises(ScoringError, match="without a word") as ended:
         score(scorer, slide_file, tmp_path)
     assert ended.value.code == "crash"
