@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.stain import RUIFROK_DAB, RUIFROK_H, to_rgb
+from lowpower.slides import open_slide
+from lowpower.stain import RUIFROK_DAB, RUIFROK_H, Measurement, measure, to_rgb
 
 WHITE = np.array([236.0, 235.0, 244.0], np.float32)
 MPP = 0.5
@@ -64,3 +66,15 @@ def draw_cells(
     od = hematoxylin[..., None] * RUIFROK_H + dab[..., None] * RUIFROK_DAB
     noisy = to_rgb(od, WHITE).astype(np.float32) + rng.normal(0, 1.0, (height, width, 3))
     return Drawn(np.clip(np.rint(noisy), 0, 255).astype(np.uint8), np.array(centres))
+
+
+def soft(image: NDArray[np.uint8], sigma_um: float) -> NDArray[np.uint8]:
+    """RGB (H, W, 3) behind a wider point spread."""
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma_um / MPP), np.uint8)
+
+
+def measured_in(folder: Path, image: NDArray[np.uint8]) -> Measurement:
+    """What `measure` says of RGB (H, W, 3), written as a file."""
+    cv2.imwrite(str(folder / "cells.png"), image[..., ::-1])
+    with open_slide(folder / "cells.png", mpp=MPP) as slide:
+        return measure(slide)

@@ -4,39 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from lowpower.slides import open_slide
-from lowpower.stain import RUIFROK_DAB, RUIFROK_H, Her2Cutoffs, Measurement, StainVectors, measure
+from lowpower.stain import RUIFROK_DAB, RUIFROK_H, Her2Cutoffs, StainVectors
 from lowpower.stain.cells._measure_field import StainScale
 from lowpower.stain.rules._gaps import gap_asked
 from lowpower.stain.rules._measure_grade import RayTable
 
-from ._drawn_cells import MPP, WHITE, draw_cells
+from ._drawn_cells import MPP, WHITE, draw_cells, measured_in, soft
 
 VECTORS = StainVectors(RUIFROK_H, RUIFROK_DAB, "ruifrok", 0)
 
 
-def _soft(image: NDArray[np.uint8], sigma_um: float) -> NDArray[np.uint8]:
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma_um / MPP), np.uint8)
-
-
-def _measured(folder: Path, image: NDArray[np.uint8]) -> Measurement:
-    cv2.imwrite(str(folder / "cells.png"), image[..., ::-1])
-    with open_slide(folder / "cells.png", mpp=MPP) as slide:
-        return measure(slide)
-
-
 def test_softer_images_have_wider_edges_whatever_their_contrast() -> None:
     image = draw_cells().image
-    edges = [StainScale.of([_soft(image, sigma)], WHITE, VECTORS, MPP).edge_um for sigma in (0.3, 0.5, 0.8)]
+    edges = [StainScale.of([soft(image, sigma)], WHITE, VECTORS, MPP).edge_um for sigma in (0.3, 0.5, 0.8)]
     told = [edge for edge in edges if edge is not None]
     assert len(told) == 3
     assert np.diff(told).min() > 0.05
-    pale = np.asarray(WHITE * (_soft(image, 0.5) / WHITE) ** 0.6, np.uint8)
+    pale = np.asarray(WHITE * (soft(image, 0.5) / WHITE) ** 0.6, np.uint8)
     assert StainScale.of([pale], WHITE, VECTORS, MPP).edge_um == pytest.approx(told[1], rel=0.15)
     assert StainScale.of([image], WHITE, VECTORS, 0.9).edge_um is None
 
@@ -56,14 +43,14 @@ def test_a_paler_stretch_of_a_dark_membrane_is_a_gap_and_an_even_pale_one_is_non
 
 
 def test_complete_membranes_are_not_doubted_and_filled_gaps_are(tmp_path: Path) -> None:
-    whole = _measured(tmp_path, _soft(draw_cells(membrane=0.6).image, 0.6))
+    whole = measured_in(tmp_path, soft(draw_cells(membrane=0.6).image, 0.6))
     assert whole.her2 is not None
     assert (whole.her2.score >= "2+", whole.with_gaps) == (True, None)
     # Stained along three quarters, and far enough from the next stained cell not to borrow of it.
     apart = draw_cells(
         membrane=0.4, share=0.75, spacing_um=19.0, nucleus_um=8.0, stained_every=3, rows=13, columns=13
     )
-    broken = _measured(tmp_path, _soft(apart.image, 0.6))
+    broken = measured_in(tmp_path, soft(apart.image, 0.6))
     assert broken.her2 is not None
     assert broken.her2.score >= "2+"
     assert broken.with_gaps is not None

@@ -7,29 +7,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from lowpower.slides import open_slide
-from lowpower.stain import RUIFROK_DAB, RUIFROK_H, Measurement, StainVectors, measure
+from lowpower.stain import RUIFROK_DAB, RUIFROK_H, StainVectors
 from lowpower.stain.cells._measure_field import StainScale
 from lowpower.stain.cells._sharpening import point_spread, sharpened
 
-from ._drawn_cells import MPP, WHITE, draw_cells
+from ._drawn_cells import MPP, WHITE, draw_cells, measured_in, soft
 
 VECTORS = StainVectors(RUIFROK_H, RUIFROK_DAB, "ruifrok", 0)
 BROKEN = draw_cells(
     membrane=0.4, share=0.75, spacing_um=19.0, nucleus_um=8.0, stained_every=3, rows=13, columns=13
 ).image
-
-
-def _soft(image: NDArray[np.uint8], sigma_um: float) -> NDArray[np.uint8]:
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma_um / MPP), np.uint8)
-
-
-def _measured(folder: Path, image: NDArray[np.uint8]) -> Measurement:
-    cv2.imwrite(str(folder / "cells.png"), image[..., ::-1])
-    with open_slide(folder / "cells.png", mpp=MPP) as slide:
-        return measure(slide)
 
 
 @pytest.mark.parametrize("sigma_um", [0.25, 0.4, 0.55])
@@ -58,16 +46,16 @@ def test_crisp_and_unknown_images_are_left_as_they_are() -> None:
 
 
 def test_a_nuclear_marker_is_read_as_it_is() -> None:
-    image = _soft(draw_cells().image, 0.6)
+    image = soft(draw_cells().image, 0.6)
     assert StainScale.of([image], WHITE, VECTORS, MPP).undone_um > 0.2
     assert StainScale.of([image], WHITE, VECTORS, MPP, "Ki-67").undone_um == 0
 
 
 def test_blur_makes_fewer_incomplete_membranes_complete_than_it_did(tmp_path: Path, monkeypatch) -> None:
-    soft = _soft(BROKEN, 0.6)
-    now = _measured(tmp_path, soft)
+    blurred = soft(BROKEN, 0.6)
+    now = measured_in(tmp_path, blurred)
     monkeypatch.setattr("lowpower.stain.cells._measure_field.point_spread", lambda edge: 0.0)
-    before = _measured(tmp_path, soft)
+    before = measured_in(tmp_path, blurred)
     assert now.shares is not None
     assert before.shares is not None
     assert now.shares.complete < before.shares.complete
