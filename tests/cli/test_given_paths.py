@@ -46,6 +46,9 @@ TYPED = (
     ("prepare whole.yaml", 1, "has a header but no slides"),
     ("train whole.yaml --laboratory nosuch.yaml", 2, "--laboratory 'nosuch.yaml' does not exist"),
     ("study whole.yaml --laboratory nosuch.yaml", 2, "--laboratory 'nosuch.yaml' does not exist"),
+    ("train few.yaml --arm slide", 1, "class '0' has 2 patients"),
+    ("study few.yaml", 1, "class '0' has 2 patients"),
+    ("study few.yaml", 1, "too few for 2 folds"),
     ("prepare nosuch.yaml", 2, "lowpower init SLIDES"),
     ("study nosuch.yaml", 2, "lowpower init SLIDES"),
     ("study mine.yaml", 2, "its cohort nosuch.csv does not exist"),
@@ -120,6 +123,10 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "mistyped.yaml").write_text("cohort: table.csv\nsceme: her2_four\n")
     (tmp_path / "mistyped-arm.yaml").write_text("cohort: table.csv\narms: [{paradigm: slide, mp: 4}]\n")
     (tmp_path / "table.csv").write_text("slide,patient,marker,score\n")
+    rows = [f"{score}-{n}.svs,P{score}{n},HER2,{score}" for score in ("0", "1+", "2+", "3+") for n in (1, 2)]
+    (tmp_path / "few.csv").write_text("\n".join(["slide,patient,marker,score", *rows, ""]))
+    few = (tmp_path / "whole.yaml").read_text().replace("table.csv", "few.csv")
+    (tmp_path / "few.yaml").write_text(f"{few}folds: {{outer: 2}}\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -151,9 +158,16 @@ def test_a_backup_does_not_take_anothers_name(lowpower, place):
     (place / "lowpower.db").touch()
     (place / "all.tar").write_text("mine")
     ended = lowpower("serve", "backup", "--data", ".", "--file", "all.tar")
-    assert ended.code == 1
+    assert ended.code == 2
     assert "all.tar: is there already" in ended.err
     assert (place / "all.tar").read_text() == "mine"
+
+
+def test_a_backup_is_not_restored_over_something(lowpower, place):
+    (place / "all.tar").touch()
+    ended = lowpower("serve", "restore", "--data", ".", "--file", "all.tar")
+    assert ended.code == 2
+    assert "is not empty; name a new folder" in ended.err
 
 
 @pytest.mark.parametrize(("typed", "cure"), [("serve", "--data FOLDER"), ("serve verify", "--data FOLDER")])

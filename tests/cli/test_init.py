@@ -20,7 +20,7 @@ def test_init_writes_a_manifest_and_a_configuration_and_nothing_over_them(lowpow
     assert config.scheme == "er_status"
     assert [arm.name for arm in config.arms] == ["slide@4", "lite0-abmil@0.5", "measured"]
     again = lowpower("init", "slides")
-    assert again.code == 1
+    assert again.code == 2
     assert "there already" in again.err
     check = lowpower("check", "cohort.csv")
     assert check.code == 1
@@ -55,7 +55,7 @@ def test_init_mentions_a_table_that_is_filled_already(lowpower, tmp_path, monkey
     assert filled.read_text().endswith("8_HER2.png;8;HER2;\n")
     (tmp_path / "cohort.csv").write_text("slide,patient,marker,score\nslides/7_HER2.png,7,HER2,2+\n")
     again = lowpower("init", "slides")
-    assert again.code == 1
+    assert again.code == 2
     assert "it names 1 slide, 1 with a score; `lowpower check cohort.csv`" in again.err
 
 

@@ -81,7 +81,7 @@ def test_ctrl_c_says_what_is_done_and_how_to_go_on(lowpower, slides, monkeypatch
         finished = lowpower("score", "slides", *ASK, "--out", "out")
     assert finished.code == 130
     assert "2 of 3 slides are done" in finished.err
-    assert "goes on" in finished.err
+    assert "goes on with the other one." in finished.err
     assert len((slides / "out" / "results.csv").read_text().splitlines()) == 3
     assert "2 of 3 were already there" in lowpower("score", "slides", *ASK, "--out", "out").out
 

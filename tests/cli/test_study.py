@@ -44,7 +44,7 @@ def test_a_failed_arm_is_in_the_table_and_in_the_exit_code(lowpower, study):
     again = study.read_text().replace("epochs: 1", "epochs: 2")
     study.write_text(again)
     finished = lowpower("study", study)
-    assert finished.code == 1
+    assert finished.code == 2
     assert finished.err.count("\n") == 1
     assert "since it was begun arm stain changed" in finished.err
 
@@ -59,8 +59,11 @@ def test_a_failed_arm_is_in_the_table_and_in_the_exit_code(lowpower, study):
 )
 def test_a_wrong_word_is_one_sentence(lowpower, tmp_path, line, said):
     path = tmp_path / "study.yaml"
-    (tmp_path / "cohort.csv").write_text("slide,patient,marker,score\na.tif,p1,HER2,0\n")
-    path.write_text(f"cohort: cohort.csv\narms:\n  - {{{line}}}\n")
+    rows = [
+        f"{n}-{score}.tif,{n}-{score},HER2,{score}" for score in ("0", "1+", "2+", "3+") for n in range(4)
+    ]
+    (tmp_path / "cohort.csv").write_text("\n".join(["slide,patient,marker,score", *rows, ""]))
+    path.write_text(f"cohort: cohort.csv\nfolds: {{outer: 2}}\narms:\n  - {{{line}}}\n")
     finished = lowpower("study", path)
     assert finished.code == 1
     assert finished.err.startswith("lowpower: ")

@@ -92,7 +92,7 @@ def test_a_changed_configuration_is_refused_until_asked_to_start_anew(study, fol
     before = unit.read_bytes()
     other = STAIN.replace("epochs: 1", "epochs: 2")
     finished = study(other, out="changed")
-    assert finished.code == 1
+    assert finished.code == 2
     assert "since it was begun arm stain changed" in finished.err
     assert "--fresh" in finished.err
     assert unit.read_bytes() == before

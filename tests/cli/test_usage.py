@@ -82,6 +82,15 @@ def test_scene_and_plane(lowpower, place, verb, option, value, words):
     assert words in refuses(lowpower, place, verb, "field.png", option, value)
 
 
+@pytest.mark.parametrize(("verb", "theirs"), [("measure", "result.json"), ("score", "measurement.json")])
+def test_a_folder_of_the_other_verbs_results_is_wrong_usage(lowpower, place, verb, theirs):
+    (place / "out" / "field").mkdir(parents=True)
+    (place / "out" / "field" / theirs).write_text("{}")
+    finished = lowpower(verb, "field.png", "--mpp", "1", "--out", "out")
+    assert finished.code == 2
+    assert "out: holds results of `lowpower" in finished.err
+
+
 @pytest.mark.parametrize("verb", ["score", "measure"])
 @pytest.mark.parametrize(
     ("option", "words"),
@@ -112,6 +121,8 @@ def test_files_that_are_not_there_and_unknown_words(lowpower, place, verb, optio
         (("view", "nosuch"), "does not exist"),
         (("deploy", ".", "--fold", "first"), "number from 0 on, or all"),
         (("export", ".", "--to", "word"), "dicom-sr"),
+        (("export", ".", "--format", "pdf"), "no such option: --format; did you mean --to (see"),
+        (("measure", "field.png", "--format", "pdf"), "no such option: --format"),
         (("init", ".", "--marker", "HER9", "--out", "new"), "HER9"),
         (("init", ".", "--patient", "(", "--out", "new"), "regular expression"),
         (("init", "nosuch", "--out", "new"), "does not exist"),

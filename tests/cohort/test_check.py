@@ -167,6 +167,28 @@ def test_the_summary_says_who_is_missing_for_folds() -> None:
     assert told == "HER2: 0 on 5 slides, 3+ on 4; up to 3 folds."
 
 
+@pytest.mark.parametrize(
+    ("marker", "scores", "told"),
+    [
+        (
+            "ER", ["0", "<1", "negative", "5", "10", "80", "90", "100", ">10"],
+            "ER: negative on 3 slides, low positive on 2, positive on 4; not yet enough for folds, which "
+            "need 3 patients of each score: low positive has 2.",
+        ),
+        ("PR", ["0", "0.5", "negative", "1", "50", "positive"],
+         "PR: negative on 3 slides, positive on 3; up to 3 folds."),
+        ("Ki-67", ["3", "19", "low", "20", "70", "high"],
+         "Ki-67: low on 3 slides, high on 3; up to 3 folds."),
+    ],
+)  # fmt: skip
+def test_percentages_are_summed_by_the_classes_that_folds_are_made_of(
+    tmp_path: Path, marker: str, scores: list[str], told: str
+) -> None:
+    rows = [f"{n}.png,P{n},{marker},{score}" for n, score in enumerate([*scores, "much"])]
+    (tmp_path / "cohort.csv").write_text("\n".join(["slide,patient,marker,score", *rows, ""]))
+    assert check_cohort(tmp_path / "cohort.csv").summary() == [told]
+
+
 @pytest.mark.parametrize("change", ["jpeg", "half", "tint", "restain", "turned", "shifted", "darker"])
 def test_a_near_duplicate_is_found_however_it_was_made(tmp_path: Path, check: Check, change: str) -> None:
     original = tissue(1)

@@ -102,6 +102,11 @@ def test_a_slide_whose_score_hangs_on_it_is_referred_with_both_answers(coarse, d
     x, y, width, height = found.ways[1].left_out
     assert x == pytest.approx(250, abs=10)
     assert f"--control {x},{y},{width},{height}" in found.sentence
+    # Two pieces may be control: each answer says which of them it leaves out.
+    assert "without it" not in found.sentence
+    for way in found.ways[1:]:
+        assert f"without the {way.area_mm2:.2f} mm2" in found.sentence
+    assert "scored with all of it and without each piece: with all " in found.sentence
     assert "--control left" not in found.sentence  # of two like pieces an end alone would not convince it
     assert "--control none" in found.sentence
     page = (tmp_path / "out" / "report.html").read_text()

@@ -222,6 +222,25 @@ def test_the_command_line_counts_each_subtype_on_a_line_of_its_own(lowpower, tmp
     ]
 
 
+def test_the_table_fits_a_narrow_terminal_and_what_is_missing_stands_below_it(
+    lowpower, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    for name, rows in {
+        "her2": "A-1,0\nB-1,2+\nC-1,0",
+        "er": "A-1,90\nB-1,0\nC-1,80",
+        "pr": "A-1,60\nC-1,50",
+    }.items():
+        (tmp_path / f"{name}.csv").write_text(f"patient,score\n{rows}\n")
+    said = lowpower("subtype", "her2.csv", "er.csv", "pr.csv").out.splitlines()
+    (row,) = [line for line in said if "A-1" in line and "90" in line]
+    assert "luminal, HER2-negative (A or B)" in row
+    assert "Ki-67" not in next(line for line in said if "subtype" in line)
+    assert "A-1, C-1: Ki-67: not given." in said
+    assert "B-1: HER2: line 3 is 2+ without in-situ hybridisation; PR: no result." in said
+
+
 @pytest.mark.parametrize(("word", "why"), [("high", "names no cut-off"), ("much", "is no percentage")])
 def test_a_word_for_ki67_is_one_sentence(ask: Ask, word: str, why: str) -> None:
     with pytest.raises(PredictionsError, match=f"line 2: Ki-67 '{word}' {why}.*give the percentage"):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lowpower.errors import ConfigError, OutputError
+from lowpower.errors import OptionError, OutputError
 from lowpower.scoring import measure_files, score_files
 from lowpower.storage import put_stored
 
@@ -103,7 +103,7 @@ def test_a_manifest_is_drafted_of_a_folder_there(s3, slides, lowpower, tmp_path)
 
 def test_scores_and_measurements_do_not_mix(s3, slides) -> None:
     scored(slides)
-    with pytest.raises(ConfigError, match=r"s3://slides/out: holds results of `lowpower score`"):
+    with pytest.raises(OptionError, match=r"s3://slides/out: holds results of `lowpower score`"):
         measure_files([slides], out=OUT)
 
 

@@ -13,10 +13,12 @@ from lowpower.files import meant, read_yaml
 from lowpower.storage import from_folder, is_there, missing
 
 if TYPE_CHECKING:
+    from lowpower.cohort import Cohort
     from lowpower.experiments import Experiment
 
 __all__ = [
     "configuration_there",
+    "folds_there",
     "labels_there",
     "model_there",
     "run_there",
@@ -81,17 +83,30 @@ def configuration_there(path: Path, cure: str) -> Experiment:
     return read_keys(path)
 
 
-def labels_there(path: Path, known: Experiment) -> None:
-    """Refuse a configuration whose cohort cannot be learnt from: an empty cell, no row of the marker.
+def labels_there(path: Path, known: Experiment) -> Cohort:
+    """The cohort of a configuration; refused if nothing can be learnt from it: empty cells, another marker.
 
     Raises:
         CohortError: naming the table and what is wrong with it.
     """
     from lowpower.cohort import read_cohort
 
-    read_cohort(from_folder(path.parent, str(known.cohort)), ish_unknown=known.ish_unknown).labels(
-        known.scheme
-    )
+    cohort = read_cohort(from_folder(path.parent, str(known.cohort)), ish_unknown=known.ish_unknown)
+    cohort.labels(known.scheme)
+    return cohort
+
+
+def folds_there(path: Path, known: Experiment) -> None:
+    """Refuse a configuration whose cohort cannot be learnt from, or has too few patients for its folds.
+
+    Raises:
+        CohortError: naming the table and what is wrong with it.
+    """
+    from lowpower.experiments.plan import planned_folds, wanted_folds
+
+    cohort = labels_there(path, known)
+    if known.folds.file is None:  # that file is read where its path is known
+        wanted_folds(known, planned_folds(known, cohort))
 
 
 def run_there(folder: Path) -> None:

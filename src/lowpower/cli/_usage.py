@@ -17,6 +17,8 @@ FOR_EXAMPLE: Final = "For example: "
 """What stands before a verb's example, in its help and where its argument is missing."""
 
 _POSSIBLE: Final = re.compile(r" \(Possible options: ([^,)]*)[^)]*\)")
+_ELSEWHERE: Final = {"--format": "--to", "--formats": "--to", "--as": "--to"}
+"""Options by the name that other programs give them, where no spelling is near."""
 BEGINNING: Final = "`lowpower init SLIDES` writes one to begin with."
 """Where a configuration comes from that a user does not have yet."""
 
@@ -35,7 +37,7 @@ def usage_sentence(error: typer.BadParameter | Any) -> str:
     elif parameter is not None and error.message:
         told = f"{_name(parameter)}: {_plain(error.message)}"
     else:
-        told = _plain(error.format_message())
+        told = _elsewhere(error) or _plain(error.format_message())
     more = f"see {command} --help"
     said = f"{told[:-1]} ({more})?" if told.endswith("?") else f"{told.rstrip('.')} ({more})."
     if type(error).__name__ != "MissingParameter":
@@ -48,6 +50,14 @@ def usage_sentence(error: typer.BadParameter | Any) -> str:
 def typed(*words: str | Path) -> str:
     """A command as it is typed into a shell: a path with a space in it is one word."""
     return shlex.join(map(str, words))
+
+
+def _elsewhere(error: Any) -> str | None:
+    """The option of this verb that does what an option typed does in other programs."""
+    name = getattr(error, "option_name", None)
+    ours = _ELSEWHERE.get(name or "")
+    taken = (option for parameter in error.ctx.command.params for option in parameter.opts) if ours else ()
+    return f"no such option: {name}; did you mean {ours}?" if ours in taken else None
 
 
 def _name(parameter: Any) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.cohort._spelling import percent_of
+from lowpower.cohort._schemes import SCHEMES
 from lowpower.cohort._table import Problem
 from lowpower.cohort.copies import SAME_TISSUE, likeness, near_pairs, overview
 from lowpower.cohort.manifest import SlideInput, parse_manifest
@@ -48,7 +48,8 @@ class CohortCheck:
         problems: Everything found, by row; empty means the cohort can be used.
         control: At which end the slides have their control tissue, where it was looked for.
         notes: What was taken for granted in reading the manifest.
-        classes: Marker, score, slides and patients, of scores that are classes (a percentage is none).
+        classes: Marker, class, slides and patients: of HER2 the scores as given, of another marker the
+            classes of its first scheme, of which folds are made.
         sites: Names of the sites.
         doubtful: Names of the slides on which it is doubtful, in the manifest's order.
     """
@@ -225,7 +226,8 @@ def _look(item: tuple[str, float | None, bool]) -> _Looked:
         return _Looked((error.code, _without_path(error, path)), None)
     if damaged:
         first = f"{damaged[0].name} is damaged ({damaged[0].reason}) and read as glass"
-        more = f", as are {len(damaged) - 1} others" if len(damaged) > 1 else ""
+        rest = len(damaged) - 1
+        more = ("", ", as is 1 other")[rest] if rest < 2 else f", as are {rest} others"
         return _Looked(("damaged", f"{first}{more}; copy or export it again."), likeness(image), control)
     return _Looked(None, likeness(image), control)
 
@@ -298,14 +300,20 @@ def _two_labels(rows: Sequence[Row]) -> list[Problem]:
 
 
 def _classes(rows: Sequence[Row]) -> tuple[tuple[str, str, int, int], ...]:
-    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    groups: dict[tuple[str, int, str], list[str]] = defaultdict(list)
     for row in rows:
         if row["marker"] and row["score"] and row["patient"]:
-            score = (
-                row["score"] if percent_of(row["score"]) is None or row["marker"] == "HER2" else "percentages"
-            )
-            groups[row["marker"], score].append(row["patient"])
-    return tuple((*key, len(people), len(set(people))) for key, people in sorted(groups.items()))
+            groups[row["marker"], *_class_of(row["marker"], row["score"])].append(row["patient"])
+    return tuple((key[0], key[2], len(people), len(set(people))) for key, people in sorted(groups.items()))
+
+
+def _class_of(marker: str, score: str) -> tuple[int, str]:
+    """Place and name of a score's class."""
+    scheme = next((scheme for scheme in SCHEMES.values() if scheme.marker == marker), None)
+    if marker == "HER2" or scheme is None:
+        return 0, score
+    index = scheme.label(score).index
+    return index, scheme.classes[index]
 
 
 def _ish_discordant(rows: Sequence[Row]) -> list[Problem]:

@@ -17,14 +17,12 @@ from lowpower.cohort import (
     Folds,
     audit_leakage,
     content_hashes,
-    load_folds,
-    make_folds,
     near_copies,
     read_cohort,
     refuse_copies,
 )
 from lowpower.engine import default_workers, of_stage
-from lowpower.errors import CohortError, ConfigError, address_of, as_text
+from lowpower.errors import CohortError, ConfigError, OptionError, address_of, as_text
 from lowpower.experiments._prepared import prepared
 from lowpower.experiments.artefacts import Artefact
 from lowpower.experiments.plan import (
@@ -37,7 +35,9 @@ from lowpower.experiments.plan import (
     TEST,
     Experiment,
     absolute,
+    planned_folds,
     read_experiment,
+    wanted_folds,
 )
 from lowpower.files import make_folder, write_json
 from lowpower.stain import Laboratory, laboratory_for
@@ -141,8 +141,8 @@ def make_ready(
     cohort = read_cohort(config.cohort, ish_unknown=config.ish_unknown)
     _refuse_fitted_here(config, cohort)
     refuse_copies(cohort, content_hashes(cohort))
-    folds = _folds(config, cohort)
-    wanted = _wanted_folds(config, folds)
+    folds = planned_folds(config, cohort)
+    wanted = wanted_folds(config, folds)
     _open_folder(config, fresh=fresh)
     folds.save(config.folder / FOLDS)
     parts = [folds.folds[fold].parts() for fold in wanted]
@@ -168,26 +168,6 @@ def threads_kept() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _folds(config: Experiment, cohort: Cohort) -> Folds:
-    options = config.folds
-    if options.file is not None:
-        folds = load_folds(options.file, cohort)
-        if folds.scheme != config.scheme:
-            raise CohortError(
-                f"{options.file}: these folds are stratified for {folds.scheme}, not {config.scheme}; "
-                "make new folds."
-            )
-        return folds
-    return make_folds(
-        cohort,
-        config.label_scheme,
-        outer=options.outer,
-        seed=options.seed,
-        validation_share=options.validation_share,
-        leave_out=options.leave_out,
-    )
-
-
 def _refuse_fitted_here(config: Experiment, cohort: Cohort) -> None:
     """Refuse cut-offs that `lowpower calibrate` fitted to this cohort: they would know its test slides."""
     own = config.own_laboratory
@@ -198,13 +178,6 @@ def _refuse_fitted_here(config: Experiment, cohort: Cohort) -> None:
         )
 
 
-def _wanted_folds(config: Experiment, folds: Folds) -> tuple[int, ...]:
-    wanted = config.folds.only if config.folds.only is not None else tuple(range(len(folds)))
-    for fold in wanted:
-        folds.split(fold)  # raises where there is no such fold
-    return tuple(sorted(set(wanted)))
-
-
 def _open_folder(config: Experiment, *, fresh: bool) -> None:
     """Make the folder this experiment's, or refuse: finished work belongs to the configuration beside it."""
     folder = make_folder(config.folder)
@@ -212,7 +185,7 @@ def _open_folder(config: Experiment, *, fresh: bool) -> None:
     if fresh:
         known = record.is_file() or old.is_file()
         if not known and any(path != config.cache_folder for path in folder.iterdir()):
-            raise ConfigError(
+            raise OptionError(
                 f"{folder}: is no folder of a run or a study (no {STUDY}), so it is not removed."
             )
         names = ("units", BUNDLES, TEST, RESULTS, STUDY, FOLDS, AUDIT)
@@ -226,12 +199,12 @@ def _open_folder(config: Experiment, *, fresh: bool) -> None:
             raise ConfigError(f"{record}: was altered; start anew with --fresh.") from error
         changed = _difference(earlier, config)
         if changed is not None:
-            raise ConfigError(
+            raise OptionError(
                 f"{folder}: since it was begun {changed}; name another folder with --out, or start anew with "
                 "--fresh (arms may be added, and folds run, without)."
             )
     elif old.is_file():
-        raise ConfigError(
+        raise OptionError(
             f"{folder}: holds a run of an earlier version, which lowpower evaluate still takes; name another "
             "folder with --out, or start anew with --fresh."
         )

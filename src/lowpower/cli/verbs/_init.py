@@ -37,7 +37,7 @@ def command(
     from lowpower.cli._given_paths import there
     from lowpower.cli._usage import typed
     from lowpower.cohort import draft_manifest, filled_manifests, write_manifest
-    from lowpower.errors import ConfigError, OptionError, OutputError
+    from lowpower.errors import OptionError, OutputError
     from lowpower.files import make_folder, write_text
 
     there(folder, "give the folder that holds the slides.", stored=True)
@@ -49,7 +49,7 @@ def command(
         if file.exists():
             held = [_held(*of) for path, *of in filled if path.absolute() == file.absolute()]
             what = f": it names {held[0]}; `{typed('lowpower', 'check', file)}` looks at it." if held else "."
-            raise ConfigError(f"{file}: is there already{what} For a new one, give another --out.")
+            raise OptionError(f"{file}: is there already{what} For a new one, give another --out.")
     draft = draft_manifest(folder, manifest, pattern=pattern, marker=marker, patient=patient)
 
     from lowpower.experiments import template

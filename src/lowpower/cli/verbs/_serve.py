@@ -86,7 +86,7 @@ def command(
     that were not done go on at the next start.
     """
     from lowpower.cli._given_paths import there
-    from lowpower.errors import ConfigError, OptionError, OutputError, install_with
+    from lowpower.errors import ConfigError, OptionError, install_with
 
     missing = [package for module, package in _NEEDED.items() if find_spec(module) is None]
     if missing:
@@ -108,7 +108,7 @@ def command(
         there(settings.data, _SERVED)
         there(settings.data / SQLITE_FILE, f"{settings.data} is no department's folder.")
     if task is Task.BACKUP and file is not None and file.exists():
-        raise OutputError(f"{file}: is there already; give another name, or move it away.")
+        raise OptionError(f"{file}: is there already; give another name, or move it away.")
     if task in (Task.BACKUP, Task.RESTORE):
         if file is None:
             raise OptionError(f"name the archive: lowpower serve {task.value} --file ARCHIVE.tar.")

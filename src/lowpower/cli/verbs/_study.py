@@ -32,14 +32,14 @@ def command(
     from rich.console import Console
     from rich.progress import TaskID
 
-    from lowpower.cli._given_paths import configuration_there, labels_there
+    from lowpower.cli._given_paths import configuration_there, folds_there
     from lowpower.cli._progress import progress_bar
     from lowpower.cli._usage import BEGINNING, typed
     from lowpower.cohort import check_asked
     from lowpower.engine import run_on
 
     check_asked(laboratory=laboratory)
-    labels_there(config, configuration_there(config, BEGINNING))
+    folds_there(config, configuration_there(config, BEGINNING))
 
     from lowpower.cli._study_table import print_study
     from lowpower.experiments import run_study

@@ -47,12 +47,21 @@ def command(
         for one in found:
             typer.echo(json.dumps(dataclasses.asdict(one), ensure_ascii=False))
     table = Table(title="Research use only: not a medical device.", title_justify="left")
-    for name in ("patient", "HER2", "ER", "PR", "Ki-67", "subtype", "missing"):
+    shown = {"patient": "patient", "her2": "HER2", "er": "ER", "pr": "PR"}
+    shown |= {} if ki67 is None else {"ki67": "Ki-67"}
+    shown["subtype"] = "subtype"
+    for name in shown.values():
         table.add_column(name, overflow="fold")
     for one in found:
-        table.add_row(*dataclasses.astuple(one))
+        table.add_row(*(getattr(one, name) for name in shown))
     console = stderr if json_lines else Console(highlight=False)
     console.print(table, markup=False)
+    lacking: dict[str, list[str]] = {}
+    for one in found:
+        lacking.setdefault(one.missing, []).append(one.patient)
+    for missing, whose in lacking.items():  # below the table, whose columns are narrow
+        if missing:
+            console.print(f"{', '.join(whose)}: {missing}.", soft_wrap=True, markup=False)
     of = "1 patient" if len(found) == 1 else f"{len(found)} patients"
     for name, count in sorted(Counter(one.subtype for one in found).items()):
         console.print(f"{count} of {of}: {name}", soft_wrap=True, markup=False)

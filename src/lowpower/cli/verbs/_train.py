@@ -31,7 +31,7 @@ def command(
 
     The test fold is opened to look for copies alone. A killed run goes on with the same command.
     """
-    from lowpower.cli._given_paths import configuration_there, labels_there
+    from lowpower.cli._given_paths import configuration_there, folds_there
     from lowpower.cli._progress import progress_bar
     from lowpower.cli._usage import BEGINNING, typed
     from lowpower.cohort import check_asked
@@ -41,8 +41,7 @@ def command(
 
     from lowpower.experiments import one_arm
 
-    one_arm(known, arm, fold)
-    labels_there(config, known)
+    folds_there(config, one_arm(known, arm, fold))
 
     from lowpower.experiments import train_run
 

@@ -15,6 +15,7 @@ from lowpower.experiments.plan._file_names import (
 )
 from lowpower.experiments.plan._needs import Need, needs_of
 from lowpower.experiments.plan._one_arm import one_arm
+from lowpower.experiments.plan._planned_folds import planned_folds, wanted_folds
 from lowpower.experiments.plan._read import absolute, parse_experiment, read_experiment, read_keys
 from lowpower.experiments.plan._template import template
 
@@ -41,9 +42,11 @@ __all__ = [
     "needs_of",
     "one_arm",
     "parse_experiment",
+    "planned_folds",
     "read_experiment",
     "read_keys",
     "refuse_doubtful",
     "says_nothing",
     "template",
+    "wanted_folds",
 ]

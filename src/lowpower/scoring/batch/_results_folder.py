@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, TypeVar
 from pydantic import ValidationError
 
 from lowpower.cohort import SlideInput
-from lowpower.errors import ConfigError, LowpowerError, address_of
+from lowpower.errors import LowpowerError, OptionError, address_of
 from lowpower.files import atomic_path, locked, make_folder, output_errors, sha256_of, sweep_parts, write_text
 from lowpower.scoring.batch._results_mirror import ResultsMirror
 from lowpower.scoring.records import ATTACHMENTS, MeasuredSlide, Result, SlideRecord
@@ -55,7 +55,7 @@ class ResultsFolder(Generic[R]):
         """Make the folder, see that it can be written, and sweep what a killed run left half-written.
 
         Raises:
-            ConfigError: it holds results of the other verb.
+            OptionError: it holds results of the other verb.
             OutputError: it cannot be written.
         """
         self._kind, self.keeps_earlier = kind, keep_earlier
@@ -66,7 +66,7 @@ class ResultsFolder(Generic[R]):
         self._record = _RECORD[kind]
         other: type[SlideRecord] = Result if kind is MeasuredSlide else MeasuredSlide
         if self._holds(_RECORD[other]):
-            raise ConfigError(
+            raise OptionError(
                 f"{self.told(self.out)}: holds results of `lowpower {_VERB[other]}`; choose another folder "
                 "with --out."
             )

@@ -187,7 +187,8 @@ def run_batch(
         raise KeyboardInterrupt(
             f"stopped; {'one slide was read in part, as its record says; ' if partly else ''}"
             f"{len(done) - partly} of {len(slides)} slides are done and in {folder.told(folder.out)}. "
-            f"The same command {'without --fresh ' if fresh else ''}goes on with the other {left}."
+            f"The same command {'without --fresh ' if fresh else ''}goes on with the other "
+            f"{'one' if left == 1 else left}."
         ) from None
     folder.forget_absent(slides)
     publish(folder, one_file=one_file)

@@ -111,19 +111,18 @@ def _same(whole: ControlWay, way: ControlWay) -> bool:
 def _sentence(ways: Sequence[ControlWay], *, agree: bool) -> str:
     whole, *rest = ways
     boxes = [Box(*way.left_out) for way in rest if way.left_out is not None]
-    where = " and ".join(
-        f"{way.area_mm2:.2f} mm2{f' {way.end}' if way.end else ''}"
-        for way in rest
-        if way.area_mm2 is not None
-    )
-    told = f"tissue of {where} may be on-slide control tissue; the slide was scored with and without it: "
+    pieces = [f"{way.area_mm2:.2f} mm2{f' {way.end}' if way.end else ''}" for way in rest]
+    one = len(rest) == 1
+    told = f"tissue of {' and '.join(pieces)} may be on-slide control tissue; the slide was scored "
+    told += "with and without it: " if one else "with all of it and without each piece: "
     if agree:
         answer = whole.answer
         assert answer is not None
-        return f"{told}{answer.likeliest} both ways, so it does not matter here."
-    without = "; ".join(f"without it {way.sentence}" for way in rest)
+        return f"{told}{answer.likeliest} {'both' if one else 'all'} ways, so it does not matter here."
+    names = ["it"] if one else [f"the {piece}" for piece in pieces]
+    without = "; ".join(f"without {name} {way.sentence}" for name, way in zip(names, rest, strict=True))
     ends = [way.end for way in rest if way.end]
     options = [f"--control {f'{end!r}' if ' ' in end else end}" for end in dict.fromkeys(ends)]
     options += [f"--control {box.x},{box.y},{box.width},{box.height}" for box in boxes]
     choice = f"{' or '.join(options)} if it is control, --control none if it is sample"
-    return f"{told}with it {whole.sentence}, {without}. Say which: {choice}."
+    return f"{told}with {'it' if one else 'all'} {whole.sentence}, {without}. Say which: {choice}."

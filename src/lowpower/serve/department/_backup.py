@@ -15,7 +15,7 @@ from sqlalchemy import Table, func, insert, select, update
 from sqlalchemy.orm import Session
 
 import lowpower
-from lowpower.errors import ConfigError
+from lowpower.errors import ConfigError, OptionError
 from lowpower.files import atomic_path, output_errors
 from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._slides import link_registered
@@ -92,7 +92,7 @@ def restore(settings: Settings, archive: Path) -> BackedUp:
         ConfigError: something is there already, the archive is none, or its audit log is broken.
     """
     if settings.data.exists() and any(settings.data.iterdir()):
-        raise ConfigError(f"{settings.data}: is not empty; name a new folder to restore into.")
+        raise OptionError(f"{settings.data}: is not empty; name a new folder to restore into.")
     try:
         tar = tarfile.open(archive)  # closed below
     except (OSError, tarfile.TarError) as error:
