@@ -90,3 +90,54 @@ def test_the_pages_tiles_are_the_slides_where_these_are_usual(tmp_path, tile, si
         assert image.side == side
         told = simplejpeg.decode_jpeg(image.tile(11, 1, 1), "RGB")
         assert told.shape == (side, side, 3)
+
+
+def test_a_tile_between_levels_is_what_is_read_but_for_a_grey_level(tmp_path, sample_tiff):
+    with lp.open_slide(sample_tiff, 0.5) as slide:
+        image, top = SlideImage(slide, 0.5), top_level(*slide.size)
+        made = image._stored.halved(2, 1, 1)
+        read = slide.read(lp.Box(512, 512, 512, 512), 1.0).astype(float)
+        assert np.sqrt(np.mean((made - read) ** 2)) < 1.5
+        assert np.abs((made - read).mean(axis=(0, 1))).max() < 0.5  # no tint
+        assert image._stored.halved(2, 2, 2) is None  # the slide's edge
+        assert image._stored.halved(4, 0, 0) is None  # a level of its own
+        told = simplejpeg.decode_jpeg(image.tile(top - 1, 1, 1), "RGB")
+        assert np.abs(told - read).mean() < 3
+
+
+@pytest.fixture(scope="module")
+def tissue():
+    """1,300 x 1,300 px of the simulated slide."""
+    with lp.open_slide(lp.sample()) as slide:
+        return slide.read(lp.Box(1000, 1000, 1300, 1300), float(slide.mpp))
+
+
+@pytest.fixture
+def sample_tiff(tmp_path, tissue):
+    _write(tmp_path / "b.tif", (tissue, np.ascontiguousarray(tissue[::4, ::4])))
+    return tmp_path / "b.tif"
+
+
+def _write(path, images, quality=80):
+    with tifffile.TiffWriter(path) as file:
+        for number, image in enumerate(images):
+            file.write(
+                image, tile=(256, 256), photometric="rgb", compression="jpeg", subsampling=(2, 2),
+                compressionargs={"level": quality}, subfiletype=int(number > 0),
+            )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_black_padding_between_levels_is_glass_as_ever(tmp_path, tissue, seed):
+    chance = np.random.default_rng(seed)
+    pixels = tissue[:768, :768].copy()
+    edge = int(chance.integers(1, 500))
+    black = (slice(edge, None),) if seed % 2 else (slice(None), slice(edge))
+    pixels[black] = 0
+    _write(tmp_path / "c.tif", (pixels,), quality=int(chance.integers(60, 95)))
+    with lp.open_slide(tmp_path / "c.tif", 0.5) as slide:
+        told = simplejpeg.decode_jpeg(SlideImage(slide, 0.5).tile(top_level(*slide.size) - 1, 0, 0), "RGB")
+        read = slide.read(lp.Box(0, 0, 512, 512), 1.0)
+    glass = read.min(axis=2) == 255
+    assert np.abs(told.astype(int) - read).mean() < 3
+    assert not glass.any() or told[glass].mean() > 250

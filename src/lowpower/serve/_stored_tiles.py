@@ -1,10 +1,13 @@
-"""The slide's own JPEG tiles, where the page's tiles are just these: nothing is encoded a second time."""
+"""The page's tiles out of the slide's own JPEG tiles: passed on as they are, or halved while decoded."""
 
 from __future__ import annotations
 
 import threading
 import weakref
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lowpower.slides import Slide
 from lowpower.slides.tiff import TileSource, open_tiles
@@ -48,6 +51,21 @@ class StoredTiles:
         """
         source = self._source(factor)
         return None if source is None else source.stream(column, row)
+
+    def halved(self, factor: int, column: int, row: int) -> NDArray[np.uint8] | None:
+        """A tile between stored levels, out of those twice as fine; None where it is to be read.
+
+        Args:
+            factor: Base pixels of a pixel.
+            column: Of the page's tiles.
+            row: Of the page's tiles.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        coarser = any(one.downsample == factor for one in self._slide.levels)
+        source = None if coarser or factor % 2 else self._source(factor // 2)
+        return None if source is None else source.halved(column, row)
 
     def _source(self, factor: int) -> TileSource | None:
         with self._lock:

@@ -62,7 +62,9 @@ class SlideImage:
         stored = self._stored.jpeg(factor, column, row)
         if stored is not None:
             return stored
-        pixels = self.slide.read(box, float(self.slide.mpp) * factor)
+        pixels = self._stored.halved(factor, column, row)
+        if pixels is None:
+            pixels = self.slide.read(box, float(self.slide.mpp) * factor)
         return bytes(simplejpeg.encode_jpeg(pixels, quality=_QUALITY, colorspace="RGB"))
 
 

@@ -92,7 +92,12 @@ def decode_segment(page: Any, data: bytes, index: int, limit: tuple[int, int]) -
 
 
 def decode_jpeg(
-    data: bytes, limit: tuple[int, int], *, tables: bytes | None = None, stored_as_rgb: bool = False
+    data: bytes,
+    limit: tuple[int, int],
+    *,
+    tables: bytes | None = None,
+    stored_as_rgb: bool = False,
+    halved: bool = False,
 ) -> Decoded:
     """A JPEG stream. Where libjpeg warns, the pixels are what it made of it all the same.
 
@@ -101,6 +106,7 @@ def decode_jpeg(
         limit: (width, height) that it has at most, pixels.
         tables: Tables that it leaves out, as a stream of their own.
         stored_as_rgb: Its colours are red, green and blue, though no marker says so.
+        halved: Make it half as wide and high in the transform domain: a grey level (rms) from averaging.
 
     Raises:
         UndecodableError: if no pixels come out.
@@ -112,12 +118,15 @@ def decode_jpeg(
     mark = _STORED_AS_RGB if stored_as_rgb and samples == 3 else b""
     if tables is not None or mark:
         data = b"".join(((tables or b"\xff\xd8\xff\xd9")[:-2], data[2:at], mark, data[at:]))
+    how: dict[str, Any] = {"colorspace": _COLOURS[samples]}
+    if halved:
+        how |= {"min_width": width // 2, "min_height": height // 2, "min_factor": 2}
     try:
-        return simplejpeg.decode_jpeg(data, _COLOURS[samples], strict=True), None
+        return simplejpeg.decode_jpeg(data, strict=True, **how), None
     except ValueError as error:
         warning = str(error)
     try:
-        return simplejpeg.decode_jpeg(data, _COLOURS[samples], strict=False), warning
+        return simplejpeg.decode_jpeg(data, strict=False, **how), warning
     except ValueError as error:
         raise UndecodableError(str(error).rpartition("(): ")[2]) from error  # "tjDecompress...(): "
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -93,3 +94,19 @@ def test_what_is_unusual_is_said_as_ever(department, admin, slide_file):
         )
     assert tile_of(admin, "S-NONE").status_code == 404
     assert admin.post(f"/v1/slides/{key}/tiles/9/0_0.jpg").status_code == 405
+
+
+def test_what_many_ask_at_once_is_asked_for_once():
+    asked, inside = [], threading.Barrier(2, timeout=20)
+
+    def ask(key):
+        asked.append(key)
+        inside.wait()
+        return key.upper()
+
+    recent = _tile_lane._Recent(ask)
+    with ThreadPoolExecutor(8) as people:
+        given = [people.submit(recent.get, "a") for _ in range(8)]
+        inside.wait()
+        assert {one.result(20) for one in given} == {"A"}
+    assert asked == ["a"]

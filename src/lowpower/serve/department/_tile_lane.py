@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -56,11 +57,12 @@ class _Route(NamedTuple):
 
 
 class _Recent(Generic[K, V]):
-    """Answers of the last second; None is not kept."""
+    """Answers of the last second; None is not kept. What many ask at once is asked for once."""
 
     def __init__(self, ask: Callable[[K], V | None]) -> None:
         self._ask = ask
         self._held: OrderedDict[K, tuple[V, float]] = OrderedDict()
+        self._alone = threading.Lock()
 
     def held(self, key: K) -> V | None:
         """The answer, if it is fresh."""
@@ -70,12 +72,22 @@ class _Recent(Generic[K, V]):
     def get(self, key: K) -> V | None:
         """The answer, asked for if need be."""
         value = self.held(key)
-        if value is None:
-            value = self._ask(key)
-            if value is not None:
-                self._held[key] = (value, time.monotonic() + _RECENT_S)
-                while len(self._held) > _MOST:
-                    self._held.popitem(last=False)
+        if value is not None:
+            return value
+        waited = self._alone.acquire(timeout=_RECENT_S)  # not longer: each tells its own failure
+        try:
+            value = self.held(key)
+            return self._asked(key) if value is None else value
+        finally:
+            if waited:
+                self._alone.release()
+
+    def _asked(self, key: K) -> V | None:
+        value = self._ask(key)
+        if value is not None:
+            self._held[key] = (value, time.monotonic() + _RECENT_S)
+            while len(self._held) > _MOST:
+                self._held.popitem(last=False)
         return value
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.slides._codec import UndecodableError, decode_jpeg, whole_jpeg
-from lowpower.slides._padding import fill_padding
+from lowpower.slides._padding import PADDING_BLOCK, fill_padding
 from lowpower.units import Box
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ _COLOURS = {2: "RGB", 6: "YCBCR"}
 """What a JPEG holds, by TIFF's photometric interpretation."""
 _END = b"\xff\xd9"
 _EXACT = 1e-5
+_BLACK = 4
+_BLACKS = PADDING_BLOCK**2 // 4 // 4
+"""Where so many pixels of a halved tile are so dark, `fill_padding` may have found something in it."""
 
 
 class TileSource:
@@ -100,17 +103,50 @@ class TileSource:
         """
         if self._step > 1 or not (0 <= column < self._whole[0] and 0 <= row < self._whole[1]):
             return None
+        whole = self._whole_stream(column, row)
+        pixels = self._decoded(whole)
+        return whole if pixels is not None and fill_padding(pixels) is pixels else None
+
+    def halved(self, column: int, row: int) -> NDArray[np.uint8] | None:
+        """Two by two tiles as one of their size, a grey level (rms) from their average.
+
+        None as for `stream`: these few are read in the exact way.
+
+        Args:
+            column: Of tiles twice as wide as the level's.
+            row: Of tiles twice as high.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        inside = 0 <= column < self._whole[0] // 2 and 0 <= row < self._whole[1] // 2
+        if self._step > 1 or not inside or self.width % 2 or self.height % 2:
+            return None
+        out = np.empty((self.height, self.width, 3), np.uint8)
+        width, height = self.width // 2, self.height // 2
+        for y, x in np.ndindex(2, 2):
+            pixels = self._decoded(self._whole_stream(2 * column + x, 2 * row + y), halved=True)
+            if pixels is None:
+                return None
+            out[y * height : (y + 1) * height, x * width : (x + 1) * width] = pixels
+        black = cv2.countNonZero(cv2.inRange(out, (0, 0, 0), (_BLACK, _BLACK, _BLACK)))
+        return out if black < _BLACKS else None
+
+    def _whole_stream(self, column: int, row: int) -> bytes | None:
         index = row * self._across + column
         data = self._bytes(int(self._offsets[index]), int(self._counts[index]))
         plain_rgb = int(self._page.photometric) == _RGB and data[6:10] != b"JFIF"
-        whole = whole_jpeg(data, tables=self._page.jpegtables, stored_as_rgb=plain_rgb)
+        return whole_jpeg(data, tables=self._page.jpegtables, stored_as_rgb=plain_rgb)
+
+    def _decoded(self, whole: bytes | None, *, halved: bool = False) -> NDArray[np.uint8] | None:
+        """Pixels of a stream, where it is as large as the level's tiles and its decoder does not warn."""
         size = (self._page.tilewidth, self._page.tilelength)
         try:
-            pixels, warning = decode_jpeg(whole or b"", size)
+            pixels, warning = decode_jpeg(whole or b"", size, halved=halved)
         except UndecodableError:
             return None
-        plain = warning is None and pixels.shape == (size[1], size[0], 3) and fill_padding(pixels) is pixels
-        return whole if plain else None
+        by = 2 if halved else 1
+        return pixels if warning is None and pixels.shape == (size[1] // by, size[0] // by, 3) else None
 
     def _memory(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """A whole and an averaged tile of the calling thread: fresh memory costs as much as a copy."""
@@ -151,10 +187,12 @@ def open_tiles(slide: Slide, mpp: float) -> TileSource | None:
     except (tifffile.TiffFileError, OSError, ValueError):
         return None
     source = _source(slide, file, (level.width, level.height), round(step))
-    if source is not None and _agrees(slide, source, mpp):
-        return source
-    file.close()
-    return None
+    if source is None:
+        file.close()
+    elif not _agrees(slide, source, mpp):
+        source.close()
+        source = None
+    return source
 
 
 def _source(slide: Slide, file: tifffile.TiffFile, size: tuple[int, int], step: int) -> TileSource | None:
