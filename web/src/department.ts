@@ -112,7 +112,7 @@ export class Department {
       this.scoring.progress(slide),
       ways.length > 0 && h("p", { class: "links" }, "Send: ", ways.map(([to, name]) =>
         h("button", { class: "quiet small", onclick: () => void api.sendReport(slide, to).then(() => say(`Sent ${name}.`), (error: Error) => say(error.message, true)) }, name))),
-      h("p", { class: "links" }, links.length > 0 && "Report: ", links, slide.record?.model && this.card(slide.record.model.name), belongs && caseButton(belongs), this.scoring.button(slide)));
+      h("p", { class: "links" }, links.length > 0 && "Report: ", links, slide.record?.model && this.card(slide.record.model.name), belongs && caseButton(belongs), h("span", { class: "line begin" }, this.scoring.button(slide), this.scoring.measureButton(slide))));
   }
 
   private card(name: string): HTMLElement {

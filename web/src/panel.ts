@@ -2,7 +2,7 @@
 
 import * as api from "./api";
 import { h, percent } from "./dom";
-import type { CellNumbers, Slide, SlideRecord } from "./types";
+import type { CellNumbers, Earlier, Slide, SlideRecord } from "./types";
 import { STATE_WORDS } from "./worklist";
 
 const SHARE_WORDS: Record<string, string> = {
@@ -37,7 +37,7 @@ export function panel(slide: Slide, go: Go): HTMLElement[] {
   );
   const record = slide.record;
   if (!record) return [title];
-  return [title, why(slide, record), cutoffs(slide, record), chances(record), measured(record), quality(record, go), before(slide), made(slide, record)]
+  return [title, why(slide, record), cutoffs(slide, record), chances(record), measured(record), since(slide), quality(record, go), before(slide), made(slide, record)]
     .filter((part) => part !== null);
 }
 
@@ -139,13 +139,25 @@ function regions(told: NonNullable<SlideRecord["regions"]>): string {
   return `${counts.join(", ")}; ${told.area_mm2.toFixed(2)} mm²`;
 }
 
+/** Where an answer was found, and when. */
+function whereAndWhen(one: Earlier): (Node | string)[] {
+  const inside = one.regions ? `inside ${Object.entries(one.regions).map(([name, count]) => `${count} ${name}`).join(", ")}` : "whole slide";
+  return [`${inside}, control tissue ${one.control}, `, h("time", { datetime: one.written }, new Date(one.written).toLocaleString())];
+}
+
+/** A measurement that is newer than the answer, which it does not replace. */
+function since(slide: Slide): HTMLElement | null {
+  const told = slide.measured_since;
+  if (!told) return null;
+  return section("Measured since, without a model", h("p", {}, h("strong", {}, told.headline)),
+    told.sentence && h("p", {}, told.sentence.charAt(0).toUpperCase() + told.sentence.slice(1)),
+    h("p", { class: "dim" }, ...whereAndWhen(told), ". The answer above stays until the slide is scored again."));
+}
+
 /** What was answered before it was scored again. */
 function before(slide: Slide): HTMLElement | null {
   if (!slide.earlier.length) return null;
-  const told = slide.earlier.map((one) => {
-    const inside = one.regions ? `inside ${Object.entries(one.regions).map(([name, count]) => `${count} ${name}`).join(", ")}` : "whole slide";
-    return h("li", {}, `${one.headline}: ${inside}, control tissue ${one.control}, `, h("time", { datetime: one.written }, new Date(one.written).toLocaleString()));
-  });
+  const told = slide.earlier.map((one) => h("li", {}, `${one.headline}: `, ...whereAndWhen(one)));
   return h("details", {}, h("summary", {}, `${told.length} earlier answer${told.length > 1 ? "s" : ""}`), h("ul", { class: "reasons" }, told));
 }
 

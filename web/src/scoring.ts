@@ -36,6 +36,23 @@ export class Scoring {
     }
   }
 
+  /** Measures the stain of a whole slide, without a model; the model's answer stays what is shown. */
+  private async measure(key: string): Promise<void> {
+    try {
+      const control = this.control();
+      await api.ask("jobs", { slide: key, kind: "measure", ...(control ? { control } : {}) });
+      say("It is being measured.");
+    } catch (error) {
+      say((error as Error).message, true);
+    }
+  }
+
+  /** What begins measuring, where no job of the slide is under way. */
+  measureButton(slide: Slide): HTMLElement | null {
+    if (this.job(slide)) return null;
+    return h("button", { class: "quiet", title: "The stain alone, cell by cell, without a model; the whole slide", onclick: () => void this.measure(slide.key) }, "Measure");
+  }
+
   /** Scores slides one after another. */
   async all(keys: string[]): Promise<void> {
     try {
@@ -50,14 +67,15 @@ export class Scoring {
   progress(slide: Slide): HTMLElement | null {
     const job = this.job(slide);
     if (!job) return null;
-    const bar = job.state === "running" && job.progress ? h("progress", { max: 1, value: job.progress, "aria-label": "Scoring" }) : null;
-    return h("p", { class: "going-on" }, job.state === "running" ? "Being scored" : "Waits to be scored", " ", bar);
+    const done = job.kind === "measure" ? "measured" : "scored";
+    const bar = job.state === "running" && job.progress ? h("progress", { max: 1, value: job.progress, "aria-label": `Being ${done}` }) : null;
+    return h("p", { class: "going-on" }, job.state === "running" ? `Being ${done}` : `Waits to be ${done}`, " ", bar);
   }
 
   /** What begins scoring, or ends it. */
   button(slide: Slide): HTMLElement {
     const job = this.job(slide);
-    if (job) return h("button", { class: "quiet", onclick: () => void this.cancel(job) }, "Cancel scoring");
+    if (job) return h("button", { class: "quiet", onclick: () => void this.cancel(job) }, job.kind === "measure" ? "Cancel measuring" : "Cancel scoring");
     const again = slide.record !== null || slide.state === "hidden";
     // Without a scale there is no score: who knows it can say it.
     const scale = NO_SCALE.includes(slide.record?.reason_code ?? "") ? h("input", { inputmode: "decimal", size: 6, "aria-label": "Microns per pixel", placeholder: "um/px" }) : null;
@@ -87,5 +105,6 @@ export class Scoring {
   private async tellEnd(job: Job): Promise<void> {
     const told = await api.job(job.id).catch(() => null);
     if (told && told.state !== "cancelled" && told.reason) say(`${job.slide}: no new answer. ${told.reason}`, true);
+    else if (told?.state === "done" && job.kind === "measure") say(`${job.slide} was measured.`);
   }
 }

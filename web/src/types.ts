@@ -52,6 +52,7 @@ export interface Series {
 export interface Job {
   id: string;
   slide: string;
+  kind?: string; // of a folder's every job scores
   state: string;
   progress: number | null;
   reason?: string | null;
@@ -160,6 +161,11 @@ export interface Earlier {
   control: string;
 }
 
+/** A measurement made after the model's answer. */
+export interface MeasuredSince extends Earlier {
+  sentence: string;
+}
+
 export interface Slide {
   key: string;
   name: string;
@@ -179,6 +185,7 @@ export interface Slide {
   choices: string[];
   reviews: Review[];
   earlier: Earlier[];
+  measured_since: MeasuredSince | null;
   waiting: string | null;
   progress: number | null;
   notice: string;

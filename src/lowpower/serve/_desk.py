@@ -92,6 +92,12 @@ class EarlierAnswer(Record):
     control: str
 
 
+class MeasuredSince(EarlierAnswer):
+    """A measurement that was made after the model's answer, which stays what is shown of the slide."""
+
+    sentence: str
+
+
 class SlideView(Record):
     """Everything the page shows of one slide; of a hidden one the slide alone."""
 
@@ -119,6 +125,8 @@ class SlideView(Record):
     reviews: tuple[Review, ...] = ()
     earlier: tuple[EarlierAnswer, ...] = ()
     """What was answered before it was scored again, the latest first."""
+    measured_since: MeasuredSince | None = None
+    """The newest measurement, where it is newer than the model's answer."""
     waiting: str | None = None
     """Why there is no result, in a sentence, where that is known."""
     progress: float | None = None
@@ -209,6 +217,7 @@ def slide_view(
         return view
     result = record if isinstance(record, Result) else None
     answer = result.answer if result else None
+    since = [one for one in earlier if result and _is_measurement(one) and one.written > entry.written]
     drawn = entry.file("cells.parquet") is not None and record.mpp is not None
     return view.model_copy(
         update={
@@ -221,7 +230,8 @@ def slide_view(
             "cells": _classes(record.marker or "HER2") if drawn else (),
             "answered": answered_score(record),
             "reviews": tuple(reviews),
-            "earlier": tuple(map(_earlier, earlier)),
+            "earlier": tuple(_earlier(one) for one in earlier if one not in since),
+            "measured_since": _measured_since(since[0]) if since else None,
         }
     )
 
@@ -250,6 +260,15 @@ def _earlier(entry: Entry) -> EarlierAnswer:
         regions=None if record.regions is None else record.regions.counted,
         control=record.control,
     )
+
+
+def _is_measurement(entry: Entry) -> bool:
+    return isinstance(entry.record, MeasuredSlide)
+
+
+def _measured_since(entry: Entry) -> MeasuredSince:
+    told = entry.record.measured
+    return MeasuredSince(**_earlier(entry).model_dump(), sentence="" if told is None else told.sentence)
 
 
 def _image(place: SlidePlace, slides: OpenSlides) -> tuple[ImageView | None, str | None]:

@@ -28,7 +28,7 @@ from starlette.testclient import TestClient
 
 import lowpower as lp
 from lowpower.files import locked
-from lowpower.scoring import Result
+from lowpower.scoring import MeasuredSlide, Result
 from lowpower.serve import ServiceClient
 from lowpower.serve.department import Database, Department, Settings, department_app, read_settings
 from lowpower.serve.department._roles import Role
@@ -247,6 +247,23 @@ def finish(department: Department, job_id: str, worker: str = "w", **about) -> b
     text = (folder / "result.json").read_bytes()
     record = Result.model_validate_json(text)
     return department.jobs.finish(claimed, worker, record, folder.name, text, time.time_ns())
+
+
+def finish_measured(department: Department, job_id: str, score: str) -> bool:
+    """The same for a job that measures."""
+    claimed = department.jobs.claim(job_id, "w", {"w"})
+    assert claimed is not None
+    measured = {
+        "marker": "HER2", "sentence": f"most cells say {score}.", "tumour_cells": 9, "cells": {},
+        "score": score,
+    }  # fmt: skip
+    told = {"file": "slide.tif", "slide_sha256": "0" * 64, "state": "ok", "software_version": lp.__version__}
+    record = MeasuredSlide.model_validate({**told, "marker": "HER2", "measured": measured})
+    folder = department.settings.data / "results" / f"{job_id}-w"
+    folder.mkdir(parents=True)
+    text = record.model_dump_json().encode()
+    (folder / "measurement.json").write_bytes(text)
+    return department.jobs.finish(claimed, "w", record, folder.name, text, time.time_ns())
 
 
 def upload(client: TestClient, path: Path, **about) -> str:

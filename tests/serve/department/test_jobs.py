@@ -17,7 +17,7 @@ from lowpower.serve.department import verify_audit
 from lowpower.serve.department.jobs import ScoringWorker
 from lowpower.serve.department.records._schema import Base, Job, ScoredResult, Slide
 
-from .conftest import browser_of, finish, upload
+from .conftest import browser_of, finish, finish_measured, upload
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -141,6 +141,41 @@ def test_a_refusal_does_not_take_the_place_of_an_answer(department, slide_file):
     assert client.get(f"/v1/jobs/{job}").json()["reason"] == "nothing but glass."
     lines = client.get(f"/v1/slides/{key}/results").json()
     assert [(line["outcome"], line["is_latest"]) for line in lines] == [("issued", True), ("refused", False)]
+
+
+def test_a_measurement_does_not_take_the_place_of_a_models_answer(department, slide_file):
+    client = browser_of(department)
+    key = upload(client, slide_file)
+    scoring = client.get("/v1/jobs").json()[0]["id"]
+
+    def measure(score: str) -> None:
+        job = client.post("/v1/jobs", json={"slide": key, "kind": "measure"}).json()["id"]
+        assert finish_measured(department, job, score)
+
+    def shown() -> tuple[str, str, str | None, list[str]]:
+        (row,) = client.get("/v1/worklist").json()["rows"]
+        told = client.get(f"/v1/slides/{key}").json()
+        assert row["state"] == told["state"]
+        since = told["measured_since"]
+        return (
+            row["state"], row["score"], None if since is None else since["headline"],
+            [one["headline"] for one in told["earlier"]],
+        )  # fmt: skip
+
+    measure("2+")  # while there is no answer it is what there is
+    assert shown() == ("measured", "2+", None, [])
+    finish(department, scoring)
+    assert shown() == ("issued", "1+", None, ["HER2 measured 2+"])
+    measure("0")
+    measure("3+")
+    assert shown() == ("issued", "1+", "HER2 measured 3+", ["HER2 measured 2+"])
+    review = client.post(f"/v1/slides/{key}/reviews", json={"verdict": "agree"}).json()
+    assert (review["answered"], review["decision"]) == ("1+", "issued")
+    again = client.post("/v1/jobs", json={"slide": key}).json()["id"]
+    finish(department, again, decision="refer", reasons=("the stain is faint.",))
+    measured = [f"HER2 measured {score}" for score in ("3+", "0", "2+")]
+    state, _, since, earlier = shown()
+    assert (state, since, sorted(earlier)) == ("referred", None, sorted(["HER2 1+", *measured]))
 
 
 def test_a_cancelled_job_has_no_result_and_can_be_tried_again(department, slide_file):

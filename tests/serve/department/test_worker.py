@@ -140,15 +140,14 @@ def test_a_slide_is_measured_alone_when_a_program_asks_for_it(department, slide_
     assert (record.state, record.marker) == ("ok", "HER2")
     assert record.measured is not None
     assert record.measured.score in ("0", "1+", "2+", "3+")
-    # It is shown as a scored one is, with what was measured; the answer before stays below it.
+    # The model's answer stays what is shown, with the measurement beside it.
     (row,) = admin.get("/v1/worklist").json()["rows"]
-    assert (row["state"], row["score"]) == ("measured", record.measured.score)
+    assert (row["state"], row["score"]) == ("issued", "1+")
     shown = admin.get(f"/v1/slides/{key}").json()
-    assert shown["headline"] == f"HER2 measured {record.measured.score}"
-    assert [one["headline"] for one in shown["earlier"]] == ["HER2 1+"]
-    assert shown["pictures"] == ["cells"]
-    assert admin.get(f"/v1/slides/{key}/pictures/cells").status_code == 200
-    assert admin.get(f"/v1/slides/{key}/reports/fhir").status_code == 200
+    since = shown["measured_since"]
+    assert (shown["headline"], shown["earlier"]) == ("HER2 1+", [])
+    assert since["headline"] == f"HER2 measured {record.measured.score}"
+    assert since["sentence"] == record.measured.sentence
     told = {chart.name: chart for chart in drift_of(department.database, department.settings).charts}
     assert [point.of for point in told["without an answer"].points] == [1]  # measurements answer nothing
 

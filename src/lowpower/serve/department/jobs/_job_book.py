@@ -207,7 +207,7 @@ class Jobs:
             session.add(result)
             session.flush()
             slide = session.get_one(Slide, job.slide_key)
-            if record.state == "ok" or not _has_answer(session, slide):
+            if _takes_the_place(record, _shown_outcome(session, slide)):
                 entry = Entry(slide.id, self._settings.data, record, written)
                 _tell(slide, result, entry)
             note(
@@ -249,9 +249,16 @@ class Jobs:
         return latest.id
 
 
-def _has_answer(session: Session, slide: Slide) -> bool:
+def _shown_outcome(session: Session, slide: Slide) -> str | None:
     held = None if slide.result_id is None else session.get(ScoredResult, slide.result_id)
-    return held is not None and held.outcome in ("issued", "refer", "ok")
+    return None if held is None else held.outcome
+
+
+def _takes_the_place(record: Result | MeasuredSlide, shown: str | None) -> bool:
+    """Whether a result is shown of its slide from now on: a model's answer stays until there is another."""
+    if shown in ("issued", "refer"):
+        return record.state == "ok" and isinstance(record, Result)
+    return record.state == "ok" or shown != "ok"
 
 
 def _show(slide: Slide, state: str) -> None:

@@ -125,7 +125,13 @@ def jobs_api(database: Database, settings: Settings, jobs: Jobs) -> APIRouter:
             wanted = select(Job).where(Job.state.in_(("waiting", "running"))).order_by(Job.created).limit(200)
             with database.read() as session:
                 return [
-                    {"id": job.id, "slide": job.slide_id, "state": job.state, "progress": job.progress}
+                    {
+                        "id": job.id,
+                        "slide": job.slide_id,
+                        "kind": job.asked.get("kind", "score"),
+                        "state": job.state,
+                        "progress": job.progress,
+                    }
                     for job in session.scalars(wanted)
                 ]
 
