@@ -23,6 +23,7 @@ _OPPONENT = np.array(
 _RGB = np.linalg.inv(_OPPONENT.astype(np.float64))
 # DAB from mean OD and the red-minus-blue axis, by Ruifrok's vectors for haematoxylin and DAB.
 _LIGHTNESS, _RED_BLUE = 0.767, -1.633
+_STRIP = 32
 _OD_OF_VALUE = -np.log10(np.maximum(np.arange(256), 1) / 255.0).astype(np.float32).reshape(256, 1)
 
 
@@ -38,8 +39,12 @@ def opponent_density(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         (H, W, 3): mean OD; red minus blue; red and blue minus green. The length of the last two is the
         distance from grey.
     """
-    density = cv2.LUT(image, _OD_OF_VALUE)
-    return np.asarray(cv2.transform(density, _OPPONENT), np.float32)
+    density = np.empty(image.shape, np.float32)
+    # In strips that stay in the processor's cache.
+    for top in range(0, len(image), _STRIP):
+        rows = slice(top, top + _STRIP)
+        cv2.transform(cv2.LUT(image[rows], _OD_OF_VALUE), _OPPONENT, dst=density[rows])
+    return density
 
 
 def brown_od(off: NDArray[np.float32]) -> NDArray[np.float32]:

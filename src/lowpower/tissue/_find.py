@@ -14,6 +14,7 @@ from lowpower.tissue._layers import label_layers
 from lowpower.tissue._own_mask import own_mask
 from lowpower.tissue._pieces import around, pieces_of
 from lowpower.tissue._qc import control_flags, flags_of
+from lowpower.tissue._reused_memory import reused_memory
 from lowpower.tissue._types import Control, Group, MaskResult, QCFlag, Tissue, TissueQC
 from lowpower.tissue.control import choose_control
 from lowpower.tissue.find import look_at, working_mpp
@@ -53,7 +54,7 @@ def find_tissue(
     """
     from lowpower.slides import opened
 
-    with opened(slide, mpp) as one:
+    with opened(slide, mpp) as one, reused_memory():
         return _find(one, mask, control)
 
 

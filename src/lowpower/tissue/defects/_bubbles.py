@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lowpower.tissue._grid import Bits, Flags, Plane, shrink, square_of
+from lowpower.tissue._grid import Bits, Flags, Plane, length, shrink, square_of
 
 __all__ = ["find_bubbles", "without_tissue"]
 
@@ -110,7 +110,7 @@ def _lines(off: Plane) -> _Lines:
     """The crests of thin dark lines that add grey to whatever they cross."""
     height, width = off.shape[:2]
     xx, xy, yy = _second(off[..., 0])
-    middle, spread = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
+    middle, spread = (xx + yy) / 2, length(np.asarray((xx - yy) / 2, np.float32), xy)
     strength = spread - middle
     y, x = np.nonzero((strength > _DARKER) & (np.abs(middle + spread) < _STRAIGHT * strength))
     angle = 0.5 * np.arctan2(2 * xy[y, x], xx[y, x] - yy[y, x]) + np.pi / 2

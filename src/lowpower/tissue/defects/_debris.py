@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from lowpower.tissue._grid import Bits, Flags, Plane, shrink
+from lowpower.tissue._grid import Bits, Flags, Plane, length, shrink
 
 __all__ = ["find_debris"]
 
@@ -47,18 +47,27 @@ def find_debris(mask: Flags, glass: Flags, off: Plane, mpp: float) -> Flags:
     factor = max(1, round(_SEEN_UM / mpp))
     size = (max(1, width // factor), max(1, height // factor))
     coarse = shrink(off, size) if factor > 1 else off
-    fine, wide = (cv2.GaussianBlur(coarse, (0, 0), max(0.6, sigma / (mpp * factor))) for sigma in _BAND_UM)
-    colour = np.hypot(fine[..., 1] - wide[..., 1], fine[..., 2] - wide[..., 2])
+    chroma = [np.ascontiguousarray(coarse[..., axis]) for axis in (1, 2)]
+    fine, wide = (
+        [
+            np.asarray(cv2.GaussianBlur(axis, (0, 0), max(0.6, sigma / (mpp * factor))), np.float32)
+            for axis in chroma
+        ]
+        for sigma in _BAND_UM
+    )
+    colour = length(*(np.subtract(one, two, out=one) for one, two in zip(fine, wide, strict=True)))
+    tint = length(*wide).ravel()
+    del chroma, fine, wide
     bare = _shrunk(glass, size) > 0
     if np.count_nonzero(bare) < 100:
         return none
     specks = colour > np.quantile(colour[bare], 1 - _AS_GLASS)
+    del colour
     rows = (np.arange(size[1]) * height // size[1])[:, None]
     places = np.asarray(labels[rows, np.arange(size[0]) * width // size[0]], np.intp).ravel()
     area = np.maximum(np.bincount(places, minlength=count), 1)
     specked = np.bincount(places, weights=specks.ravel(), minlength=count) / area
     shade = np.bincount(places, weights=coarse[..., 0].ravel(), minlength=count) / area
-    tint = np.hypot(wide[..., 1], wide[..., 2]).ravel()
     grey = np.bincount(places, weights=tint, minlength=count) / area < _GREY * shade
     drop = (specked < _AS_GLASS) & ((grey & (shade < _PALE)) | (shade < _FAINT))
     drop |= (specked < _SPECKED_BAND) & np.array(

@@ -41,7 +41,7 @@ def find_folds(mask: Flags, off: Plane, mpp: float) -> Flags:
     none = np.zeros(mask.shape, bool)
     if min(size) < 16 or not mask.any():
         return none
-    coarse = shrink(off, size)
+    coarse = shrink(off, size) if factor > 1 else off
     tissue = np.asarray(shrink(np.asarray(mask, np.float32), size) > 0.6, np.float32)
     sigma = _EVEN_UM / um
     weight = np.maximum(cv2.GaussianBlur(tissue, (0, 0), sigma), np.float32(1e-3))

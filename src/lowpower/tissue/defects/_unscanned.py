@@ -153,5 +153,5 @@ def _joined(here: Flags, like: Flags) -> Bits:
     """With the pixels like it that hang together with it."""
     _, labels = cv2.connectedComponents(np.asarray(here | like, np.uint8), connectivity=4, ltype=cv2.CV_32S)
     joined = np.zeros(int(labels.max()) + 1, np.uint8)
-    joined[np.unique(labels[here])] = 1
+    joined[labels[here]] = 1
     return np.asarray(joined[labels], np.uint8)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from lowpower.tissue._glass import Glass
-from lowpower.tissue._grid import Flags, Plane, box_mean, enlarge, morphed, shrink, weighed
+from lowpower.tissue._grid import Flags, Plane, box_mean, enlarge, morphed, shrink
 
 __all__ = ["Evidence", "find_evidence"]
 
@@ -89,9 +89,11 @@ def find_evidence(off: Plane, glass: Glass, padding: Flags, mpp: float) -> Evide
         mask |= found
         unclaimed[found] = 0.0
         factor *= 2
-    mask = strong | _sharpened(off, mask, single)
+    mask = strong | _sharpened(planes, mask, single)
+    lightness = planes[0]
+    del planes, single, strong, found
     unclaimed = np.asarray(~(padding | mask), np.float32)
-    texture, texture_limit, own = _textured(planes[0], unclaimed, on_glass, leak, mpp)
+    texture, texture_limit, own = _textured(lightness, unclaimed, on_glass, leak, mpp)
     return Evidence(mask | texture, limit, texture_limit, own)
 
 
@@ -144,13 +146,13 @@ def _coloured(
     return (enlarge(score, (width, height)) > 1.0) & (unclaimed > 0.0), colour_limit
 
 
-def _sharpened(off: Plane, found: Flags, single: Plane) -> Flags:
+def _sharpened(planes: list[Plane], found: Flags, single: Plane) -> Flags:
     """Weak evidence with its edge put where the image is half way between the local tissue and the glass.
 
     Next to a strong edge that also drops what is only its blur, since the strong side counts as local tissue.
 
     Args:
-        off: (H, W, 3) opponent density above the glass.
+        planes: Three of (H, W), opponent density above the glass.
         found: (H, W) bool, all evidence; what wide windows found has a blurred edge.
         single: (H, W) 1 where a pixel is not strong evidence by itself.
     """
@@ -160,13 +162,20 @@ def _sharpened(off: Plane, found: Flags, single: Plane) -> Flags:
     inside = np.asarray(found, np.float32)
     share = box_mean(shrink(inside, coarse), 5)
     near = enlarge(share, size) > 0.02
-    level = box_mean(shrink(weighed(off, inside), coarse), 5) / (share + np.float32(1e-6))[..., None]
-    level /= np.square(level).sum(axis=-1, keepdims=True) + np.float32(1e-8)
-    own = box_mean(weighed(off, single), 3)
-    weight = box_mean(single, 3)
-    product = cv2.multiply(own, enlarge(level, size))
-    along = np.asarray(cv2.transform(product, np.ones((1, 3), np.float32)), np.float32).reshape(height, width)
-    return np.asarray(near & (along > 0.5 * weight) & (single > 0.0))
+    # Plane by plane, into the same memory: fresh memory of a slide's size costs more than what is done in it.
+    weighed = np.empty_like(inside)
+    levels = [
+        box_mean(shrink(np.multiply(plane, inside, out=weighed), coarse), 5) / (share + np.float32(1e-6))
+        for plane in planes
+    ]
+    power = sum(np.square(level) for level in levels) + np.float32(1e-8)
+    along, own, local = np.zeros_like(inside), inside, np.empty_like(inside)
+    for plane, level in zip(planes, levels, strict=True):
+        cv2.boxFilter(np.multiply(plane, single, out=weighed), -1, (3, 3), dst=own)
+        cv2.resize(level / power, size, dst=local, interpolation=cv2.INTER_LINEAR)
+        own *= local
+        along += own
+    return np.asarray(near & (along > 0.5 * box_mean(single, 3)) & (single > 0.0))
 
 
 def _textured(

@@ -107,12 +107,13 @@ def look_at(image: NDArray[np.uint8], mpp: float) -> Look:
     unseen = padding | unscanned
     glass = find_glass(density, unseen, effective)
     off = density if glass is None else _above_glass(density, glass)
+    del density  # as large as all that is found together
     off[unscanned] = 0.0  # as on glass: a block's colour is nobody's ink and leaks nowhere
     bubbles = find_bubbles(off, effective) & ~unseen
     evidence: Evidence | None = None
     source: WhitePointSource
     if glass is None:
-        white, source = stand_in_white_point(density, unseen)
+        white, source = stand_in_white_point(off, unseen)
         pen = debris = np.zeros(unseen.shape, bool)
         mask = ~unseen
     else:
@@ -177,4 +178,5 @@ def _above_glass(density: Plane, glass: Glass) -> Plane:
     if glass.field is None:
         return density - glass.level
     height, width = density.shape[:2]
-    return density - enlarge(glass.field, (width, height))
+    level = enlarge(glass.field, (width, height))
+    return np.subtract(density, level, out=level)
