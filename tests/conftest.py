@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lowpower.engine._granted import grant_threads
+from lowpower.made_by import made_by
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -54,6 +55,18 @@ def sample_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     folder = tmp_path_factory.getbasetemp().parent / "lowpower-sample"
     monkeypatch.setenv("LOWPOWER_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture
+def other_software(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Makes this process another state of lowpower, as after an update of its code or weights."""
+
+    def become() -> None:
+        monkeypatch.setattr("lowpower.made_by._fingerprint", lambda house, rooms: "0" * 12)
+        made_by.cache_clear()
+
+    yield become
+    made_by.cache_clear()
 
 
 @dataclass(frozen=True)

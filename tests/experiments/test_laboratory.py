@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import pytest
 from tests.experiments.tiny_study import config_of
 from tests.stain._drawn_cells import draw_cells
 
-from lowpower import __version__
 from lowpower.cohort import read_cohort, write_manifest
 from lowpower.errors import CohortError, ConfigError
-from lowpower.experiments import StudyResults, deploy, run_study, train_run
+from lowpower.experiments import StudyResults, deploy, evaluate_run, run_study, train_run
+from lowpower.files import sha256_of
+from lowpower.made_by import made_by
 from lowpower.scoring import score
 from lowpower.stain import Fitted, Laboratory, cell_network_identity, write_laboratory
 
@@ -26,16 +28,18 @@ LOOKS = (
 MEASURED = [{"name": "measured", "paradigm": "measured"}]
 
 
-def laboratory(marker: str = "HER2") -> Laboratory:
-    """One whose staining is dark: what is intense elsewhere is moderate here."""
+def laboratory(marker: str = "HER2", contents: tuple[str, ...] | None = ()) -> Laboratory:
+    """One whose staining is dark: what is intense elsewhere is moderate here; fitted to these slides."""
     return Laboratory.model_validate(
         {
             "name": "dark",
             "marker": marker,
             "her2": {"intense_od": 1.1},
-            "fitted": Fitted(slides=8, patients=8, scores={}, cohort="none", before="", after=""),
+            "fitted": Fitted(
+                slides=8, patients=8, scores={}, cohort="none", contents=contents, before="", after=""
+            ),
             "cell_network": cell_network_identity().sha256,
-            "software_version": __version__,
+            "software_version": made_by("stain"),
         }
     ).signed()
 
@@ -107,3 +111,37 @@ def test_cut_offs_that_know_the_test_slides_are_refused(run, drawn: Path, tmp_pa
     with pytest.raises(CohortError, match=r"fitted to this very cohort.*other patients"):
         run(config, laboratory=tmp_path / "ours.yaml", workers=1)
     assert not list(tmp_path.rglob("units"))
+
+
+def test_a_slide_that_they_were_fitted_to_is_not_tested_whatever_its_name(
+    drawn: Path, tmp_path: Path
+) -> None:
+    own = laboratory(contents=(sha256_of(drawn.parent / "2-1.png"), "0" * 64))
+    config = config_of(drawn, tmp_path / "study", entries=MEASURED)
+    with pytest.raises(
+        CohortError, match=r"fitted to slides that are tested here \(2-1\.png\).*other patients"
+    ):
+        run_study(config, laboratory=own, workers=1)
+    assert not list(tmp_path.rglob("units"))
+    # A training does not look at its test slides; the test of it does.
+    row = read_cohort(drawn).table["slide_name"].to_list().index("2-1.png")
+    folds = json.loads((tmp_path / "study" / "folds.json").read_text())["folds"]
+    (fold,) = (number for number, parts in enumerate(folds) if row in parts["test"])
+    run = train_run(config, laboratory=own, fold=fold, out=tmp_path / "run", workers=1)
+    assert not any("fitted" in note for note in run.notes)
+    with pytest.raises(CohortError, match=r"fitted to slides that are tested here \(2-1\.png\)"):
+        evaluate_run(run.folder, workers=1, resamples=100)
+    validation = next(row for row in folds[fold]["validation"])
+    slide = drawn.parent / read_cohort(drawn).table["slide_name"][validation]
+    own = laboratory(contents=(sha256_of(slide),))
+    run = train_run(config, laboratory=own, fold=fold, out=tmp_path / "other", workers=1)
+    (note,) = (note for note in run.notes if "fitted" in note)
+    assert f"serve for validation here ({slide.name}), so rules fitted on these promise too much" in note
+
+
+def test_what_cannot_be_checked_of_older_cut_offs_is_said(drawn: Path, tmp_path: Path) -> None:
+    old = laboratory(contents=None).model_copy(update={"software_version": "0.1.0"}).signed()
+    config = config_of(drawn, tmp_path / "old", entries=MEASURED)
+    notes = run_study(config, laboratory=old, workers=1).notes
+    assert any("does not name its slides, so it could not be checked" in note for note in notes)
+    assert any(note.startswith("The cut-offs of 'dark' were fitted to what another state") for note in notes)

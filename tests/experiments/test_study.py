@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,28 @@ def test_a_killed_study_goes_on_and_ends_with_the_same_bytes(
     assert ran == [("measured", 0), ("slide@8", 1), ("stain", 1), ("measured", 1), ("both", 1)]
     assert fixed(folder) == fixed(study.folder)
     assert again.units.equals(study.units)
+
+
+def test_what_another_software_learnt_is_set_aside_and_learnt_anew(
+    study: StudyResults, tmp_path: Path, other_software: Callable[[], None]
+) -> None:
+    told = {"cache": str(tmp_path / "cache"), "bundle": {"calibrate_on": "validation", "measured": False}}
+    config = config_of(Path(study.config.cohort), tmp_path, entries=[STAIN], **told)
+    first = run_study(config, workers=1)
+    train_run(config, fold=0, out=tmp_path / "run", workers=1)
+    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.slide.json")}
+    predicted = (tmp_path / "units" / "stain" / "fold0" / "test.parquet").read_bytes()
+    other_software()
+    again = run_study(config, workers=1)
+    (note,) = set(again.notes) - set(first.notes)
+    assert note.startswith("2 units were finished by another state of lowpower (0.1.0+")
+    assert (tmp_path / "set-aside-1" / "units" / "stain" / "fold0" / "test.parquet").read_bytes() == predicted
+    assert all(path.stat().st_mtime_ns > before for path, before in made.items())
+    assert again.predictions.equals(first.predictions)
+    assert run_study(config, workers=1).notes == first.notes
+    assert not (tmp_path / "set-aside-2").exists()
+    run = train_run(config, fold=0, out=tmp_path / "run", workers=1)
+    assert run.notes[0].startswith("1 unit was finished by another state of lowpower (0.1.0+")
 
 
 @pytest.mark.slow

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import hashlib
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -7,6 +10,8 @@ import yaml
 
 from lowpower.cohort import write_manifest
 from lowpower.errors import ConfigError
+from lowpower.files import sha256_of
+from lowpower.made_by import made_by
 from lowpower.scoring import ScoreRequest, calibrate, measure_files
 from lowpower.scoring._calibrate import _doubts, _Known
 from lowpower.stain import INTENSE_OD, RUIFROK_H, read_laboratory
@@ -60,6 +65,35 @@ def test_measuring_takes_it_and_says_so(made, tmp_path):
     (record,) = measure_files([folder / "2-0.png"], mpp=0.5, laboratory=calibration.laboratory, out=tmp_path)
     assert record.measured.score == "2+"
     assert record.measured.laboratory == f"dark ({calibration.laboratory.signature[:12]})"
+
+
+def test_it_names_its_slides_and_what_measured_them(made, tmp_path, other_software):
+    calibration, folder = made
+    own = calibration.laboratory
+    assert len(own.fitted.contents) == 8
+    assert sha256_of(folder / "2-0.png") in own.fitted.contents
+    assert own.software_version == made_by("stain")
+    (tmp_path / "2-0.png").write_bytes((folder / "2-0.png").read_bytes())
+    (tmp_path / "cohort.csv").write_text("slide,score,mpp\n2-0.png,2+,0.5\n")
+    warned = []
+    batch = measure_files(
+        [tmp_path / "cohort.csv"], laboratory=own, out=tmp_path / "out", on_warning=warned.append
+    )
+    assert warned == []
+    assert "1 slide is among those that the cut-offs of 'dark' were fitted to" in batch.notes[-1]
+    other_software()
+    measure_files([tmp_path / "cohort.csv"], laboratory=own, out=tmp_path / "out", on_warning=warned.append)
+    assert "make them again with `lowpower calibrate`" in warned[0]
+
+
+def test_a_file_of_before_keeps_its_signature(made, tmp_path):
+    _, folder = made
+    content = yaml.safe_load((folder / "dark.yaml").read_text())
+    del content["fitted"]["contents"], content["signature"]
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)  # as 0.1.0 signed it
+    content["signature"] = hashlib.sha256(text.encode()).hexdigest()
+    (tmp_path / "old.yaml").write_text(yaml.safe_dump(content))
+    assert read_laboratory(tmp_path / "old.yaml", "HER2").fitted.contents is None
 
 
 def test_known_3_alone_tells_what_is_intense(slides, tmp_path):
@@ -140,7 +174,9 @@ def test_two_clouds_of_stains_are_two_laboratories():
     pink = [unit_vector(np.array([0.5, 0.8, 0.3]) + rng.normal(0, 0.01, 3)) for _ in range(8)]
 
     def known(vectors):
-        return [_Known(f"{n}.svs", f"p{n}", n % 3, None, None, vector) for n, vector in enumerate(vectors)]
+        return [
+            _Known(f"{n}.svs", f"p{n}", n % 3, None, None, vector, "") for n, vector in enumerate(vectors)
+        ]
 
     assert _doubts(known([*blue, *blue]), told=False) == []
     with pytest.raises(ConfigError, match=r"two clouds .* 8\)|two clouds .* other 8"):

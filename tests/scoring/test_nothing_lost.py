@@ -59,6 +59,26 @@ def test_a_slide_that_is_gone_is_said_to_be(measured, tmp_path):
     assert held(tmp_path)["state"] == "ok"
 
 
+def test_what_another_software_measured_is_measured_again_and_that_is_said(
+    measured, tmp_path, other_software
+):
+    slide, _ = measured
+    assert measure_files([slide], mpp=0.5, out=tmp_path / "out").reused == 1
+    before = held(tmp_path)["software_version"]
+    other_software()
+    batch = measure_files([slide], mpp=0.5, out=tmp_path / "out")
+    assert batch.reused == 0
+    (note,) = batch.notes
+    assert f"1 slide had a result of another state of lowpower ({before})" in note
+    assert held(tmp_path)["software_version"].endswith("+000000000000")
+    again = measure_files([slide], mpp=0.5, out=tmp_path / "out")
+    assert (again.reused, again.notes) == (1, ())
+    # A record of before, which names a version alone, is of another state, too.
+    path = tmp_path / "out" / "field" / "measurement.json"
+    path.write_text(json.dumps(held(tmp_path) | {"software_version": "0.1.0"}))
+    assert "(0.1.0)" in measure_files([slide], mpp=0.5, out=tmp_path / "out").notes[0]
+
+
 def test_a_refusal_of_another_version_of_the_software_counts(measured, tmp_path):
     slide, _ = measured
     path = tmp_path / "out" / "field" / "measurement.json"

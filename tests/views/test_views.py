@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -96,7 +97,7 @@ def test_cached_view_is_the_made_view(field: Path, tmp_path: Path) -> None:
 
 
 def test_cache_is_used_only_when_everything_is_equal(
-    field: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    field: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other_software: Callable[[], None]
 ) -> None:
     made: list[LowResRecipe] = []
     original = store.make_view
@@ -119,6 +120,9 @@ def test_cache_is_used_only_when_everything_is_equal(
     cv2.imwrite(str(slide), tissue_image(1, 6, 480, 720)[..., ::-1])
     cached_view(slide, 2.0, RECIPE, cache)
     assert len(made) == 4
+    other_software()
+    cached_view(slide, 2.0, RECIPE, cache)
+    assert len(made) == 5
 
 
 @pytest.mark.parametrize(

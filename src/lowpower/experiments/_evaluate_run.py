@@ -25,6 +25,7 @@ from lowpower.evaluation import (
     evaluate_predictions,
     judge_answers,
 )
+from lowpower.experiments._own_cutoffs import refuse_fitted_to
 from lowpower.experiments._ready import threads_kept
 from lowpower.experiments.artefacts import Artefact, make_artefacts, with_measured
 from lowpower.experiments.deployment import CARD_NOTES
@@ -125,6 +126,8 @@ def evaluate_run(
             threads=config.threads or 1,
             progress=progress,
         )[need.key]
+        contents = {row: told.content for row, told in made.items() if told.content is not None}
+        refuse_fitted_to(config, known, contents, contents)
         usable = [row for row, artefact in made.items() if artefact.state == "ok"]
         left_out = tuple(artefact for artefact in made.values() if artefact.state != "ok")
         if not usable:

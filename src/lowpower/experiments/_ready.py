@@ -23,6 +23,7 @@ from lowpower.cohort import (
 )
 from lowpower.engine import default_workers, of_stage
 from lowpower.errors import CohortError, ConfigError, OptionError, address_of, as_text
+from lowpower.experiments._own_cutoffs import cutoff_doubts, refuse_fitted_here, refuse_fitted_to
 from lowpower.experiments._prepared import prepared
 from lowpower.experiments.artefacts import Artefact
 from lowpower.experiments.plan import (
@@ -67,7 +68,8 @@ class Ready:
         folds: Its folds.
         wanted: Numbers of the folds to run.
         made: What was made of each slide, by need and row.
-        alike: Slides of different patients that look alike, a sentence each.
+        doubts: Slides of different patients that look alike, and what is to be known of a laboratory's own
+            cut-offs, a sentence each.
         workers: Processes of this machine.
     """
 
@@ -76,7 +78,7 @@ class Ready:
     folds: Folds
     wanted: tuple[int, ...]
     made: Mapping[str, Mapping[int, Artefact]]
-    alike: Sequence[str]
+    doubts: Sequence[str]
     workers: int
 
 
@@ -139,7 +141,7 @@ def make_ready(
     threads = config.threads or 1
     workers = workers or max(1, default_workers() // threads)
     cohort = read_cohort(config.cohort, ish_unknown=config.ish_unknown)
-    _refuse_fitted_here(config, cohort)
+    refuse_fitted_here(config, cohort)
     refuse_copies(cohort, content_hashes(cohort))
     folds = planned_folds(config, cohort)
     wanted = wanted_folds(config, folds)
@@ -154,8 +156,18 @@ def make_ready(
         alike = near_copies(
             cohort, folds, wanted, workers=workers, progress=of_stage(progress, "looking for copies")
         )
-    _audit(config, cohort, folds, made, alike)
-    return Ready(config, cohort, folds, wanted, made, alike, workers)
+    contents = {
+        row: artefact.content
+        for of in made.values()
+        for row, artefact in of.items()
+        if artefact.content is not None
+    }
+    _audit(config, cohort, folds, contents, alike)
+    if tested:
+        refuse_fitted_to(config, cohort, (row for part in parts for row in part["test"]), contents)
+    validation = (row for part in parts for row in part["validation"])
+    doubts = (*alike, *cutoff_doubts(config, cohort, validation, contents))
+    return Ready(config, cohort, folds, wanted, made, doubts, workers)
 
 
 @contextlib.contextmanager
@@ -166,16 +178,6 @@ def threads_kept() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _refuse_fitted_here(config: Experiment, cohort: Cohort) -> None:
-    """Refuse cut-offs that `lowpower calibrate` fitted to this cohort: they would know its test slides."""
-    own = config.own_laboratory
-    if own is not None and own.fitted.cohort == cohort.fingerprint:
-        raise CohortError(
-            f"{cohort.source}: the cut-offs of {own.name!r} were fitted to this very cohort, so they know "
-            "the scores of its test slides; calibrate on slides of other patients, or leave --laboratory out."
-        )
 
 
 def _open_folder(config: Experiment, *, fresh: bool) -> None:
@@ -233,16 +235,11 @@ def _audit(
     config: Experiment,
     cohort: Cohort,
     folds: Folds,
-    artefacts: Mapping[str, Mapping[int, Artefact]],
+    contents: Mapping[int, str],
     alike: Sequence[str],
 ) -> None:
     """Look for leaks again, now that the slides' contents are known, and write down the verdict."""
-    hashes = {
-        cohort.table["slide"][row]: artefact.content
-        for made in artefacts.values()
-        for row, artefact in made.items()
-        if artefact.content is not None
-    }
+    hashes = {cohort.table["slide"][row]: content for row, content in contents.items()}
     leaks = audit_leakage(cohort, folds, content_hashes=hashes)
     write_json(
         config.folder / AUDIT,

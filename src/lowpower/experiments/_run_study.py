@@ -11,7 +11,16 @@ from lowpower.errors import ConfigError
 from lowpower.experiments._ready import Ready, configured, make_ready, threads_kept
 from lowpower.experiments.collect import StudyResults, collect, save_results
 from lowpower.experiments.plan import Experiment, FusionArm
-from lowpower.experiments.units import Done, Unit, finished, lost_unit, run_unit, unit_of
+from lowpower.experiments.units import (
+    Done,
+    Unit,
+    finished,
+    learnt_anew,
+    lost_unit,
+    run_unit,
+    unit_folder,
+    unit_of,
+)
 from lowpower.stain import Laboratory
 
 __all__ = ["run_study"]
@@ -57,9 +66,11 @@ def run_study(
             "device; train an arm on several with lowpower train --arm."
         )
     ready = make_ready(config, fresh=fresh, workers=workers, progress=progress)
+    anew = learnt_anew([unit_folder(config, arm, fold) for arm in config.arms for fold in ready.wanted])
     with threads_kept():
         done = _run_units(ready, progress or (lambda stage, done, total: None))
-    results = collect(config, ready.cohort, ready.folds, ready.wanted, ready.made, done, ready.alike)
+    warnings = (*ready.doubts, *anew)
+    results = collect(config, ready.cohort, ready.folds, ready.wanted, ready.made, done, warnings)
     save_results(results)
     return results
 

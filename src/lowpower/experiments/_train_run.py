@@ -14,7 +14,7 @@ from lowpower.experiments._ready import configured, make_ready, threads_kept
 from lowpower.experiments.artefacts import Artefact, make_artefacts
 from lowpower.experiments.deployment import Maker
 from lowpower.experiments.plan import CALIBRATION, Experiment, doubtful_slides, needs_of, one_arm
-from lowpower.experiments.units import finished, learn_unit, unit_of
+from lowpower.experiments.units import finished, learn_unit, learnt_anew, unit_of
 from lowpower.stain import Laboratory
 
 __all__ = ["FinishedRun", "PreparedSlide", "doubtful_in", "prepare_run", "train_run"]
@@ -140,8 +140,10 @@ def train_run(
     ready = make_ready(config, fresh=fresh, tested=False, workers=workers, progress=progress)
     (number,) = ready.wanted
     unit = unit_of(config, ready.cohort, ready.folds, ready.made, arm=0, fold=number, kind="untested")
+    known = finished(unit)
+    anew = () if known is not None else learnt_anew([unit.folder])
     with threads_kept():
-        done = finished(unit) or learn_unit(unit, workers=ready.workers, progress=progress)
+        done = known or learn_unit(unit, workers=ready.workers, progress=progress)
         maker = Maker(
             config,
             ready.cohort,
@@ -160,5 +162,5 @@ def train_run(
         bundle.folder,
         Calibration.model_validate_json((unit.folder / CALIBRATION).read_bytes()),
         pl.read_parquet(unit.folder / "validation.parquet"),
-        (*filter(None, [left_out]), *ready.alike, *maker.notes),
+        (*filter(None, [left_out]), *ready.doubts, *anew, *maker.notes),
     )

@@ -11,10 +11,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-import lowpower
 from lowpower.cohort import SCHEMES, Cohort, percent_of, read_cohort
 from lowpower.errors import CohortError, ConfigError, LowpowerError
 from lowpower.evaluation import agreement_sentence
+from lowpower.made_by import made_by
 from lowpower.scoring.records import cell_network
 from lowpower.slides import open_slide
 from lowpower.stain import (
@@ -101,6 +101,8 @@ class _Known:
     membrane_od: float | None
     blue: NDArray[np.float32] | None
     """Its haematoxylin, where it was measured."""
+    content: str
+    """Its content hash."""
 
 
 def calibrate(
@@ -166,11 +168,12 @@ def calibrate(
             patients=len(set(patients.tolist())),
             scores={classes[index]: int(count) for index, count in sorted(Counter(labels.tolist()).items())},
             cohort=table.fingerprint,
+            contents=tuple(sorted({slide.content for slide in known})),
             before=said[0],
             after=said[1],
         ),
         cell_network=cell_network().sha256,
-        software_version=lowpower.__version__,
+        software_version=made_by("stain"),
     ).signed()
     write_laboratory(out, laboratory)
     agreed = tuple(
@@ -209,6 +212,7 @@ def _measured(
             with open_slide(row["slide"], mpp=row["mpp"]) as slide:
                 tissue = find_tissue(slide, mask=row["mask"], control=row["control"] or "auto")
                 result = measure(slide, marker, tissue, workers=workers)
+                content = slide.content_hash()
         except LowpowerError as error:
             left_out.append((row["slide_name"], str(error)))
         else:
@@ -223,7 +227,15 @@ def _measured(
                 measured = result.vectors.source in ("measured", "hematoxylin measured")
                 blue = result.vectors.hematoxylin if measured else None
                 known.append(
-                    _Known(row["slide_name"], row["patient"], row["label"], cells, result.membrane_od, blue)
+                    _Known(
+                        row["slide_name"],
+                        row["patient"],
+                        row["label"],
+                        cells,
+                        result.membrane_od,
+                        blue,
+                        content,
+                    )
                 )
         if on_slide is not None:
             on_slide(row["slide_name"])

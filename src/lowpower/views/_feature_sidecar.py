@@ -14,12 +14,10 @@ from lowpower.files import sha256_of
 from lowpower.views._patch_qc import PatchQC
 from lowpower.views._patches import PatchRecipe
 
-__all__ = ["FEATURES_MAKER", "FeatureSidecar", "features_path", "find_features", "read_sidecar"]
+__all__ = ["FeatureSidecar", "features_path", "find_features", "read_sidecar"]
 
-FEATURES_MAKER = 2
-"""Raise when the same request would give other features than before."""
 _REQUEST = (
-    "recipe", "qc", "encoder", "content_hash", "option_mpp", "mask_sha256", "white_point", "maker",
+    "recipe", "qc", "encoder", "content_hash", "option_mpp", "mask_sha256", "white_point", "software",
 )  # fmt: skip
 
 
@@ -37,7 +35,7 @@ class FeatureSidecar(BaseModel):
     option_mpp: float | None
     mask_sha256: str
     white_point: tuple[float, float, float]
-    maker: int
+    software: str
     slide_mpp: float
     slide_mpp_source: str
     mpp: float

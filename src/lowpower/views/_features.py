@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from lowpower.errors import NoTissueError, as_text
 from lowpower.files import atomic_path, output_errors, sha256_of, write_json
+from lowpower.made_by import made_by
 from lowpower.tissue import refuse_damaged
-from lowpower.views._feature_sidecar import FEATURES_MAKER, FeatureSidecar, features_path, find_features
+from lowpower.views._feature_sidecar import FeatureSidecar, features_path, find_features
 from lowpower.views._patch_pass import ahead, inspected
 from lowpower.views._patch_qc import PATCH_REASONS, PatchQC, reason_counts
 from lowpower.views._patches import PatchGrid, PatchRecipe, plan_patches
@@ -149,7 +150,7 @@ def _made_of(
         "option_mpp": option_mpp,
         "mask_sha256": hashlib.sha256(mask).hexdigest(),
         "white_point": tuple(float(value) for value in tissue.white_point),
-        "maker": FEATURES_MAKER,
+        "software": made_by("features"),
     }
 
 

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lowpower import __version__
 from lowpower.errors import DamagedSlideError, OutputError, address_of, as_text
 from lowpower.files import make_folder, sha256_of, write_bytes, write_json
+from lowpower.made_by import made_by
 from lowpower.slides import Slide, open_slide
 from lowpower.tissue import Tissue, control_name, find_tissue, refuse_damaged
 from lowpower.units import Box, Mpp
@@ -25,9 +25,6 @@ from lowpower.views._make import make_view
 from lowpower.views._recipe import LowResRecipe, View
 
 __all__ = ["ViewSidecar", "cached_view", "keep_open_view", "keep_view", "load_view", "view_flags"]
-
-_MAKER = 3
-"""Raise when the same recipe would give other pixels than before."""
 
 
 class ViewSidecar(BaseModel):
@@ -42,7 +39,6 @@ class ViewSidecar(BaseModel):
     option_mpp: float | None
     tissue_mask_sha256: str | None
     control: str = "auto"
-    maker: int
     software: str
     box: tuple[int, int, int, int]
     mpp: float
@@ -63,7 +59,6 @@ class ViewSidecar(BaseModel):
             self.option_mpp,
             mask,
             self.control,
-            self.maker,
             self.software,
         )
 
@@ -131,7 +126,7 @@ def keep_open_view(
     content = slide.content_hash()
     said = control_name(control)
     picture = _picture_path(Path(cache_folder), slide.path, content, mpp, mask_hash, said, recipe)
-    found = _find(picture, (recipe, content, mpp, mask_hash, said, _MAKER, __version__))
+    found = _find(picture, (recipe, content, mpp, mask_hash, said, made_by("view")))
     if found is not None:
         return found, picture
     if tissue is None:
@@ -146,8 +141,7 @@ def keep_open_view(
         option_mpp=mpp,
         tissue_mask_sha256=mask_hash,
         control=said,
-        maker=_MAKER,
-        software=__version__,
+        software=made_by("view"),
         box=(view.box.x, view.box.y, view.box.width, view.box.height),
         mpp=view.mpp,
         slide_mpp=slide.mpp,

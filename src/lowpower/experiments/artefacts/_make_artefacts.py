@@ -12,19 +12,22 @@ from typing import Final
 import torch
 from pydantic import ValidationError
 
-from lowpower import __version__
 from lowpower.cohort import Cohort
 from lowpower.engine import Needs, map_items
 from lowpower.errors import LowpowerError, OutputError
 from lowpower.experiments.artefacts._makers import MAKERS, Artefact, Job, Opened, record_path
 from lowpower.experiments.plan import Need
 from lowpower.files import make_folder, sha256_of, write_json
+from lowpower.made_by import Made, made_by
 from lowpower.slides import open_slide
-from lowpower.stain import cell_network_identity
 from lowpower.tissue import control_name
 
 __all__ = ["digest_of", "load_artefacts", "make_artefacts"]
 
+_MADE: Final[dict[str, Made]] = {
+    "tissue": "tissue", "view": "view", "patches": "view", "bag": "features", "measure": "stain",
+}  # fmt: skip
+"""What decides the numbers of each kind of need."""
 _MEMORY_GB: Final = 2.0
 """At the height of preparing a slide, its encoder and its batches of patches in memory."""
 
@@ -128,9 +131,8 @@ def _make(opened: Opened, need: Need, job: Job) -> Artefact:
     mask = None if job.mask is None else sha256_of(job.mask)
     weights = [digest_of(name) for name in (need.encoder, need.weights)]
     said = control_name(job.control)
-    measures = [cell_network_identity().sha256, __version__] if need.kind == "measure" else []
-    measures += [__version__] if need.kind == "tissue" else []
-    request = json.dumps([need.model_dump(mode="json"), weights, content, job.mpp, mask, said, *measures])
+    by = made_by(_MADE[need.kind])
+    request = json.dumps([need.model_dump(mode="json"), weights, content, job.mpp, mask, said, by])
     digest = hashlib.sha256(request.encode()).hexdigest()
     found = _found(job.record(need), digest)
     if found is not None:

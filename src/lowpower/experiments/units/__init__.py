@@ -10,7 +10,15 @@ from lowpower.experiments.units._run_unit import (
     learn_unit,
     run_unit,
 )
-from lowpower.experiments.units._unit import Done, Unit, finished, lost_unit, unit_folder, unit_of
+from lowpower.experiments.units._unit import (
+    Done,
+    Unit,
+    finished,
+    learnt_anew,
+    lost_unit,
+    unit_folder,
+    unit_of,
+)
 
 __all__ = [
     "CROSS",
@@ -24,6 +32,7 @@ __all__ = [
     "Unit",
     "finished",
     "learn_unit",
+    "learnt_anew",
     "lost_unit",
     "predictor_of",
     "run_unit",

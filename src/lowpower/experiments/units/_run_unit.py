@@ -22,8 +22,9 @@ from lowpower.experiments.units._cross import cross_predictions, wants_cross
 from lowpower.experiments.units._late_fusion import cross_fused, fit_weights, fused
 from lowpower.experiments.units._learners import LEARNERS, Material
 from lowpower.experiments.units._learnt import Learnt, predictor_of
-from lowpower.experiments.units._unit import DONE, Done, Unit, parts_of, unit_folder
-from lowpower.files import atomic_path, make_folder, write_bytes, write_json
+from lowpower.experiments.units._unit import DONE, Done, Unit, outdated, parts_of, unit_folder
+from lowpower.files import atomic_path, make_folder, output_errors, write_bytes, write_json
+from lowpower.made_by import made_by
 from lowpower.models import weights_of
 
 __all__ = ["CROSS", "FITTED", "FUSION_WEIGHTS", "WEIGHTS", "learn_unit", "run_unit"]
@@ -64,11 +65,23 @@ def learn_unit(unit: Unit, *, workers: int = 1, progress: Progress | None = None
     """
     if unit.config.threads is not None:
         torch.set_num_threads(unit.config.threads)
+    if outdated(unit.folder) is not None:
+        _set_aside(unit)
     folder = make_folder(unit.folder)
     _start(folder, unit.learning)
     done = _run(unit, folder, workers, progress)
     write_json(folder / DONE, done.model_dump(mode="json"))
     return done
+
+
+def _set_aside(unit: Unit) -> None:
+    """Move what another state of the software finished out of the way: it took hours, and nothing is lost."""
+    home, number = unit.config.folder, 1
+    while (target := home / f"set-aside-{number}" / unit.folder.relative_to(home)).exists():
+        number += 1
+    make_folder(target.parent)
+    with output_errors(target):
+        unit.folder.rename(target)
 
 
 def _start(folder: Path, mark: str) -> None:
@@ -135,6 +148,7 @@ def _run(unit: Unit, folder: Path, workers: int, progress: Progress | None) -> D
             _calibrated(table, calibration).write_parquet(temporary)
     return Done(
         fingerprint=unit.fingerprint,
+        software=made_by("model"),
         left_out=left_out,
         train=learning.cost,
         predict=predicting,

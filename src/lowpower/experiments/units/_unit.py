@@ -13,16 +13,26 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lowpower.cohort import Cohort, Folds
 from lowpower.experiments.artefacts import NOTHING, Artefact, Cost
-from lowpower.experiments.plan import Arm, Experiment, FusionArm, SlideArm, needs_of
+from lowpower.experiments.plan import Arm, Experiment, FusionArm, needs_of
 from lowpower.experiments.units._cross import calibrated_on
 from lowpower.files import write_json
-from lowpower.views import LowResRecipe
+from lowpower.made_by import made_by
 
-__all__ = ["DONE", "Done", "Kind", "Unit", "finished", "lost_unit", "parts_of", "unit_folder", "unit_of"]
+__all__ = [
+    "DONE",
+    "Done",
+    "Kind",
+    "Unit",
+    "finished",
+    "learnt_anew",
+    "lost_unit",
+    "outdated",
+    "parts_of",
+    "unit_folder",
+    "unit_of",
+]
 
 DONE = "done.json"
-_MAKER = 4
-"""Raise when the same unit would give other predictions than before."""
 
 
 class Done(BaseModel):
@@ -30,6 +40,7 @@ class Done(BaseModel):
 
     Attributes:
         fingerprint: Of all that decides its predictions.
+        software: The state of lowpower that learnt it; none in records of before.
         state: ok or failed.
         reason: Why it failed, one sentence.
         details: The traceback of an unforeseen error.
@@ -43,6 +54,7 @@ class Done(BaseModel):
 
     schema_version: Literal[1] = 1
     fingerprint: str
+    software: str | None = None
     state: Literal["ok", "failed"] = "ok"
     reason: str | None = None
     details: str | None = None
@@ -139,42 +151,24 @@ def _record(
     parts: Mapping[str, Sequence[int]],
     made: Mapping[str, Mapping[int, Artefact]],
 ) -> list[object]:
-    """What decides a unit's predictions: arm, settings, rows, labels, slides, code version.
-
-    What an earlier version did not know is in it only where it is other than that version's only way, so that
-    finished units of its studies stay finished.
-    """
+    """What decides a unit's predictions: arm, settings, rows, labels, slides, the state of the software."""
     members = [other for other in config.arms if isinstance(arm, FusionArm) and other.name in arm.of]
     settings = config.model_dump(mode="json", include={"scheme", "seed", "threads", "coverage"})
     settings["accelerator"] = config.trainer.accelerator
-    arms = [_told(entry) for entry in (arm, *members)]
+    arms = [entry.model_dump(mode="json") for entry in (arm, *members)]
     rows = sorted(row for part in parts.values() for row in part)
     contents = [
         made[need.key][row].request or made[need.key][row].state
         for need in needs_of(arm, config)
         for row in rows
     ]
-    record: list[object] = [_MAKER, settings, arms, cohort.fingerprint, dict(parts), contents]
-    beside = {"accelerator", "threads", "ram_megabytes"}  # the last two change no result
-    trainer = config.trainer.model_dump(mode="json", exclude_defaults=True, exclude=beside)
-    if trainer:
-        record.append(trainer)
-    return record
+    # The number of threads and the memory change no result.
+    trainer = config.trainer.model_dump(mode="json", exclude={"accelerator", "threads", "ram_megabytes"})
+    return [made_by("model"), settings, arms, cohort.fingerprint, dict(parts), contents, trainer]
 
 
 def _sha256(record: list[object]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
-
-
-def _told(arm: Arm) -> dict[str, object]:
-    """The arm's settings, without the keys that are younger than studies where they say nothing new."""
-    told: dict[str, object] = arm.model_dump(mode="json")
-    if isinstance(arm, SlideArm):
-        if arm.view == LowResRecipe(mpp=arm.mpp):
-            del told["view"]
-        if arm.teacher == "none":
-            del told["teacher"]
-    return told
 
 
 def finished(unit: Unit) -> Done | None:
@@ -184,6 +178,28 @@ def finished(unit: Unit) -> Done | None:
     except (OSError, ValidationError):
         return None
     return done if done.fingerprint == unit.fingerprint and done.state == "ok" else None
+
+
+def outdated(folder: Path) -> str | None:
+    """Which other state of the software brought the unit in a folder to its end; None where none did."""
+    try:
+        done = Done.model_validate_json((folder / DONE).read_bytes())
+    except (OSError, ValidationError):
+        return None
+    other = done.state == "ok" and done.software != made_by("model")
+    return done.software or "an earlier version" if other else None
+
+
+def learnt_anew(folders: Sequence[Path]) -> tuple[str, ...]:
+    """What is to be said of units that another state of the software finished, before they are run."""
+    states = [state for folder in folders if (state := outdated(folder)) is not None]
+    if not states:
+        return ()
+    said = "1 unit was" if len(states) == 1 else f"{len(states)} units were"
+    return (
+        f"{said} finished by another state of lowpower ({', '.join(sorted(set(states)))}) and learnt anew; "
+        "what was there is kept in set-aside-1 or the next.",
+    )
 
 
 def lost_unit(unit: Unit, why: str) -> Done:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
-import lowpower
 from lowpower.cohort import SlideInput, scheme_of, slide_inputs
 from lowpower.errors import as_text, one_line
 from lowpower.graphs import runtime_name
-from lowpower.scoring.batch._reader_agreement import agreement_with_readers, of_marker
+from lowpower.made_by import made_by
+from lowpower.scoring.batch._reader_agreement import agreement_with_readers, fitted_to, of_marker
 from lowpower.scoring.batch._results_folder import ResultsFolder
 from lowpower.scoring.batch._run_batch import Batch, run_batch
 from lowpower.scoring.records import Measured, MeasuredSlide, QualityRecord, cell_network, state_of
@@ -82,14 +82,15 @@ def measure_files(
     folder = ResultsFolder(out, MeasuredSlide, keep_earlier=keep_earlier)
     work = _Measuring(request, progress)
     if on_warning is not None:
-        for doubt in mpp_doubts(slides, request):
+        for doubt in (*mpp_doubts(slides, request), *request.laboratory_doubts):
             on_warning(doubt)
     batch = run_batch(slides, folder, work, fresh=fresh, one_file=one_file, on_result=on_result)
     agreement = None
     if request.marker in _SCHEMES:
         said = [record.measured.score if record.measured else None for record in batch]
         agreement = agreement_with_readers(scheme_of(_SCHEMES[request.marker]), slides, said)
-    return replace(batch, notes=(*notes, *batch.notes), agreement=agreement)
+    known = () if agreement is None else fitted_to(batch, request)
+    return replace(batch, notes=(*notes, *batch.notes, *known), agreement=agreement)
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class _Measuring:
             and held.slide_sha256 is not None
             and held.marker == self.request.marker
             and held.asked == self.request.for_slide(slide).record()
-            and held.software_version == lowpower.__version__
+            and held.software_version == made_by("measured slide")
             and not held.interrupted
             and (told is None or told.mpp is None or told.cell_network == cell_network())
         )
@@ -139,7 +140,6 @@ class _Measuring:
                 slide_sha256=opened.content_hash(),
                 seconds=round(time.perf_counter() - started, 3),
                 runtime=runtime_name(request.precision),
-                software_version=lowpower.__version__,
             ).attach(made)
 
     def stopped(self, slide: SlideInput, **about: Any) -> MeasuredSlide:
@@ -150,6 +150,7 @@ class _Measuring:
             "marker": request.marker,
             "mask": None if request.mask is None else str(request.mask),
             "asked": request.record(),
+            "software_version": made_by("measured slide"),
         }
 
 

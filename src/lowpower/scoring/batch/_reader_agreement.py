@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from lowpower.cohort import LabelScheme, SlideInput
 from lowpower.errors import CohortError
 from lowpower.evaluation import kappa_quadratic
+from lowpower.scoring.records import SlideRecord
+from lowpower.scoring.requests import ScoreRequest
+from lowpower.stain import Laboratory
 
-__all__ = ["ReaderAgreement", "agreement_with_readers", "of_marker"]
+__all__ = ["ReaderAgreement", "agreement_with_readers", "fitted_to", "of_marker"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +51,21 @@ class ReaderAgreement:
             f"Against the manifest's scores ({self.scheme.name}): {same} of {self.slides} the same, "
             f"quadratic-weighted kappa {kappa}{left}."
         )
+
+
+def fitted_to(records: Sequence[SlideRecord], request: ScoreRequest) -> tuple[str, ...]:
+    """That the laboratory's own cut-offs know the scores of slides whose agreement is told."""
+    own = request.laboratory
+    if not isinstance(own, Laboratory):
+        return ()
+    known = sum(record.slide_sha256 in (own.fitted.contents or ()) for record in records)
+    if not known:
+        return ()
+    slides = "1 slide is" if known == 1 else f"{known} slides are"
+    return (
+        f"{slides} among those that the cut-offs of {own.name!r} were fitted to: agreement on them promises "
+        "too much.",
+    )
 
 
 def of_marker(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, overlo
 
 import polars as pl
 
-import lowpower
 from lowpower.cohort import SlideInput
 from lowpower.engine import Needs, map_items
 from lowpower.errors import (
@@ -193,7 +192,7 @@ def run_batch(
     folder.forget_absent(slides)
     publish(folder, one_file=one_file)
     records = tuple(done[number] for number in range(len(slides)))
-    notes = (*_earlier(records), *_left_out(folder.unreadable()))
+    notes = (*_earlier(records), *_made_anew(records), *_left_out(folder.unreadable()))
     return Batch(
         records,
         Path(folder.told(folder.out)),
@@ -219,6 +218,16 @@ def _left_out(unreadable: Sequence[str]) -> tuple[str, ...]:
 def _earlier(records: Sequence[SlideRecord]) -> tuple[str, ...]:
     """What became of earlier results, where that is to be said."""
     return tuple(f"{one_line(one.file)}: {one.earlier}" for one in records if one.earlier is not None)
+
+
+def _made_anew(records: Sequence[SlideRecord]) -> tuple[str, ...]:
+    """That results which were there are of another software: nothing is done twice without a word."""
+    others = [one.outdated for one in records if one.outdated is not None]
+    if not others:
+        return ()
+    slides = "1 slide had a result" if len(others) == 1 else f"{len(others)} slides had results"
+    states = ", ".join(sorted(set(others)))
+    return (f"{slides} of another state of lowpower ({states}), so each was looked at anew.",)
 
 
 def publish(folder: ResultsFolder[R], *, one_file: bool = False) -> None:
@@ -320,7 +329,10 @@ def _written(folder: ResultsFolder[R], place: Path, held: R | None, record: R, t
         write_text(place / "error.txt", trace)
     folder.write(place, record)
     # Pictures and cells of ten thousand slides would not fit in memory: from here on they are read back.
-    return record.attach(Attachments(place), earlier=earlier)
+    outdated = None
+    if held is not None and held.state == "ok" and held.software_version != record.software_version:
+        outdated = held.software_version
+    return record.attach(Attachments(place), earlier=earlier, outdated=outdated)
 
 
 def _is_loss(held: SlideRecord, made: SlideRecord) -> bool:
@@ -388,6 +400,5 @@ def _stopped(slide: SlideInput, work: Work[R], state: str, sentence: str, code: 
         reason_code=code,
         slide_sha256=content_hash(slide.path),
         seconds=round(time.perf_counter() - started, 3),
-        software_version=lowpower.__version__,
         manifest=None if slide.manifest is None or not _is_gone(slide.path) else as_text(slide.manifest),
     )

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
-import lowpower
 from lowpower.cohort import SlideInput, slide_inputs
+from lowpower.made_by import made_by
 from lowpower.models import Bundle
-from lowpower.scoring.batch._reader_agreement import agreement_with_readers, of_marker
+from lowpower.scoring.batch._reader_agreement import agreement_with_readers, fitted_to, of_marker
 from lowpower.scoring.batch._results_folder import ResultsFolder
 from lowpower.scoring.batch._run_batch import Batch, run_batch
 from lowpower.scoring.records import Asked, Result, cell_network
@@ -77,7 +77,7 @@ def score_files(
     folder = ResultsFolder(out, Result, keep_earlier=keep_earlier)
     work = _Scoring(request, bundle, progress)
     if on_warning is not None:
-        for doubt in mpp_doubts(slides, request):
+        for doubt in (*mpp_doubts(slides, request), *request.laboratory_doubts):
             on_warning(doubt)
     batch = run_batch(slides, folder, work, fresh=fresh, one_file=one_file, on_result=on_result)
     said = [result.answer.likeliest if result.answer else None for result in batch]
@@ -85,9 +85,9 @@ def score_files(
     if kept and not request.measure:
         counted = "1 slide keeps its" if kept == 1 else f"{kept} slides keep their"
         notes = (*notes, f"{counted} measurement of an earlier run; --no-measure takes none away.")
-    return replace(
-        batch, notes=(*notes, *batch.notes), agreement=agreement_with_readers(bundle.scheme, slides, said)
-    )
+    agreement = agreement_with_readers(bundle.scheme, slides, said)
+    known = () if agreement is None else fitted_to(batch, request)
+    return replace(batch, notes=(*notes, *batch.notes, *known), agreement=agreement)
 
 
 def _answers(held: Asked | None, asked_now: Asked) -> bool:
@@ -117,7 +117,7 @@ class _Scoring:
             and held.slide_sha256 is not None
             and _answers(held.asked, self.request.for_slide(slide).record())
             and held.model == model_identity(self.bundle)
-            and held.software_version == lowpower.__version__
+            and held.software_version == made_by("scored slide")
             and not held.interrupted
             and (told is None or told.mpp is None or told.cell_network == cell_network())
         )
@@ -131,5 +131,6 @@ class _Scoring:
             scheme=self.bundle.scheme.name,
             model=model_identity(self.bundle),
             asked=self.request.for_slide(slide).record(),
+            software_version=made_by("scored slide"),
             **about,
         )

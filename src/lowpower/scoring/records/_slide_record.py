@@ -28,7 +28,9 @@ class SlideRecord(Record):
         None,
         description="What ran the networks, in which numbers; none in older records and where none was run.",
     )
-    software_version: str
+    software_version: str = Field(
+        description="Version, and after `+` a fingerprint of the code and weights that decide the numbers."
+    )
     manifest: str | None = Field(
         None, description="Of a file that was not there: the manifest that names it."
     )
@@ -36,6 +38,7 @@ class SlideRecord(Record):
     _made: Attachments = PrivateAttr(default_factory=Attachments)
     _reused: bool = PrivateAttr(False)
     _earlier: str | None = PrivateAttr(None)
+    _outdated: str | None = PrivateAttr(None)
 
     @property
     def outcome(self) -> str:
@@ -67,10 +70,22 @@ class SlideRecord(Record):
         """What became of an earlier result, where that is to be said."""
         return self._earlier
 
-    def attach(self, made: Attachments, *, reused: bool = False, earlier: str | None = None) -> Self:
+    @property
+    def outdated(self) -> str | None:
+        """The software of a result that gave way to this one for being of another software."""
+        return self._outdated
+
+    def attach(
+        self,
+        made: Attachments,
+        *,
+        reused: bool = False,
+        earlier: str | None = None,
+        outdated: str | None = None,
+    ) -> Self:
         """The same record carrying its pictures and cells."""
         copy = self.model_copy()
-        copy._made, copy._reused, copy._earlier = made, reused, earlier
+        copy._made, copy._reused, copy._earlier, copy._outdated = made, reused, earlier, outdated
         return copy
 
     @property

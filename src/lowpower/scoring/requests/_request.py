@@ -19,6 +19,7 @@ from lowpower.stain import (
     Effort,
     Laboratory,
     Marker,
+    laboratory_doubts,
     laboratory_for,
 )
 from lowpower.tissue import Control, control_name, is_control_word
@@ -176,6 +177,11 @@ class ScoreRequest:
     def cutoffs(self) -> Cutoffs:
         """From which values on a stain counts; of `with_laboratory`'s request."""
         return self.laboratory.cutoffs() if isinstance(self.laboratory, Laboratory) else DEFAULT_CUTOFFS
+
+    @property
+    def laboratory_doubts(self) -> tuple[str, ...]:
+        """What speaks against the laboratory's file, a sentence each; of `with_laboratory`'s request."""
+        return laboratory_doubts(self.laboratory) if isinstance(self.laboratory, Laboratory) else ()
 
     @property
     def laboratory_name(self) -> str | None:

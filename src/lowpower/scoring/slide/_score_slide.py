@@ -11,10 +11,10 @@ from typing import Unpack, get_args
 
 import numpy as np
 
-import lowpower
 from lowpower.errors import MppOutOfRangeError, as_sentence, as_text
 from lowpower.geometry import Regions
 from lowpower.graphs import runtime_name
+from lowpower.made_by import made_by
 from lowpower.models import Bundle
 from lowpower.scoring.pictures import draw_overlay, network_annotations
 from lowpower.scoring.records import (
@@ -253,7 +253,7 @@ def _result(
         regions=regions_record(seen.regions, slide.mpp),
         control=control_name(request.control),
         runtime=runtime_name(request.precision),
-        software_version=lowpower.__version__,
+        software_version=made_by("scored slide"),
     )
 
 

@@ -14,6 +14,7 @@ from lowpower.stain.rules._gaps import gap_quality, read_with_gaps
 from lowpower.stain.rules._laboratory import (
     Fitted,
     Laboratory,
+    laboratory_doubts,
     laboratory_for,
     read_laboratory,
     write_laboratory,
@@ -68,6 +69,7 @@ __all__ = [
     "her2_of",
     "her2_open_questions",
     "her2_score",
+    "laboratory_doubts",
     "laboratory_for",
     "nuclear_score",
     "nuclear_status",

@@ -12,10 +12,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lowpower.errors import ConfigError, wrong_value
 from lowpower.files import read_yaml, write_text
+from lowpower.made_by import made_by
 from lowpower.stain.cells import Marker, cell_network_identity
 from lowpower.stain.rules._cutoffs import Cutoffs, Her2Cutoffs, NuclearCutoffs
 
-__all__ = ["Fitted", "Laboratory", "laboratory_for", "read_laboratory", "write_laboratory"]
+__all__ = [
+    "Fitted",
+    "Laboratory",
+    "laboratory_doubts",
+    "laboratory_for",
+    "read_laboratory",
+    "write_laboratory",
+]
 
 
 class _Strict(BaseModel):
@@ -29,6 +37,11 @@ class Fitted(_Strict):
     patients: int
     scores: dict[str, int] = Field(description="Slides per known score.")
     cohort: str = Field(description="Fingerprint of the manifest.")
+    contents: tuple[str, ...] | None = Field(
+        None,
+        description="Content hash of each slide; none in files of before.",
+        exclude_if=lambda contents: contents is None,  # their signature is of what they say
+    )
     before: str = Field(description="Agreement with the usual cut-offs, with its interval.")
     after: str = Field(description="Agreement of slides whose patient was left out of the fit.")
 
@@ -44,7 +57,7 @@ class Laboratory(_Strict):
         nuclear: The same for nuclear markers (`NuclearCutoffs`).
         fitted: To what.
         cell_network: SHA-256 of the network that found the cells: another one asks for another fit.
-        software_version: Of lowpower.
+        software_version: Of lowpower, with a fingerprint of what measures stain.
         signature: SHA-256 of everything else: an altered file is refused.
     """
 
@@ -125,6 +138,17 @@ def read_laboratory(path: str | Path, marker: str | None = None) -> Laboratory:
             "that marker's file."
         )
     return laboratory
+
+
+def laboratory_doubts(own: Laboratory) -> tuple[str, ...]:
+    """What speaks against using a file as it is, a sentence each."""
+    if own.software_version == made_by("stain"):
+        return ()
+    return (
+        f"the cut-offs of {own.name!r} were fitted to what another state of lowpower measured "
+        f"({own.software_version}; this is {made_by('stain')}); make them again with `lowpower calibrate`, "
+        "for they may no longer fit.",
+    )
 
 
 def laboratory_for(given: Laboratory | str | Path, marker: str) -> Laboratory:
