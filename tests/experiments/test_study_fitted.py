@@ -86,7 +86,7 @@ def test_calibration_conformal_sets_and_fusions_are_fitted_on_validation_alone(
         slides = [slide.model_copy(update={"label": known[slide.row]}) for slide in folds.slides]
         return folds.model_copy(update={"cohort_fingerprint": other.fingerprint, "slides": slides})
 
-    monkeypatch.setattr("lowpower.experiments._ready.make_folds", same_parts)
+    monkeypatch.setattr("lowpower.experiments.plan._planned_folds.make_folds", same_parts)
     before = run_study(config, workers=1)
     assert set(before.units["state"]) == {"ok"}
     for arm in FITTED:
