@@ -20,7 +20,7 @@ export class Scoring {
       const now = new Map(told.map((job) => [job.id, job]));
       const ended = [...this.jobs.values()].filter((job) => !now.has(job.id));
       this.jobs = now;
-      this.changed(new Set(ended.map((job) => job.slide)));
+      this.changed(new Set(ended.flatMap((job) => job.slide ?? [])));
       for (const job of ended) void this.tellEnd(job);
     });
   }
@@ -103,6 +103,7 @@ export class Scoring {
 
   /** An answer shows by itself; that there is none must be said, for an earlier one may stay. */
   private async tellEnd(job: Job): Promise<void> {
+    if (job.slide === null) return;
     const told = await api.job(job.id).catch(() => null);
     if (told && told.state !== "cancelled" && told.reason) say(`${job.slide}: no new answer. ${told.reason}`, true);
     else if (told?.state === "done" && job.kind === "measure") say(`${job.slide} was measured.`);

@@ -51,7 +51,7 @@ export interface Series {
 
 export interface Job {
   id: string;
-  slide: string;
+  slide: string | null; // null of a study
   kind?: string; // of a folder's every job scores
   state: string;
   progress: number | null;

@@ -110,22 +110,39 @@ class ServiceClient:
         """Ask for a slide's stain to be measured alone, without a model; the job, as `score`."""
         return self.score(slide, key=key, kind="measure", **asked)
 
+    def study(self, configuration: str | Path, *, key: str | None = None, **asked: Any) -> str:
+        """Ask for a study to be run whose configuration lies where the service may read it; the job."""
+        headers = {} if key is None else {"Idempotency-Key": key}
+        told = {"kind": "study", "study": str(configuration), **asked}
+        return str(self._json("POST", "/v1/jobs", told, headers)["id"])
+
+    def study_file(self, job: str, name: str, out: str | Path) -> Path:
+        """Fetch report.html, arms.csv, tests.csv, groups.csv or units.csv of a study that is done."""
+        out = Path(out)
+        write_bytes(out, self._ask("GET", f"/v1/jobs/{job}/files/{quote(name)}"))
+        return out
+
     def job(self, job: str) -> dict[str, Any]:
         """How far a job is."""
         return self._json("GET", f"/v1/jobs/{job}")
 
     def wait(self, job: str, *, seconds: float = 3600.0, every: float = 0.5) -> Result | MeasuredSlide:
-        """Wait for a job's result.
+        """Wait for the result of a job that scores or measures.
 
         Raises:
             TimeoutError: it takes longer.
             ServiceError: the job was cancelled.
         """
+        self.wait_for(job, seconds=seconds, every=every)
+        return self.result(job)
+
+    def wait_for(self, job: str, *, seconds: float = 3600.0, every: float = 0.5) -> dict[str, Any]:
+        """Wait until any job is done, and tell of it: `reason`, where it came to nothing; as `wait`."""
         deadline = time.monotonic() + seconds
         while True:
             told = self.job(job)
             if told["state"] == "done":
-                return self.result(job)
+                return told
             if told["state"] == "cancelled":
                 raise ServiceError(409, {"detail": f"Job {job} was cancelled."})
             if time.monotonic() > deadline:

@@ -283,7 +283,7 @@ def test_a_job_whose_worker_died_before_it_could_claim_it_goes_back_into_the_que
     upload(client, slide_file)
     job = client.get("/v1/jobs").json()[0]["id"]
     worker = ScoringWorker(department.database, department.settings, department.jobs)
-    worker._say_alive()
+    worker._roll.say_alive()
     table = "workflow_status" if department.database.is_sqlite else "dbos.workflow_status"
 
     def after(executor: str) -> str:

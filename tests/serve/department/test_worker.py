@@ -83,7 +83,7 @@ def test_a_model_that_is_gone_a_slide_that_hangs_and_one_that_is_well(
             worker.run(first)
         scorer._seconds = 120.0
         worker.run(gone)
-        worker._say_alive()
+        worker._roll.say_alive()
         for _ in range(
             department.settings.job_attempts
         ):  # three workers took it and were never heard of again

@@ -9,6 +9,8 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
+from pathlib import Path
 from typing import IO, Any
 
 from lowpower.errors import LowpowerError, spoken_as_options
@@ -52,6 +54,9 @@ def _answer(question: dict[str, Any], answers: IO[str]) -> None:
         _tell(answers, progress=done / max(1, total))
 
     try:
+        if question["verb"] == "study":
+            _tell(answers, folder=str(_studied(question, progress)))
+            return
         request = ScoreRequest(**question["request"])
         make: Any = measure_files if question["verb"] == "measure" else score_files
         (record,) = make(
@@ -70,6 +75,21 @@ def _answer(question: dict[str, Any], answers: IO[str]) -> None:
         _tell(answers, error=str(error), code=error.code)
     except Exception as error:  # the boundary of this process: its parent keeps the sentence
         _tell(answers, error=f"stopped by an unforeseen {type(error).__name__}.", code="unforeseen")
+
+
+def _studied(question: dict[str, Any], progress: Callable[[int, int], None]) -> Path:
+    """The folder of a study that was run to its end, its report written."""
+    from lowpower.experiments import run_study
+    from lowpower.reports import write_study_report
+
+    def stage(name: str, done: int, total: int) -> None:
+        progress(done if name == "arms x folds" else 0, total)
+
+    results = run_study(
+        question["slide"], out=question["out"], workers=1, progress=stage, **question["request"]
+    )
+    write_study_report(results)
+    return results.folder
 
 
 def _tell(answers: IO[str], **told: Any) -> None:

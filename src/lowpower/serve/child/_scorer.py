@@ -70,8 +70,9 @@ class Scorer:
         out: Path,
         request: dict[str, Any],
         *,
-        verb: Literal["score", "measure"] = "score",
+        verb: Literal["score", "measure", "study"] = "score",
         keep_earlier: bool = False,
+        seconds: float | None = None,
         progress: Callable[[float], None],
         wanted: Callable[[], bool],
     ) -> Path:
@@ -81,14 +82,17 @@ class Scorer:
             slide: The slide.
             out: Where to.
             request: Attributes of `ScoreRequest`.
-            verb: Which of `score_files` and `measure_files` does it.
+            verb: Which of `score_files` and `measure_files` does it; or `run_study`, of which `slide` is the
+                configuration.
             keep_earlier: As they take it.
+            seconds: Time for it, over that for a slide.
             progress: Told the share that is done.
             wanted: Asked now and then whether to go on.
 
         Raises:
             ScoringError: it took too long or too much memory, died, was not wanted, or said no.
         """
+        seconds = self._seconds if seconds is None else seconds
         self.start()
         child = self._child
         assert child is not None
@@ -98,7 +102,7 @@ class Scorer:
         with contextlib.suppress(OSError):  # it died: that shows below
             child.stdin.write(question + "\n")
             child.stdin.flush()
-        deadline = time.monotonic() + self._seconds + (0.0 if self._ready else _START_S)
+        deadline = time.monotonic() + seconds + (0.0 if self._ready else _START_S)
         asked_at = 0.0
         while True:
             with contextlib.suppress(queue.Empty):
@@ -111,7 +115,7 @@ class Scorer:
                     )
                 if "ready" in told:
                     self._ready = True
-                    deadline = time.monotonic() + self._seconds
+                    deadline = time.monotonic() + seconds
                 elif "progress" in told:
                     progress(float(told["progress"]))
                 elif "error" in told:
@@ -122,7 +126,7 @@ class Scorer:
             if time.monotonic() > deadline:
                 self.end()
                 raise ScoringError(
-                    "time", f"scoring took longer than the {self._seconds / 60:g} minutes that it may."
+                    "time", f"scoring took longer than the {seconds / 60:g} minutes that it may."
                 )
             if _memory_of(child.pid) > self._memory:
                 self.end()

@@ -45,7 +45,7 @@ def purge(department: Department) -> Purged:
     who = Who("retention", Role.ADMIN)
     gone, freed = [], 0
     with department.database.read() as session:
-        busy = select(Job.slide_id).where(Job.state.in_(("waiting", "running")))
+        busy = select(Job.slide_id).where(Job.slide_id.is_not(None), Job.state.in_(("waiting", "running")))
         old = select(Slide.id).where(
             Slide.removed.is_(None),
             Slide.added < moment(-86400.0 * settings.keep_days),

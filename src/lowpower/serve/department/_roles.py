@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["RIGHTS", "Role", "may"]
+__all__ = ["RIGHTS", "STUDIES", "Role", "may"]
 
 
 class Role(StrEnum):
@@ -24,6 +24,9 @@ _ADMIN: Final = frozenset({Role.ADMIN})
 _READS: Final = frozenset({Role.ADMIN, Role.READER})
 _WORKS: Final = frozenset({Role.ADMIN, Role.OPERATOR, Role.SERVICE})
 _RESCORES: Final = _ALL
+
+STUDIES: Final = _WORKS
+"""Who may ask for a study, cancel one, try one again, and take its report."""
 
 _SLIDE: Final = "/v1/slides/{key}"
 
@@ -70,6 +73,7 @@ RIGHTS: Final[dict[tuple[str, str], frozenset[Role] | None]] = {
     ("GET", "/v1/jobs/{job_id}"): _ALL,
     ("POST", "/v1/jobs/{job_id}/cancel"): _RESCORES,
     ("POST", "/v1/jobs/{job_id}/retry"): _RESCORES,
+    ("GET", "/v1/jobs/{job_id}/files/{name}"): STUDIES,
     ("GET", "/v1/events"): _ALL,
     ("GET", "/v1/results/{result_id}"): _ALL,
     ("GET", "/v1/cases/{case}"): _ALL,

@@ -15,7 +15,7 @@ from lowpower.errors import ConfigError, OptionError
 from lowpower.files import read_yaml
 from lowpower.serve.department._roles import Role
 
-__all__ = ["SQLITE_FILE", "Settings", "named_models", "read_settings"]
+__all__ = ["SQLITE_FILE", "Settings", "below", "named_models", "read_settings"]
 
 SQLITE_FILE: Final = "lowpower.db"
 """The database in the data folder, where no other is named."""
@@ -46,6 +46,10 @@ class Settings(BaseModel):
     )
     name: str = Field("lowpower", max_length=100, description="What the page calls the department.")
     roots: tuple[Path, ...] = Field((), description="Folders from which slides may be registered by path.")
+    study_roots: tuple[Path, ...] = Field(
+        (), description="Folders whose study configurations may be run as jobs; none: no studies here."
+    )
+    study_hours: float = Field(24.0, gt=0, description="Time a study may take in one go.")
     model: str = Field("her2-sim", description="Model bundle that scores where a job names none.")
     models: tuple[str, ...] = Field(
         (), description="Further bundles, for other markers, or named by a job; no other is loaded."
@@ -132,9 +136,10 @@ class Settings(BaseModel):
         for file in (self.tls_certificate, self.tls_key, self.laboratory):
             if file is not None and not file.is_file():
                 raise ConfigError(f"{file}: no such file; correct the setting that names it.")
-        for root in self.roots:
-            if not root.is_dir():
-                raise ConfigError(f"{root}: no such folder; correct the setting roots.")
+        for name in ("roots", "study_roots"):
+            for root in getattr(self, name):
+                if not root.is_dir():
+                    raise ConfigError(f"{root}: no such folder; correct the setting {name}.")
         self._check_oidc()
         if not self.is_loopback and not self.is_secure:
             raise ConfigError(
@@ -185,9 +190,8 @@ def read_settings(
         name = ".".join(str(part) for part in first["loc"])
         said = "no such setting" if first["type"] == "extra_forbidden" else first["msg"]
         raise ConfigError(f"Setting {name}: {said}; docs/serve.md lists them all.") from error
-    settings = settings.model_copy(
-        update={"data": settings.data.absolute(), "roots": tuple(root.resolve() for root in settings.roots)}
-    )
+    roots = {name: tuple(map(Path.resolve, getattr(settings, name))) for name in ("roots", "study_roots")}
+    settings = settings.model_copy(update={"data": settings.data.absolute(), **roots})
     settings.check()
     return settings
 
@@ -197,9 +201,18 @@ def _from_environment(variables: Mapping[str, str]) -> dict[str, Any]:
     for variable, value in variables.items():
         name = variable.removeprefix(_PREFIX).lower()
         if variable.startswith(_PREFIX) and name in Settings.model_fields and value:
-            apart = {"roots": os.pathsep, "models": ","}.get(name)
+            apart = {"roots": os.pathsep, "study_roots": os.pathsep, "models": ","}.get(name)
             told[name] = value if apart is None else value.split(apart)
     return told
+
+
+def below(roots: tuple[Path, ...], given: str) -> Path | None:
+    """Where a path leads to, by all links on the way; None where it is not there, or not below a root."""
+    try:
+        path = Path(given).resolve(strict=True)
+    except (OSError, ValueError, RuntimeError):
+        return None
+    return path if any(path.is_relative_to(root) for root in roots) else None
 
 
 def named_models(settings: Settings) -> dict[str, Path]:

@@ -19,7 +19,7 @@ from lowpower.cohort import canonical_marker
 from lowpower.errors import ConfigError, NotASlideError, one_line
 from lowpower.files import make_folder, write_bytes
 from lowpower.scoring import Record
-from lowpower.serve.department._settings import Settings
+from lowpower.serve.department._settings import Settings, below
 from lowpower.serve.department.access import Who
 from lowpower.serve.department.records import Database, Job, Slide, moment, note
 from lowpower.slides import PICTURE_ENDINGS, SLIDE_ENDINGS, find_slides, open_slide
@@ -171,15 +171,11 @@ class SlideRoom:
     def _allowed(self, given: str) -> Path:
         if not self._settings.roots:
             raise ConfigError("No folder is open to register slides from; the setting roots names them.")
-        refused = f"{one_line(given)}: lies in none of the folders that slides may be registered from."
-        try:
-            source = Path(given).resolve(strict=True)
-        except (OSError, ValueError, RuntimeError):
+        source = below(self._settings.roots, given)
+        if source is None:  # the same words for both, so that nobody can ask what exists elsewhere
             raise ConfigError(
-                refused
-            ) from None  # the same words, so that nobody can ask what exists elsewhere
-        if not any(source.is_relative_to(root) for root in self._settings.roots):
-            raise ConfigError(refused)
+                f"{one_line(given)}: lies in none of the folders that slides may be registered from."
+            )
         return source
 
     def _new_key(self, digest: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from pathlib import Path
 from typing import Any, Final
 
 from dbos import DBOSClient
@@ -18,13 +19,16 @@ from lowpower.serve.department._settings import Settings, named_models
 from lowpower.serve.department._slides import slide_or_none, words_of
 from lowpower.serve.department.access import Who
 from lowpower.serve.department.jobs._job_asked import Claimed, JobAsked
+from lowpower.serve.department.jobs._study_job import study_file
 from lowpower.serve.department.jobs._which_model import marker_of
 from lowpower.serve.department.records import RANKS, Database, Job, Regions, ScoredResult, Slide, moment, note
 from lowpower.tissue import is_control_word
 
-__all__ = ["QUEUE", "WORKFLOW", "Jobs"]
+__all__ = ["QUEUE", "STUDIES", "WORKFLOW", "Jobs", "queue_of"]
 
 QUEUE: Final = "score"
+STUDIES: Final = "study"
+"""A queue of their own: slides do not wait for hours."""
 WORKFLOW: Final = "lowpower-score"
 _APPLICATION: Final = "lowpower"
 _LOOKED_BACK: Final = 50
@@ -48,8 +52,9 @@ class Jobs:
         um/px that were given for the slide before hold until others are.
 
         Raises:
-            ConfigError: there is no such slide or model, nothing is drawn on it, the key came with another
-                wish, control tissue is said by a file, or it is to be measured and nobody said for what.
+            ConfigError: there is no such slide, model or study, nothing is drawn on it, the key came with
+                another wish, control tissue is said by a file, it is to be measured and nobody said for what,
+                or the study is being run.
         """
         if not is_control_word(asked.control):
             raise ConfigError("Control tissue is auto, none, an end or x,y,width,height here.")
@@ -61,19 +66,25 @@ class Jobs:
             if key is not None:
                 held = session.scalar(select(Job).where(Job.by == who.name, Job.key == key))
                 if held is not None:
-                    if (held.asked["slide"], held.asked.get("kind", "score")) != (asked.slide, asked.kind):
+                    before = [held.asked.get(name) for name in ("slide", "study")]
+                    kind = held.asked.get("kind", "score")
+                    if (before, kind) != ([asked.slide, asked.study], asked.kind):
                         raise ConfigError("This idempotency key was used for another slide or kind of job.")
                     return held
-            slide = slide_or_none(session, asked.slide)
-            if slide is None:
-                raise ConfigError(f"There is no slide {asked.slide}.")
             told: dict[str, Any] = asked.model_dump(mode="json")
-            told["drawn"] = self._drawn(session, asked) if asked.regions else None
-            told["mpp"] = _mpp_said(session, asked)
-            told["marker"] = self._measured_marker(slide) if asked.kind == "measure" else None
+            slide = None
+            if asked.study is not None:
+                told["file"] = study_file(session, self._settings, asked.study)
+            else:
+                slide = slide_or_none(session, asked.slide or "")
+                if slide is None:
+                    raise ConfigError(f"There is no slide {asked.slide}.")
+                told["drawn"] = self._drawn(session, asked) if asked.regions else None
+                told["mpp"] = _mpp_said(session, asked)
+                told["marker"] = self._measured_marker(slide) if asked.kind == "measure" else None
             job = Job(
                 id=secrets.token_hex(16),
-                slide_id=slide.id,
+                slide_id=None if slide is None else slide.id,
                 asked=told,
                 state="waiting",
                 priority=asked.priority,
@@ -85,7 +96,8 @@ class Jobs:
             session.add(job)
             _show(slide, "waiting")
             session.flush()
-            note(session, who.name, "job.asked", job.id, slide=slide.id, regions=told["drawn"])
+            about = {"study": asked.study} if slide is None else {"slide": slide.id, "regions": told["drawn"]}
+            note(session, who.name, "job.asked", job.id, **about)
             self.enqueue(session, job)
             return job
 
@@ -95,7 +107,7 @@ class Jobs:
             session,
             {
                 "workflow_name": WORKFLOW,
-                "queue_name": QUEUE,
+                "queue_name": queue_of(job),
                 "workflow_id": job.id,
                 "priority": job.priority,
             },
@@ -114,7 +126,7 @@ class Jobs:
             if job is None or job.state not in ("waiting", "running"):
                 return False
             job.state, job.ended = "cancelled", moment()
-            _show(session.get_one(Slide, job.slide_id), "cancelled")
+            _show(None if job.slide_id is None else session.get_one(Slide, job.slide_id), "cancelled")
             note(session, who.name, "job.cancelled", job.id, slide=job.slide_id)
         self._queue.cancel_workflow(job_id)
         return True
@@ -133,7 +145,7 @@ class Jobs:
                 return None
             if job.state == "running" and job.worker in alive - {worker}:
                 return None
-            slide = session.get_one(Slide, job.slide_id)
+            slide = None if job.slide_id is None else session.get_one(Slide, job.slide_id)
             job.attempts += 1
             job.state, job.worker, job.progress = "running", worker, None
             job.started = job.started or moment()
@@ -145,10 +157,10 @@ class Jobs:
             return Claimed(
                 id=job.id,
                 attempt=job.attempts,
-                slide=self._settings.data / slide.path,
-                slide_key=slide.id,
-                sha256=slide.sha256,
-                marker=job.asked.get("marker") or slide.marker,
+                slide=Path(job.asked["file"]) if slide is None else self._settings.data / slide.path,
+                slide_key="" if slide is None else slide.id,
+                sha256="" if slide is None else slide.sha256,
+                marker=job.asked.get("marker") or (None if slide is None else slide.marker),
                 asked=JobAsked.model_validate(asked),
                 regions=drawn,
             )
@@ -223,9 +235,9 @@ class Jobs:
         )
         return {one.workflow_id: one.executor_id for one in given if one.executor_id is not None}
 
-    def release(self, job_id: str) -> None:
+    def release(self, job_id: str, queue: str) -> None:
         """Give a job whose worker was lost to whoever takes it next."""
-        self._queue.resume_workflow(job_id, queue_name=QUEUE)
+        self._queue.resume_workflow(job_id, queue_name=queue)
 
     def _plain(self, record: Result | MeasuredSlide) -> str:
         """Why there is no answer; where files lie on this machine is nobody's business."""
@@ -261,9 +273,14 @@ def _takes_the_place(record: Result | MeasuredSlide, shown: str | None) -> bool:
     return record.state == "ok" or shown != "ok"
 
 
-def _show(slide: Slide, state: str) -> None:
+def queue_of(job: Job) -> str:
+    """The queue that a job waits in."""
+    return QUEUE if job.slide_id is not None else STUDIES
+
+
+def _show(slide: Slide | None, state: str) -> None:
     """A slide without a result is shown by the state of its job."""
-    if slide.result_id is None:
+    if slide is not None and slide.result_id is None:
         slide.state, slide.rank = state, RANKS[state]
 
 

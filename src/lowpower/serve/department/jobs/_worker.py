@@ -7,14 +7,12 @@ import logging
 import queue
 import secrets
 import shutil
-import socket
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
-import psutil
 from dbos import DBOS, DBOSConfig
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
@@ -28,8 +26,10 @@ from lowpower.serve.department._settings import Settings
 from lowpower.serve.department._telemetry import span
 from lowpower.serve.department.charts import note_drift
 from lowpower.serve.department.jobs._job_asked import Claimed
-from lowpower.serve.department.jobs._job_book import QUEUE, WORKFLOW, Jobs
+from lowpower.serve.department.jobs._job_book import QUEUE, STUDIES, WORKFLOW, Jobs, queue_of
 from lowpower.serve.department.jobs._job_request import request_of, without_answer
+from lowpower.serve.department.jobs._roll import Roll
+from lowpower.serve.department.jobs._study_job import keep_study, study_folder
 from lowpower.serve.department.records import Database, Job, ScoredResult, Worker, moment
 
 __all__ = ["ScoringWorker"]
@@ -49,11 +49,12 @@ class ScoringWorker:
 
     def __init__(self, database: Database, settings: Settings, jobs: Jobs) -> None:
         self._database, self._settings, self._jobs = database, settings, jobs
-        host = socket.gethostname()[:60]
-        self.name = f"{host}-{secrets.token_hex(4)}"
-        self._host = host
+        self._roll = Roll(database, settings.lost_after_s)
+        self.name = self._roll.name
         self._scorers: queue.LifoQueue[Scorer] = queue.LifoQueue()
         self._all: list[Scorer] = []
+        self._studies = self._new_scorer()
+        """Its child runs studies, one at a time beside the slides, and is there only meanwhile."""
         self._stop = threading.Event()
         self._beat: threading.Thread | None = None
         self._unwatched = False  # results that no look at the charts has seen
@@ -62,13 +63,12 @@ class ScoringWorker:
     def start(self) -> Self:
         """Begin to take jobs."""
         for _ in range(self._settings.workers):
-            scorer = Scorer(
-                seconds=self._settings.job_minutes * 60, memory=self._settings.job_memory_gb * 1e9
-            )
+            scorer = self._new_scorer()
             scorer.start()
             self._all.append(scorer)
             self._scorers.put(scorer)
-        self._say_alive()
+        self._all.append(self._studies)
+        self._roll.say_alive()
         self._sweep()
         config: DBOSConfig = {
             "name": "lowpower",
@@ -88,9 +88,16 @@ class ScoringWorker:
             polling_interval_sec=_POLL_S,
             on_conflict="always_update",
         )
+        if self._settings.study_roots:
+            DBOS.register_queue(
+                STUDIES, worker_concurrency=1, polling_interval_sec=_POLL_S, on_conflict="always_update"
+            )
         self._beat = threading.Thread(target=self._watch, daemon=True, name="lowpower-heartbeat")
         self._beat.start()
         return self
+
+    def _new_scorer(self) -> Scorer:
+        return Scorer(seconds=self._settings.job_minutes * 60, memory=self._settings.job_memory_gb * 1e9)
 
     def close(self) -> None:
         """Take no more jobs; the one in hand goes back into the queue."""
@@ -106,11 +113,12 @@ class ScoringWorker:
 
     def run(self, job_id: str) -> None:
         """Do a job to its end; whatever happens, it has a result then, or was cancelled."""
-        claimed = self._patiently(lambda: self._jobs.claim(job_id, self.name, self._alive()))
+        claimed = self._patiently(lambda: self._jobs.claim(job_id, self.name, self._roll.alive()))
         if claimed is None:
             return
-        with span("score", job=job_id, slide=claimed.slide_key, attempt=claimed.attempt) as add:
-            add(state=self._run(claimed))
+        do = self._run_study if claimed.asked.kind == "study" else self._run
+        with span(claimed.asked.kind, job=job_id, slide=claimed.slide_key, attempt=claimed.attempt) as add:
+            add(state=do(claimed))
 
     def _run(self, claimed: Claimed) -> str:
         """Do a job that is ours; the state of its result, or cancelled."""
@@ -120,11 +128,7 @@ class ScoringWorker:
         )
         staging = make_folder(self._settings.data / "staging") / f"{job_id}-{secrets.token_hex(4)}"
         try:
-            if claimed.attempt > self._settings.job_attempts:
-                raise ScoringError(
-                    "lost",
-                    f"its worker was lost {claimed.attempt - 1} times in a row, so it is not tried again.",
-                )
+            self._check_attempts(claimed)
             folder = self._scored(claimed, staging)
             record = record_of((folder / claimed.record_name).read_bytes())
         except ScoringError as error:
@@ -143,6 +147,38 @@ class ScoringWorker:
         )
         return record.state
 
+    def _check_attempts(self, job: Claimed) -> None:
+        if job.attempt > self._settings.job_attempts:
+            raise ScoringError(
+                "lost", f"its worker was lost {job.attempt - 1} times in a row, so it is not tried again."
+            )
+
+    def _run_study(self, job: Claimed) -> str:
+        """Run a study to its end: units that are done already, by whichever worker, are not done again."""
+        _log.info("job.started", extra={"job": job.id, "attempt": job.attempt})
+        made = reason = None
+        try:
+            self._check_attempts(job)
+            made = self._studies.score(
+                job.slide,
+                study_folder(job, self._settings),
+                {"fresh": job.asked.force and job.attempt == 1},
+                verb="study",
+                seconds=self._settings.study_hours * 3600,
+                **self._watched_by(job),
+            )
+        except (ScoringError, OutputError, OSError) as error:
+            if self._stop.is_set() or (isinstance(error, ScoringError) and error.code == "cancelled"):
+                return "cancelled"
+            reason = str(error).replace(f"{self._settings.data}/", "")
+        finally:
+            self._studies.end()  # what training took is given back
+        kept = self._patiently(
+            lambda: keep_study(self._database, self._settings, job, self.name, made, reason)
+        )
+        _log.info("job.ended", extra={"job": job.id, "kept": kept, "state": "ok" if made else "failed"})
+        return "ok" if made else "failed"
+
     def _scored(self, job: Claimed, staging: Path) -> Path:
         request = request_of(job, self._settings)
         make_folder(staging)
@@ -151,6 +187,17 @@ class ScoringWorker:
             write_json(regions, job.regions)
             request["regions"] = str(regions)
         scorer = self._scorers.get()
+        try:
+            return scorer.score(
+                job.slide, staging / "out", request, verb=job.asked.kind, **self._watched_by(job)
+            )
+        finally:
+            self._scorers.put(scorer)
+            if not self._stop.is_set():
+                scorer.start()
+
+    def _watched_by(self, job: Claimed) -> dict[str, Any]:
+        """What a scorer tells of a job in hand, and whom it asks whether to go on."""
         last = 0.0
 
         def progress(share: float) -> None:
@@ -166,19 +213,7 @@ class ScoringWorker:
             except DBAPIError:
                 return True  # the database will come back
 
-        try:
-            return scorer.score(
-                job.slide,
-                staging / "out",
-                request,
-                verb=job.asked.kind,
-                progress=progress,
-                wanted=wanted,
-            )
-        finally:
-            self._scorers.put(scorer)
-            if not self._stop.is_set():
-                scorer.start()
+        return {"progress": progress, "wanted": wanted}
 
     def _publish(self, job: Claimed, record: Result | MeasuredSlide, made: Path) -> bool:
         name = f"{job.id}-{secrets.token_hex(4)}"
@@ -207,7 +242,7 @@ class ScoringWorker:
     def _watch(self) -> None:
         while not self._stop.wait(self._settings.lost_after_s / 6):
             try:
-                self._say_alive()
+                self._roll.say_alive()
                 self._take_over()
                 self._watch_drift()
             except DBAPIError:
@@ -215,48 +250,20 @@ class ScoringWorker:
             except Exception:
                 _log.exception("heartbeat")  # the next beat tries again
 
-    def _say_alive(self) -> None:
-        process = psutil.Process()
-        with self._database.write() as session:
-            row = session.get(Worker, self.name)
-            if row is None:
-                row = Worker(
-                    id=self.name, host=self._host, process=process.pid, began=process.create_time(), seen=""
-                )
-                session.add(row)
-            row.seen = moment()
-
-    def _alive(self) -> set[str]:
-        """Workers that are: heard of lately, and of this host also there."""
-        silent = moment(-self._settings.lost_after_s)
-        with self._database.read() as session:
-            workers = list(session.scalars(select(Worker)))
-        return {worker.id for worker in workers if worker.seen >= silent and self._is_there(worker)}
-
-    def _is_there(self, worker: Worker) -> bool:
-        if worker.host != self._host:
-            return True
-        try:
-            return bool(abs(psutil.Process(worker.process).create_time() - worker.began) < 2.0)
-        except psutil.NoSuchProcess:
-            return False
-        except psutil.Error:
-            return True
-
     def _take_over(self) -> None:
         taken = self._jobs.taken()  # first: who took one of these was there before, so is among the living
-        alive = self._alive()
+        alive = self._roll.alive()
         with self._database.write() as session:
             held = list(session.scalars(select(Job).where(Job.state.in_(("running", "waiting")))))
             # A worker may have died between taking a job out of the queue and claiming it.
             whose = {job.id: job.worker if job.state == "running" else taken.get(job.id) for job in held}
-            lost = [job for job, worker in whose.items() if worker is not None and worker not in alive]
+            lost = [job for job in held if whose[job.id] is not None and whose[job.id] not in alive]
             for row in session.scalars(select(Worker)):
                 if row.id not in alive and row.seen < moment(-10 * self._settings.lost_after_s):
                     session.delete(row)
-        for job_id in lost:
-            _log.warning("job.taken-over", extra={"job": job_id})
-            self._jobs.release(job_id)
+        for job in lost:
+            _log.warning("job.taken-over", extra={"job": job.id})
+            self._jobs.release(job.id, queue_of(job))
 
     def _watch_drift(self) -> None:
         """Look whether what comes in is still what it was; what is not goes into the audit log."""
@@ -269,7 +276,7 @@ class ScoringWorker:
     def _sweep(self) -> None:
         """Remove what killed workers left: half-made results, and whole ones that nobody got to book."""
         with self._database.read() as session:
-            booked = set(session.scalars(select(ScoredResult.folder)))
+            booked = {*session.scalars(select(ScoredResult.folder)), *session.scalars(select(Job.folder))}
         for folder in [
             *(self._settings.data / "staging").glob("*"),
             *(place for place in (self._settings.data / "results").glob("*") if place.name not in booked),

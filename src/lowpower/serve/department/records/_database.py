@@ -65,13 +65,15 @@ class Database:
         make_folder(self._data)
         try:
             with locked(self._data / ".migrate.lock"):
-                if self.is_sqlite:
-                    with self.engine.connect() as connection:
+                with self.engine.connect() as connection, connection.begin():
+                    if self.is_sqlite:
+                        connection.detach()  # closed afterwards: its keys are not watched
                         connection.exec_driver_sql("COMMIT")
                         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-                        connection.exec_driver_sql("BEGIN")
-                with self.engine.begin() as connection:
-                    if not self.is_sqlite:
+                        # A table that is made anew is gone for a moment, with what others point to.
+                        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+                        connection.exec_driver_sql("BEGIN IMMEDIATE")
+                    else:
                         connection.execute(text("SELECT pg_advisory_xact_lock(2203)"))
                     config = alembic.config.Config()
                     config.set_main_option("script_location", str(_MIGRATIONS))

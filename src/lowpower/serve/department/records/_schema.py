@@ -176,11 +176,12 @@ class Slide(Base):
 
 
 class Job(Base):
-    """Scoring that somebody asked for."""
+    """Scoring, measuring or a study that somebody asked for."""
 
     __tablename__ = "jobs"
     id: Mapped[str] = mapped_column(_ID, primary_key=True)
-    slide_id: Mapped[str] = mapped_column(ForeignKey("slides.id"), index=True)
+    slide_id: Mapped[str | None] = mapped_column(ForeignKey("slides.id"), index=True)
+    """None of a study."""
     asked: Mapped[dict[str, Any]] = mapped_column(JSON)
     state: Mapped[str] = mapped_column(String(12), index=True)
     """waiting, running, done, failed or cancelled."""
@@ -194,6 +195,8 @@ class Job(Base):
     progress: Mapped[float | None] = mapped_column()
     reason: Mapped[str | None] = mapped_column(Text)
     key: Mapped[str | None] = mapped_column("idempotency_key", String(200))
+    folder: Mapped[str | None] = mapped_column(String(100))
+    """Of a study that is done, below the results."""
     __table_args__ = (UniqueConstraint("by", "idempotency_key", name="jobs_once_a_key"),)
 
 

@@ -6,15 +6,17 @@ import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import FileResponse, StreamingResponse
+from pydantic import Field
 from sqlalchemy import func, select, text
 
 import lowpower
 from lowpower.scoring import NOTICE, Record
 from lowpower.serve._events import job_events
+from lowpower.serve.department._roles import STUDIES
 from lowpower.serve.department._settings import Settings, named_models
 from lowpower.serve.department.charts import DRIFT, AgreementTold, DriftTold, agreement_of, drift_of
-from lowpower.serve.department.jobs import JobAsked, Jobs
+from lowpower.serve.department.jobs import STUDY_FILES, JobAsked, Jobs
 from lowpower.serve.department.records import Audit, Database, Job, Slide, schema
 
 __all__ = ["jobs_api"]
@@ -24,7 +26,8 @@ class JobTold(Record):
     """A job and how far it is."""
 
     id: str
-    slide: str
+    slide: str | None = Field(description="None of a study.")
+    kind: str
     state: str
     progress: float | None
     reason: str | None
@@ -74,6 +77,11 @@ def jobs_api(database: Database, settings: Settings, jobs: Jobs) -> APIRouter:
             raise HTTPException(404, "There is no such job.")
         return job
 
+    def check(request: Request, *, is_study: bool) -> None:
+        role = request.state.who.role
+        if is_study and role not in STUDIES:
+            raise HTTPException(403, f"The role {role} has no right to studies.")
+
     @router.get("/jobs")
     def listed(
         active: bool = False,
@@ -97,6 +105,7 @@ def jobs_api(database: Database, settings: Settings, jobs: Jobs) -> APIRouter:
         given: JobAsked,
         idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
     ) -> JobTold:
+        check(request, is_study=given.kind == "study")
         return _told(jobs.ask(request.state.who, given, idempotency_key))
 
     @router.get("/jobs/{job_id}")
@@ -105,7 +114,7 @@ def jobs_api(database: Database, settings: Settings, jobs: Jobs) -> APIRouter:
 
     @router.post("/jobs/{job_id}/cancel")
     def cancel(request: Request, job_id: str) -> JobTold:
-        found(job_id)
+        check(request, is_study=found(job_id).slide_id is None)
         if not jobs.cancel(request.state.who, job_id):
             raise HTTPException(409, "This job has ended already.")
         return _told(found(job_id))
@@ -113,9 +122,21 @@ def jobs_api(database: Database, settings: Settings, jobs: Jobs) -> APIRouter:
     @router.post("/jobs/{job_id}/retry", status_code=201)
     def retry(request: Request, job_id: str) -> JobTold:
         job = found(job_id)
+        check(request, is_study=job.slide_id is None)
         if job.state in ("waiting", "running"):
             raise HTTPException(409, "This job has not ended yet.")
         return _told(jobs.again(request.state.who, job))
+
+    @router.get("/jobs/{job_id}/files/{name}", response_class=FileResponse)
+    def file(job_id: str, name: str) -> FileResponse:
+        """Of a study that is done: report.html, arms.csv, tests.csv, groups.csv or units.csv."""
+        job = found(job_id)
+        if name not in STUDY_FILES:
+            raise HTTPException(404, f"A study has {', '.join(STUDY_FILES)}.")
+        if job.folder is None:
+            raise HTTPException(409, "This job has made no study.")
+        path = settings.data / "results" / job.folder / name
+        return FileResponse(path, media_type=STUDY_FILES[name], filename=f"study-{job_id[:8]}-{name}")
 
     @router.get("/events", response_class=StreamingResponse)
     async def events(request: Request) -> StreamingResponse:
@@ -128,7 +149,7 @@ def jobs_api(database: Database, settings: Settings, jobs: Jobs) -> APIRouter:
                     {
                         "id": job.id,
                         "slide": job.slide_id,
-                        "kind": job.asked.get("kind", "score"),
+                        "kind": _kind(job),
                         "state": job.state,
                         "progress": job.progress,
                     }
@@ -206,10 +227,15 @@ def jobs_api(database: Database, settings: Settings, jobs: Jobs) -> APIRouter:
     return router
 
 
+def _kind(job: Job) -> str:
+    return str(job.asked.get("kind", "score"))  # rows from before there were others name none
+
+
 def _told(job: Job) -> JobTold:
     return JobTold(
         id=job.id,
         slide=job.slide_id,
+        kind=_kind(job),
         state=job.state,
         progress=job.progress,
         reason=job.reason,
