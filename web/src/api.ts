@@ -1,5 +1,6 @@
 // The interface, by addresses relative to the page.
 
+import { kept } from "./dom";
 import type { Agreement, Asked, Case, CellNumbers, Chart, GeoFeature, Job, Review, Series, Session, Slide, User, Verdict, Worklist } from "./types";
 
 export interface Box {
@@ -76,7 +77,7 @@ export const makeLink = (role: string): Promise<{ address: string }> => send("PO
 export const users = (): Promise<User[]> => send("GET", "users");
 export const changeUser = (name: string, change: object): Promise<null> => send("PATCH", `users/${encodeURIComponent(name)}`, change);
 export const agreement = (blind: boolean): Promise<Agreement> => send("GET", `agreement?blind_only=${blind}`);
-export const drift = (): Promise<{ charts: Chart[]; base: number; fit: string | null }> => send("GET", "drift");
+export const drift = (): Promise<{ charts: Chart[]; base: number; fit: string | null; without_fit: string[] }> => send("GET", "drift");
 export const modelCard = async (name: string): Promise<string> => (await fetched(`./v1/models/${encodeURIComponent(name)}/card`)).text();
 export const job = (id: string): Promise<Job> => send("GET", `jobs/${id}`);
 export const ask = (path: string, body: object): Promise<unknown> => send("POST", path, body);
@@ -84,11 +85,11 @@ export const ask = (path: string, body: object): Promise<unknown> => send("POST"
 export const caseOf = (code: string): Promise<Case> => send("GET", `cases/${encodeURIComponent(code)}`);
 
 export const roots = (): Promise<string[]> => send("GET", "roots");
-export const register = (path: string, belongs: string): Promise<{ slide: string }> => send("POST", "slides", { path, case: belongs || null });
+export const register = (path: string, belongs: string): Promise<{ slide: string }> => send("POST", "slides", { path, case: belongs || null, laboratory: kept.get("laboratory") || null });
 export const series = (accession: string, patient: string): Promise<Series[]> =>
   send("GET", `pacs/series?${new URLSearchParams({ accession, patient })}`);
 export const fetchSeries = (study: string, series: string, belongs: string): Promise<{ slide: string }> =>
-  send("POST", "pacs/fetch", { study, series, case: belongs || null });
+  send("POST", "pacs/fetch", { study, series, case: belongs || null, laboratory: kept.get("laboratory") || null });
 export const sendReport = (one: Slide, to: string): Promise<null> => send("POST", `${slide(one.key)}/send`, { to });
 
 export const reportAddress = (one: Slide, form: string): string => address(`${slide(one.key)}/reports/${form}`);
@@ -102,7 +103,7 @@ interface Upload {
 
 /** Sends a file in pieces; each carries its checksum where the browser can make one. `files`: of the same slide. */
 export async function upload(file: File, files: number, progress: (share: number) => void): Promise<{ slide: string | null; waits_for: string | null }> {
-  let told: Upload = await send("POST", "uploads", { name: file.name, size: file.size, files });
+  let told: Upload = await send("POST", "uploads", { name: file.name, size: file.size, files, laboratory: kept.get("laboratory") || null });
   for (let tries = 0; told.received < told.size; ) {
     const piece = await file.slice(told.received, told.received + Math.min(told.piece, PIECE)).arrayBuffer();
     const headers: Record<string, string> = { "Upload-Offset": String(told.received), "Content-Type": "application/octet-stream" };

@@ -21,10 +21,12 @@ export async function showCharts(): Promise<void> {
         section("HER2, who with whom", table(pairs, "Who", (pair) => `${pair.first} and ${pair.second}`)),
         section("HER2, readers and model, by month", table(agreement.by_month, "Month", (pair) => pair.first)),
         section("HER2, readers and model, by scanner", table(agreement.by_scanner, "Scanner", (pair) => pair.first)),
+        section("HER2, readers and model, by laboratory", table(agreement.by_laboratory, "Laboratory", (pair) => pair.first)),
         ...agreement.readers_model.slice(0, 1).map((pair) => section(`Scores of ${pair.first} (rows) and ${pair.second}`, confusion(pair, agreement.scores))),
       ] : [h("p", {}, "No HER2 reviews yet.")]),
       section("Drift, month by month",
         h("p", { class: "dim" }, `Limits: three standard deviations, by the first ${drift.base} results${drift.fit ? `; against the fit: between which 99 in 100 of the slides lay that the model was fitted on (${drift.fit})` : ""}. Months outside are marked.`),
+        ...drift.without_fit.map((why) => h("p", { class: "dim" }, `No charts against the fit of ${why}`)),
         h("div", { class: "drift" }, drift.charts.map(chart))),
     );
   };
@@ -36,7 +38,7 @@ export async function showCharts(): Promise<void> {
 const section = (name: string, ...children: Node[]) => h("section", { "aria-label": name }, h("h3", {}, name), ...children);
 
 const share = (one: Share | null) =>
-  one ? `${percent(one.value)} (${percent(one.low)} to ${percent(one.high)}; ${one.of})` : "no slide";
+  one ? `${percent(one.value)} (${percent(one.low)} to ${percent(one.high)}; ${one.of})`.replaceAll(" %", "\u00a0%") : "no slide";
 
 function table(pairs: Pair[], first: string, name: (pair: Pair) => string): HTMLElement {
   const cutoffs = pairs[0]?.cutoffs.map((one) => one.cutoff) ?? [];

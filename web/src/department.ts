@@ -96,9 +96,9 @@ export class Department {
     const people = h("button", { class: "quiet", onclick: () => this.people() }, "People");
     const out = h("button", { class: "quiet", onclick: () => void this.signOut() }, "Sign out");
     if (MAY_SEND.includes(session.role!)) {
-      const elsewhere = session.offers.some((one) => one !== "fhir")
-        ? [h("button", { class: "quiet", onclick: () => showSources(session, () => this.changed()) }, "From elsewhere")] : [];
-      find("folder").after(add, picker, ...elsewhere);
+      const name = session.offers.some((one) => one !== "fhir") ? "From elsewhere" : "Laboratory";
+      const elsewhere = h("button", { class: "quiet", onclick: () => showSources(session, name, () => this.changed()) }, name);
+      find("folder").after(add, picker, elsewhere);
       this.takeDrops();
     }
     find("theme").before(h("span", { id: "who" }, `${session.name}, ${session.role}`), charts, ...(session.role === "admin" ? [people] : []), out);
@@ -154,7 +154,7 @@ export class Department {
     try {
       let made: { slide: string | null; waits_for: string | null } = { slide: null, waits_for: null };
       for (const [index, file] of files.entries()) made = await api.upload(file, files.length, (share) => (bar.value = index + share));
-      if (made.slide) say(`${name} is here as ${made.slide}, and is being scored.`);
+      if (made.slide) say(`${name} is here as ${made.slide}${kept.get("laboratory") && `, stained by ${kept.get("laboratory")}`}, and is being scored.`);
       else say(`${name}: ${made.waits_for}`, true);
       this.changed();
     } catch (error) {

@@ -1,19 +1,23 @@
-// Slides that do not come by this browser: from folders of the service, and from the picture archive.
+// Slides that do not come by this browser: from folders of the service, and from the picture archive. And who stained them.
 
 import * as api from "./api";
-import { h, say } from "./dom";
+import { h, kept, say } from "./dom";
 import type { Session } from "./types";
 
 const tell = (error: Error) => say(error.message, true);
 
-/** Asks where slides come from; `added` is told of each that was taken. */
-export function showSources(session: Session, added: () => void): void {
+/** Asks where slides come from and who stained them; `added` is told of each that was taken. */
+export function showSources(session: Session, name: string, added: () => void): void {
   const took = (slide: string) => {
     say(`It is here as ${slide}, and is being scored.`);
     added();
   };
-  const box = h("dialog", { "aria-label": "Slides from elsewhere", class: "sources", onclose: () => box.remove() },
-    h("h2", {}, "Slides from elsewhere"),
+  const laboratory = h("input", { maxlength: 60, autocomplete: "off", value: kept.get("laboratory"),
+    onchange: () => kept.set("laboratory", laboratory.value.trim()) });
+  const box = h("dialog", { "aria-label": name, class: "sources", onclose: () => box.remove() },
+    h("h2", {}, name),
+    h("label", { class: "line" }, "Laboratory that stained the slides ", laboratory),
+    h("p", { class: "dim" }, "Said of all slides that this browser adds from now on. Empty: as the service is set."),
     session.offers.includes("roots") && folders(took),
     session.offers.includes("dicomweb") && archive(took),
     h("form", { method: "dialog" }, h("button", { class: "quiet" }, "Close")));

@@ -233,6 +233,7 @@ export interface Agreement {
   readers_model: Pair[];
   by_month: Pair[];
   by_scanner: Pair[];
+  by_laboratory: Pair[];
   readers: Pair[];
 }
 

@@ -63,6 +63,7 @@ class ServiceClient:
         case: str | None = None,
         marker: str | None = None,
         mpp: float | None = None,
+        laboratory: str | None = None,
     ) -> tuple[str, str]:
         """Send a slide, going on where it stopped when the connection breaks; its pseudonym and its job.
 
@@ -71,6 +72,7 @@ class ServiceClient:
             case: The case, in your own words; kept as a pseudonym.
             marker: HER2, ER, PR or Ki-67; the model's if None.
             mpp: um/px, over what the file says.
+            laboratory: Which one stained it.
 
         Raises:
             ServiceError: it is not taken: no slide, too large, here already (`problem["slide"]`), disk full,
@@ -78,7 +80,8 @@ class ServiceClient:
         """
         path, made = Path(path), {"slide": None, "job": None}
         parts = sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
-        about = {"case": case, "marker": marker, "mpp": mpp, "files": len(parts)}
+        said = {"case": case, "marker": marker, "mpp": mpp, "laboratory": laboratory}
+        about: dict[str, Any] = {**said, "files": len(parts)}
         for part in parts:
             made = self._sent(part, about)
         if made["slide"] is None:
@@ -95,10 +98,16 @@ class ServiceClient:
         return self._json("POST", f"/v1/uploads/{told['id']}/complete")
 
     def register(
-        self, path: str | Path, *, case: str | None = None, mpp: float | None = None
+        self,
+        path: str | Path,
+        *,
+        case: str | None = None,
+        mpp: float | None = None,
+        laboratory: str | None = None,
     ) -> tuple[str, str]:
         """Name a slide below a folder that the service may read; its pseudonym and its job."""
-        made = self._json("POST", "/v1/slides", {"path": str(path), "case": case, "mpp": mpp})
+        about = {"path": str(path), "case": case, "mpp": mpp, "laboratory": laboratory}
+        made = self._json("POST", "/v1/slides", about)
         return made["slide"], made["job"]
 
     def score(self, slide: str, *, key: str | None = None, **asked: Any) -> str:

@@ -22,6 +22,7 @@ from .conftest import program_of, upload
 SCORES = ["0", "1+", "2+", "3+"]
 FIRST = ["0", "0", "1+", "1+", "2+", "3+", "3+", "null", "ultralow", "2+"]
 SECOND = ["0", "1+", "1+", "2+", "2+", "3+", "2+", "0", "1+", "3+"]
+LABORATORIES = [None, "South", "South", *["North"] * 7]
 MODEL = ["0", "0", "1+", "2+", "2+", "3+", "3+", "0", "0", "1+"]
 
 
@@ -69,7 +70,8 @@ def reviewed(department):
     with department.database.write() as session:
         for number, (first, second, model) in enumerate(zip(FIRST, SECOND, MODEL, strict=True)):
             add_slide(session, number, "2026-01")
-            session.get_one(Slide, f"S-{number:04}").scanner = "Maker X1" if number < 3 else None
+            slide = session.get_one(Slide, f"S-{number:04}")
+            slide.scanner, slide.laboratory = ("Maker X1" if number < 3 else None), LABORATORIES[number]
             add_review(session, number, "Dr. A", first, model, blind=number < 4)
             add_review(session, number, "Dr. B", second, model)
     return department
@@ -95,6 +97,17 @@ def test_kappa_is_that_of_scikit_learn(reviewed):
         ("Maker X1", 6),
         ("scanner not known", 14),
     ]
+    assert [(pair.first, pair.slides) for pair in told.by_laboratory] == [
+        ("North", 14),
+        ("South", 4),
+        ("laboratory not said", 2),
+    ]
+    north = [
+        (score, model) for who in (FIRST, SECOND) for score, model in zip(who[3:], MODEL[3:], strict=True)
+    ]
+    readers, models = (plain(list(part)) for part in zip(*north, strict=True))
+    expected = cohen_kappa_score(readers, models, weights="quadratic", labels=range(4))
+    assert told.by_laboratory[0].kappa == pytest.approx(expected)
 
 
 def test_agreement_at_a_cutoff_is_counted_with_the_reader_as_reference(reviewed):
@@ -203,7 +216,9 @@ def test_a_department_unlike_the_models_fit_is_outside_from_the_first_month(depa
     # Of a model that keeps no such slides there are none of these charts.
     other = department.settings.model_copy(update={"model": "gone"})
     told = drift_of(department.database, other)
-    assert told.fit is None
+    assert (told.fit, told.without_fit) == (
+        None, ("gone: its bundle cannot be read here, so what it was fitted on is not known.",),
+    )  # fmt: skip
     assert {chart.limits for chart in told.charts} == {"first results"}
 
 
@@ -226,7 +241,37 @@ def test_of_very_many_results_the_latest_are_looked_at(department, monkeypatch):
 
 def test_nothing_yet_is_no_error(admin):
     assert admin.get("/v1/agreement").json()["readers_model"] == []
-    assert admin.get("/v1/drift").json() == {"charts": [], "base": 0, "fit": "her2-sim, 399 slides"}
+    assert admin.get("/v1/drift").json() == {
+        "charts": [], "base": 0, "fit": "her2-sim, 399 slides", "without_fit": [],
+    }  # fmt: skip
+
+
+def test_every_model_of_the_service_has_its_fits_charts_or_a_sentence_why_not(department, tmp_path):
+    bundle = json.loads((bundled_models()["her2-sim"] / "bundle.json").read_bytes())
+    joint = bundle["decision"]["joint"]
+    decisions = {
+        "own": {"joint": joint},
+        "few": {"joint": {**joint, "familiar": None}},
+        "network": {"joint": None, "notes": ["the measurement takes no part: none was given."]},
+        "older": None,
+    }
+    for name, decision in decisions.items():
+        (tmp_path / name).mkdir()
+        about = {"name": name, "weights_sha256": name, "decision": decision}
+        (tmp_path / name / "bundle.json").write_text(json.dumps(about))
+    stains = {"hematoxylin": (0.65, 0.7, 0.29), "dab": (0.27, 0.57, 0.78), "source": "measured"}
+    told = measured((0.27, 0.57, 0.78), 0.8) | {"stains": {**stains, "glass": (235.0, 235.0, 235.0)}}
+    with department.database.write() as session:
+        model = {"name": "own", "version": "1", "sha256": "own", "trained_on": "simulated"}
+        add_slide(session, 0, "2026-01", measured=told, model=model)
+    settings = department.settings.model_copy(update={"models": tuple(str(tmp_path / n) for n in decisions)})
+    found = drift_of(department.database, settings)
+    assert found.fit == "her2-sim, 399 slides; own, 399 slides"
+    fit = [chart for chart in found.charts if chart.limits == "fit"]
+    assert [chart.name.startswith("against the fit of own: ") for chart in fit] == [True] * 7
+    assert [why.split(":")[0] for why in found.without_fit] == ["few", "network", "older"]
+    assert "fewer than 20 validation patients" in found.without_fit[0]
+    assert "the measurement takes no part: none was given." in found.without_fit[1]
 
 
 def test_the_model_card_is_shown_and_nothing_else(admin):

@@ -6,17 +6,15 @@ import threading
 from pathlib import Path
 
 import pytest
-from alembic import command, config, op
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
-from sqlalchemy import String, select
+from alembic import command, config
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from tests.training.toys import toy_cohort
 
 import lowpower.serve.department.records
 from lowpower.serve import ServiceClient, ServiceError
 from lowpower.serve.child import ScoringError
-from lowpower.serve.department import Department, read_settings, verify_audit
+from lowpower.serve.department import Database, read_settings, verify_audit
 from lowpower.serve.department._roles import Role
 from lowpower.serve.department.access import Who
 from lowpower.serve.department.jobs import ScoringWorker
@@ -217,30 +215,26 @@ def test_a_true_study_is_killed_amid_its_units_and_goes_on_where_it_was(departme
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_jobs_of_an_older_database_stay_and_new_ones_may_be_without_a_slide(request, tmp_path, kind):
     url = request.getfixturevalue("postgresql").new() if kind == "postgresql" else None
-    department = Department.open(read_settings(None, {}, data=tmp_path / "data", database=url, workers=0))
-    engine = department.database.engine
-    with engine.begin() as connection:
+    (tmp_path / "data").mkdir()
+    database = Database(read_settings(None, {}, data=tmp_path / "data", database=url, workers=0))
+    with database.engine.begin() as connection:
         told = config.Config()
         told.set_main_option("script_location", str(MIGRATIONS))
         told.attributes["connection"] = connection
-        # As it was before this version.
-        if kind == "sqlite":
-            connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
-        with Operations.context(MigrationContext.configure(connection)):
-            with op.batch_alter_table("jobs") as jobs:
-                jobs.drop_column("folder")
-                jobs.alter_column("slide_id", existing_type=String(32), nullable=False)
-        command.stamp(told, "0004")
+        command.upgrade(told, "0004")
         for statement in ROWS:
             connection.exec_driver_sql(statement)
-    department.database.migrate()
-    with engine.begin() as connection:
+    database.migrate()
+    with database.engine.begin() as connection:
         row = connection.exec_driver_sql("SELECT id, slide_id, folder FROM jobs").one()
         assert tuple(row) == ("j", "S-1", None)
         connection.exec_driver_sql(ROWS[1].replace("'j', 'S-1'", "'k', NULL"))
-    with pytest.raises(IntegrityError), engine.begin() as connection:  # what points to a row is watched again
+    with (
+        pytest.raises(IntegrityError),
+        database.engine.begin() as connection,
+    ):  # what points to a row is watched again
         connection.exec_driver_sql("DELETE FROM jobs WHERE id = 'j'")
-    department.database.close()
+    database.close()
 
 
 ROWS = (

@@ -14,8 +14,11 @@ import zlib
 from collections import namedtuple
 
 import pytest
+from sqlalchemy import select
 
-from lowpower.serve.department import department_app
+from lowpower.errors import ConfigError
+from lowpower.serve.department import department_app, read_settings
+from lowpower.serve.department.records import Slide
 
 from .conftest import browser_of, upload
 
@@ -271,6 +274,30 @@ def test_a_slide_is_registered_where_it_lies(rooted):
     assert (root / "Jane Doe.tif").exists()
     assert client.get(f"/v1/slides/{key}").status_code == 404
     assert client.post("/v1/slides", json={"path": str(root / "Jane Doe.tif")}).status_code == 201
+
+
+def test_which_laboratory_stained_a_slide_is_said_or_follows_from_where_it_lies(
+    open_with, slide_file, tmp_path
+):
+    places = {name: tmp_path / "scans" / name for name in ("", "north", "north/own", "south")}
+    for number, place in enumerate(places.values()):
+        place.mkdir()
+        (place / "a.tif").write_bytes(slide_file.read_bytes() + bytes([number]))
+    stained_by = f"{places['north']}=North, {places['north/own']}=Ours,*=Elsewhere"
+    department = open_with(roots=[tmp_path / "scans"], stained_by=stained_by)
+    client = browser_of(department)
+    for place, said in (("north", None), ("north/own", None), ("", None), ("south", " The\nSouth ")):
+        given = {"path": str(places[place] / "a.tif"), "laboratory": said}
+        assert client.post("/v1/slides", json=given).status_code == 201
+    upload(client, slide_file)
+    with department.database.read() as session:
+        slides = session.scalars(select(Slide).order_by(Slide.added)).all()
+    assert [slide.laboratory for slide in slides] == ["North", "Ours", "Elsewhere", "The South", "Elsewhere"]
+    (row,) = client.get("/v1/worklist", params={"search": "south"}).json()["rows"]
+    assert row["key"] == slides[3].id
+    for wrong in (f"{tmp_path}/none=North", "North", "*=", f"*={'n' * 61}"):
+        with pytest.raises(ConfigError, match="stained_by: write FOLDER=NAME"):
+            read_settings(None, {}, data=tmp_path / "data", stained_by=wrong)
 
 
 @pytest.mark.parametrize("kind", ["outside", "dots", "link", "link-folder", "absent", "null"])

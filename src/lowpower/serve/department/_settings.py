@@ -46,6 +46,10 @@ class Settings(BaseModel):
     )
     name: str = Field("lowpower", max_length=100, description="What the page calls the department.")
     roots: tuple[Path, ...] = Field((), description="Folders from which slides may be registered by path.")
+    stained_by: str = Field(
+        "",
+        description="FOLDER=NAME, ...: laboratory of slides registered below a folder; * is of all others.",
+    )
     study_roots: tuple[Path, ...] = Field(
         (), description="Folders whose study configurations may be run as jobs; none: no studies here."
     )
@@ -100,6 +104,22 @@ class Settings(BaseModel):
         pairs = (one.rpartition("=") for one in self.oidc_roles.split(",") if one.strip())
         return {group.strip(): Role(role.strip()) for group, _, role in pairs}
 
+    def laboratory_of(self, slide: Path | None) -> str | None:
+        """Which one stained a slide of which that was not said, by the nearest folder around it.
+
+        Args:
+            slide: Of a registered one its place; None of what was sent.
+        """
+        names = {Path(folder).resolve(): name for folder, name in self._stained_by() if folder != "*"}
+        around = [folder for folder in names if slide is not None and slide.is_relative_to(folder)]
+        if around:
+            return names[max(around, key=lambda folder: len(folder.parts))]
+        return dict(self._stained_by()).get("*")
+
+    def _stained_by(self) -> list[tuple[str, str]]:
+        pairs = (one.rpartition("=") for one in self.stained_by.split(",") if one.strip())
+        return [(folder.strip(), name.strip()) for folder, _, name in pairs]
+
     @property
     def most_bytes(self) -> int:
         """Largest upload."""
@@ -140,6 +160,11 @@ class Settings(BaseModel):
             for root in getattr(self, name):
                 if not root.is_dir():
                     raise ConfigError(f"{root}: no such folder; correct the setting {name}.")
+        for folder, name in self._stained_by():
+            if not folder or not 0 < len(name) <= 60 or (folder != "*" and not Path(folder).is_dir()):
+                raise ConfigError(
+                    "stained_by: write FOLDER=NAME, ... (folders that are there, short names) or *=NAME."
+                )
         self._check_oidc()
         if not self.is_loopback and not self.is_secure:
             raise ConfigError(

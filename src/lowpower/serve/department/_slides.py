@@ -49,11 +49,19 @@ class AboutSlide(Record):
     )
     marker: str | None = Field(None, max_length=10, description="HER2, ER, PR or Ki-67; the model's if none.")
     mpp: float | None = Field(None, gt=0.01, lt=100, description="um/px, over what the file says.")
+    laboratory: str | None = Field(
+        None, max_length=60, description="Which one stained it, for charts; the setting stained_by's if none."
+    )
 
     @field_validator("marker")
     @classmethod
     def _known(cls, marker: str | None) -> str | None:
         return canonical_marker(marker) if marker else None
+
+    @field_validator("laboratory")
+    @classmethod
+    def _plain(cls, laboratory: str | None) -> str | None:
+        return " ".join(one_line(laboratory or "").split()) or None
 
 
 class DuplicateSlideError(Exception):
@@ -201,6 +209,7 @@ class SlideRoom:
         who: Who,
         origin: str,
     ) -> Slide:
+        lies = Path(source) if origin == "registered" else None
         slide = Slide(
             id=key,
             case=about.case,
@@ -213,6 +222,7 @@ class SlideRoom:
             added=moment(),
             marker=about.marker,
             scanner=scanner,
+            laboratory=about.laboratory or self._settings.laboratory_of(lies),
         )
         slide.words = slide.answer_words = words_of(slide)
         try:
@@ -287,7 +297,7 @@ def _looked_at(path: Path) -> tuple[str, str | None]:
 
 def words_of(slide: Slide) -> str:
     """What a slide is found by, without its answer."""
-    return " ".join(word.lower() for word in (slide.id, slide.case, slide.marker) if word)
+    return " ".join(word.lower() for word in (slide.id, slide.case, slide.marker, slide.laboratory) if word)
 
 
 def slide_or_none(session: Session, key: str) -> Slide | None:

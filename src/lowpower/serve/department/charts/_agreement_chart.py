@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -56,6 +56,7 @@ class AgreementTold(Record):
     readers_model: tuple[Pair, ...]
     by_month: tuple[Pair, ...]
     by_scanner: tuple[Pair, ...] = Field(description="By what the slides' files say of their scanner.")
+    by_laboratory: tuple[Pair, ...] = Field(description="By what was said of who stained the slides.")
     readers: tuple[Pair, ...]
     blind_only: bool
 
@@ -73,12 +74,11 @@ def agreement_of(database: Database, *, blind_only: bool = False) -> AgreementTo
             review = Review.model_validate(told)
             if review.marker == "HER2" and (review.blind or not blind_only):
                 latest[review.reader, review.slide] = review
-        made_by = {
-            key: scanner or "scanner not known"
-            for key, scanner in session.execute(
-                select(Slide.id, Slide.scanner).where(Slide.id.in_(select(schema.Review.slide_id)))
+        slides = session.execute(
+            select(Slide.id, Slide.scanner, Slide.laboratory).where(
+                Slide.id.in_(select(schema.Review.slide_id))
             )
-        }
+        ).all()
     given = [review for review in latest.values() if _index(review.score) is not None]
     beside = [
         review
@@ -91,10 +91,6 @@ def agreement_of(database: Database, *, blind_only: bool = False) -> AgreementTo
         model.insert(0, _with_model("all readers", beside))
     months = sorted({review.time[:7] for review in beside})
     by_month = [_with_model(month, [one for one in beside if one.time[:7] == month]) for month in months]
-    scanners = sorted({made_by[review.slide] for review in beside})
-    by_scanner = [
-        _with_model(name, [one for one in beside if made_by[one.slide] == name]) for name in scanners
-    ]
     between = []
     for first, second in itertools.combinations(names, 2):
         both = [
@@ -108,9 +104,18 @@ def agreement_of(database: Database, *, blind_only: bool = False) -> AgreementTo
     return AgreementTold(
         readers_model=tuple(pair for pair in model if pair.slides),
         by_month=tuple(by_month),
-        by_scanner=tuple(by_scanner),
+        by_scanner=_by({one.id: one.scanner or "scanner not known" for one in slides}, beside),
+        by_laboratory=_by({one.id: one.laboratory or "laboratory not said" for one in slides}, beside),
         readers=tuple(between),
         blind_only=blind_only,
+    )
+
+
+def _by(group: Mapping[str, str], reviews: Sequence[Review]) -> tuple[Pair, ...]:
+    """Readers and model, a pair for each group of slides."""
+    names = sorted({group[review.slide] for review in reviews})
+    return tuple(
+        _with_model(name, [review for review in reviews if group[review.slide] == name]) for name in names
     )
 
 

@@ -58,7 +58,10 @@ class DriftTold(Record):
     charts: tuple[Chart, ...]
     base: int = Field(description="Results that the limits by the first results are made from.")
     fit: str | None = Field(
-        description="The model whose fit set the others, and of how many slides; none where it keeps none."
+        description="The models whose fits set the others, and of how many slides; none where none keeps any."
+    )
+    without_fit: tuple[str, ...] = Field(
+        description="Of each model whose fit's slides are not known why that is, in a sentence."
     )
 
 
@@ -98,13 +101,15 @@ def drift_of(database: Database, settings: Settings) -> DriftTold:
         _chart("focus: width of nuclear edges, um", answered, _edge),
         _chart("tissue, mm2", answered, lambda one: None if one.qc is None else one.qc.area_mm2),
     ]
-    fit = FitRanges.of(settings.model)
-    if fit is not None:
-        charts += _against(fit, answered)
+    found = [FitRanges.of(name) for name in dict.fromkeys((settings.model, *settings.models))]
+    fits = [fit for fit in found if isinstance(fit, FitRanges)]
+    for fit in fits:
+        charts += _against(fit, answered, "" if fit is found[0] else f" of {fit.model}")
     return DriftTold(
         charts=tuple(chart for chart in charts if chart.points),
         base=min(len(results), _BASE),
-        fit=None if fit is None else f"{fit.model}, {fit.slides} slides",
+        fit="; ".join(f"{fit.model}, {fit.slides} slides" for fit in fits) or None,
+        without_fit=tuple(why for why in found if isinstance(why, str)),
     )
 
 
@@ -184,7 +189,7 @@ def _chart(
     return Chart(name=name, limits="first results", points=tuple(points))
 
 
-def _against(fit: FitRanges, results: Sequence[tuple[str, Result]]) -> list[Chart]:
+def _against(fit: FitRanges, results: Sequence[tuple[str, Result]], whose: str) -> list[Chart]:
     """Mean of each month's slides that the model scored, between the ends of what its fit's slides were.
 
     The ends are those of single slides, of many laboratories: one laboratory's mean need not be theirs, so
@@ -203,5 +208,5 @@ def _against(fit: FitRanges, results: Sequence[tuple[str, Result]]) -> list[Char
             mean = float(values[:, column].mean())
             outside = len(values) >= _LEAST and not low <= mean <= high
             points.append(Point(month=month, value=mean, of=len(values), low=low, high=high, outside=outside))
-        charts.append(Chart(name=f"against the fit: {name}", limits="fit", points=tuple(points)))
+        charts.append(Chart(name=f"against the fit{whose}: {name}", limits="fit", points=tuple(points)))
     return charts

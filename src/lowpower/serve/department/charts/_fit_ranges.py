@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
@@ -26,6 +27,10 @@ _NAMES: Final = (
     "sharpness (logarithm)",
 )
 """In the order of `appearance_of`."""
+_NOT_KEPT: Final = (
+    "its bundle does not keep how the slides of its fit looked; it had fewer than 20 validation patients, or "
+    "an older lowpower made it."
+)
 _ENDS: Final = (0.5, 99.5)
 """Percentiles of the fit's slides: 1 in 100 lay beyond, as `Familiar` allows."""
 
@@ -47,14 +52,22 @@ class FitRanges:
     ranges: tuple[tuple[str, float, float], ...]
 
     @classmethod
-    def of(cls, model: str) -> Self | None:
-        """Those of a bundle; None where it keeps none or cannot be read: whoever loads it says why."""
+    def of(cls, model: str) -> Self | str:
+        """Those of a bundle, or why there are none, in a sentence."""
         try:
             told = json.loads((find_bundle(model) / SPEC_FILE).read_bytes())
-            kept = Familiar.model_validate(told["decision"]["joint"]["familiar"])
             name, sha256 = str(told["name"]), str(told["weights_sha256"])
-        except (BundleError, OSError, ValidationError, ValueError, KeyError, TypeError):
-            return None
+            decision = told.get("decision") or {}
+            if not decision.get("joint"):
+                why = " ".join(decision.get("notes") or ()) or "no measurement takes part in its answers."
+                return f"{name}: how the slides of its fit looked is not known; {why}"
+            if not decision["joint"].get("familiar"):
+                return f"{name}: {_NOT_KEPT}"
+            kept = Familiar.model_validate(decision["joint"]["familiar"])
+        except (BundleError, OSError, ValidationError, ValueError, KeyError, TypeError, AttributeError):
+            return (
+                f"{Path(model).name}: its bundle cannot be read here, so what it was fitted on is not known."
+            )
         ends = np.percentile(np.array(kept.appearances), _ENDS, axis=0)
         ranges = tuple(
             (named, float(low), float(high)) for named, (low, high) in zip(_NAMES, ends.T, strict=True)

@@ -149,6 +149,8 @@ class Slide(Base):
     marker: Mapped[str | None] = mapped_column(String(10))
     scanner: Mapped[str | None] = mapped_column(String(100))
     """Who made it and which it is, as the file says."""
+    laboratory: Mapped[str | None] = mapped_column(String(100))
+    """Which one stained it, as was said when it came in."""
     result_id: Mapped[str | None] = mapped_column(_ID)
     state: Mapped[str] = mapped_column(String(12), default="unscored")
     rank: Mapped[int] = mapped_column(Integer, default=9)
