@@ -58,6 +58,12 @@ def test_one_level_alone_would_break_the_promise():
     assert together / draws < 0.16
 
 
+@pytest.mark.parametrize(("right", "issued"), [(21, 21), (20, 0)])
+def test_every_number_of_answers_is_tried(right, issued):
+    rule = fit_selective(np.arange(75) >= right, np.linspace(1, 0, 75), error=0.15, confidence=0.9)
+    assert (rule.issued, rule.wrong) == (issued, 0)
+
+
 def test_too_few_say_how_many_would_do():
     rule = fit_selective(np.zeros(10, bool), np.linspace(0.5, 1, 10), error=0.05, confidence=0.9)
     assert rule.threshold is None

@@ -6,14 +6,12 @@ import functools
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from lowpower.models import Selective
 
 __all__ = ["fit_selective"]
 
-_CANDIDATES: Final = 20
-"""Numbers of answers given that are tried, evenly from none to all."""
 _STEPS: Final = 30
 
 
@@ -24,7 +22,7 @@ def fit_selective(
 
     Geifman and El-Yaniv (NeurIPS 2017) bound the share of wrong among the answers given by Clopper and
     Pearson's one-sided interval. The threshold is chosen with the same slides, so the level is tightened
-    until the bounds of all numbers of answers that are tried hold together. How much is exact: given the
+    until the bounds of all numbers of answers, from one to all, hold together. How much is exact: given the
     (k+1)-th certainty, the k slides above it are a sample of all slides above it. So where the risk falls
     with certainty, the wrong among the first k, k+1, ... are no fewer than a coin of bias `error` would give,
     and the chance that such a coin is ever below its bound is summed along its path ("learn then test",
@@ -53,10 +51,9 @@ def fit_selective(
     order = np.argsort(-ranked, kind="stable")
     mistakes, ranked = mistakes[order], ranked[order]
     size = mistakes.size
-    counts = _counts(size)
     level = _joint_level(size, error, 1 - confidence)
     chosen: tuple[int, int, float] | None = None
-    for count in counts.tolist():
+    for count in range(1, size + 1):
         threshold = max(floor, float(ranked[count]) if count < size else floor)
         given = int((ranked > threshold).sum())
         failed = int(mistakes[:given].sum())
@@ -82,41 +79,36 @@ def fit_selective(
     )
 
 
-def _counts(size: int) -> NDArray[np.int64]:
-    """The numbers of answers given that are tried."""
-    return np.unique(np.ceil(np.arange(1, _CANDIDATES + 1) * size / _CANDIDATES).astype(np.int64))
-
-
 @functools.lru_cache(maxsize=256)
 def _joint_level(size: int, error: float, level: float) -> float:
     """The level of each single bound at which all of them hold together with probability 1 - `level`."""
-    counts = _counts(size)
-    low, high = level / len(counts), level
-    if _chance_of_any(counts, error, high) <= level:
+    low, high = level / size, level
+    if _chance_of_any(size, error, high) <= level:
         return high
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        if _chance_of_any(counts, error, middle) <= level:
+        if _chance_of_any(size, error, middle) <= level:
             low = middle
         else:
             high = middle
     return low
 
 
-def _chance_of_any(counts: NDArray[np.int64], error: float, level: float) -> float:
-    """Chance that a coin of bias `error` is ever, at one of `counts` throws, below its bound at `level`."""
+def _chance_of_any(throws: int, error: float, level: float) -> float:
+    """Chance that a coin of bias `error` is ever, within so many throws, below its bound at `level`."""
     from scipy.stats import binom
 
+    counts = np.arange(1, throws + 1)
     most = np.asarray(binom.ppf(level, counts, error), int)
     most -= binom.cdf(most, counts, error) > level
     size = int(most.max()) + 1
     if size <= 0:
         return 0.0
     # More mistakes than the last bound allows never come below a bound again, and are not followed.
-    alive, crossed, before = np.eye(1, size)[0], 0.0, 0
-    for count, allowed in zip(counts.tolist(), most.tolist(), strict=True):
-        step = binom.pmf(np.arange(size), count - before, error)
-        alive, before = np.convolve(alive, step)[:size], count
+    alive, crossed = np.eye(1, size)[0], 0.0
+    for allowed in most.tolist():
+        alive[1:] = alive[1:] * (1 - error) + alive[:-1] * error
+        alive[0] *= 1 - error
         crossed += float(alive[: allowed + 1].sum())
         alive[: allowed + 1] = 0.0
     return crossed
