@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from lowpower.stain import RUIFROK_DAB, RUIFROK_H, StainVectors
 from lowpower.stain.cells._cell_maps import GRID, STRIDE, CellMaps, cell_maps, network_input
-from lowpower.stain.cells._counted_cells import LYMPHOID, STROMAL, TUMOUR, kinds_of, likeness_asked, shape_of
+from lowpower.stain.cells._counted_cells import LYMPHOID, STROMAL, TUMOUR, kinds_of, shape_of
+from lowpower.stain.cells._likeness import likeness_asked, likeness_in_context
 from lowpower.stain.cells._measure_field import StainScale, measure_field, stain_maps
 from lowpower.stain.cells._membrane import MembraneRays, membrane_rays
 from lowpower.stain.cells._nuclei import Nuclei, find_nuclei
@@ -102,6 +103,23 @@ def test_small_nuclei_that_look_a_little_like_tumour_lie_below_the_valley() -> N
     assert likeness_asked(one, np.where(one < 0.5, 5.0, 8.0).astype(np.float32)) < 0.45
 
 
+def test_a_cell_is_more_tumour_like_among_its_like_and_the_larger_it_is() -> None:
+    grid = np.stack(np.meshgrid(np.arange(6.0), np.arange(6.0)), axis=-1).reshape(-1, 2) * 11.0
+    like, size = np.full(36, 0.8, np.float32), np.full(36, 8.0, np.float32)
+    assert likeness_in_context(grid, like, size) == pytest.approx(like, abs=1e-4)
+    like[14] = 0.5
+    among = likeness_in_context(grid, like, size)[14]
+    alone = likeness_in_context(np.zeros((1, 2)), like[14:15], size[:1])[0]
+    assert among > alone + 0.05
+    assert alone == pytest.approx(0.5, abs=1e-6)
+    stroma = np.full(36, 0.2, np.float32)
+    stroma[14] = 0.5
+    assert likeness_in_context(grid, stroma, size)[14] < alone - 0.05
+    large, small = (likeness_in_context(grid, like, size * factor) for factor in (1.3, 0.6))
+    assert (large > small).all()
+    assert len(likeness_in_context(np.zeros((0, 2)), like[:0], size[:0])) == 0
+
+
 @given(st.floats(2.0, 7.0), st.floats(1.0, 2.0))
 def test_shape_of_an_ellipse(minor: float, ratio: float) -> None:
     angle = np.arange(RAYS) * 2 * np.pi / RAYS
@@ -165,7 +183,7 @@ def test_core_leaves_other_fields_cells_out() -> None:
 def test_kinds() -> None:
     def kind(tumour: float, diameter: float, elongation: float, darkness: float) -> int:
         columns = (np.array([value], np.float32) for value in (tumour, diameter, elongation, darkness))
-        return int(kinds_of(*columns)[0])
+        return int(kinds_of(np.zeros((1, 2)), *columns)[0])
 
     assert kind(0.9, 9.0, 1.15, 2.0) == TUMOUR
     assert kind(0.1, 6.3, 1.1, 4.0) == LYMPHOID
@@ -174,14 +192,15 @@ def test_kinds() -> None:
 
 def test_kinds_of_nothing() -> None:
     none = np.zeros(0, np.float32)
-    assert len(kinds_of(none, none, none, none)) == 0
+    assert len(kinds_of(np.zeros((0, 2)), none, none, none, none)) == 0
 
 
 def test_regions_turn_doubt_to_tumour() -> None:
     both = np.array([0.3, 0.98, 0.97, 0.99], np.float32)
     doubtful = (
+        np.arange(8.0).reshape(4, 2) * 100,
         both,
-        7.0 * np.ones(4, np.float32),
+        8.0 * np.ones(4, np.float32),
         1.6 * np.ones(4, np.float32),
         2.0 * np.ones(4, np.float32),
     )

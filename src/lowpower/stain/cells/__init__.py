@@ -3,6 +3,7 @@
 from lowpower.stain.cells._cell_identity import cell_network_identity
 from lowpower.stain.cells._cell_maps import FADE_OD, GRID, STRIDE, network_input
 from lowpower.stain.cells._counted_cells import STROMAL, TUMOUR, Cells, kinds_of
+from lowpower.stain.cells._likeness import context_of
 from lowpower.stain.cells._measure_field import (
     FieldCells,
     Marker,
@@ -48,6 +49,7 @@ __all__ = [
     "blob_contrasts",
     "cell_network_identity",
     "cells_of",
+    "context_of",
     "in_mask",
     "in_reading_order",
     "join_fields",

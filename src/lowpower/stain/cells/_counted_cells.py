@@ -8,23 +8,14 @@ from typing import Final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
+from lowpower.stain.cells._likeness import LEAST_LIKE, likeness_asked, likeness_in_context
 from lowpower.stain.cells._nuclei_rays import RAYS, Floats, ray_directions
 
 __all__ = ["KINDS", "LYMPHOID", "STROMAL", "TUMOUR", "Cells", "kinds_of", "shape_of"]
 
 KINDS: Final = ("tumour", "lymphoid", "stromal")
 TUMOUR, LYMPHOID, STROMAL = 0, 1, 2
-
-_LEAST_LIKE, _MOST_LIKE = 0.2, 0.5
-"""Bounds of what is asked of a tumour-like cell; in the user's tumour regions the lower one."""
-_APART_UP_TO = 0.75
-_APART = 0.8
-"""Two kinds of cells lie apart where between them fewer than this share of either's peak is found."""
-_SMALLER = 0.85
-"""Lymphocytes are smaller than tumour by this at least; stained tumour is no larger than unstained."""
-_BINS, _SMOOTH = 100, 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -94,54 +85,8 @@ def shape_of(radii: Floats) -> tuple[Floats, Floats]:
     return (2.0 * np.sqrt(np.maximum(area, 0) / np.pi)).astype(np.float32), elongation.astype(np.float32)
 
 
-def likeness_asked(tumour: Floats, diameter: Floats, weights: NDArray[np.float64] | None = None) -> float:
-    """The likeness from which a cell of this slide counts as tumour: what makes the expected F1 highest.
-
-    Where the network tells kinds apart, that is one half. Where it is unsure of all (pale or black nuclei,
-    growth it has not seen), asking for one half would keep the stained and lose the pale. A cell belongs to
-    the best set where its probability is above half of the best F1 (Lipton et al., Optimal thresholding of
-    classifiers to maximize F1 measure, ECML 2014).
-
-    Where likeness above that falls into two heaps and the lower one is of smaller nuclei, as lymphocytes
-    beside tumour are, the valley between them is asked for.
-
-    Args:
-        tumour: (N,) likeness, 0..1, taken for probabilities.
-        diameter: (N,) microns.
-        weights: (N,) how many cells of the slide each stands for, where only some fields were read.
-    """
-    if len(tumour) == 0 or tumour.max() <= 0:
-        return _MOST_LIKE
-    order = np.argsort(-tumour.astype(np.float64), kind="stable")
-    each = np.ones(len(tumour)) if weights is None else weights[order]
-    hits = np.cumsum(tumour[order].astype(np.float64) * each)
-    best = (2 * hits / (np.cumsum(each) + hits[-1])).max()
-    least = float(np.clip(best / 2, _LEAST_LIKE, _MOST_LIKE))
-    valley = _valley_above(least, tumour, weights)
-    lower, upper = diameter[(tumour >= least) & (tumour < valley)], diameter[tumour >= valley]
-    if len(lower) and len(upper) and np.median(lower) < _SMALLER * np.median(upper):
-        return valley
-    return least
-
-
-def _valley_above(least: float, tumour: Floats, weights: NDArray[np.float64] | None) -> float:
-    """The lowest place between two heaps of likeness above `least`; `least` where there is one heap."""
-    above = tumour >= least
-    each = None if weights is None else weights[above]
-    counts = np.histogram(tumour[above], _BINS, (0.0, 1.0), weights=each)[0].astype(np.float64)
-    heaps = gaussian_filter1d(counts, _SMOOTH)
-    first = int(least * _BINS)
-    left = np.maximum.accumulate(heaps[first:])[:-2]
-    right = np.maximum.accumulate(heaps[::-1])[::-1][first + 2 :]
-    between = heaps[first + 1 : -1]
-    allowed = np.arange(first + 1, _BINS - 1) < _APART_UP_TO * _BINS
-    valleys = np.flatnonzero(allowed & (between < _APART * np.minimum(left, right)))
-    if len(valleys) == 0:
-        return least
-    return float((first + 1 + valleys[np.argmin(between[valleys])] + 0.5) / _BINS)
-
-
 def kinds_of(
+    xy: NDArray[np.float64],
     tumour: Floats,
     diameter: Floats,
     elongation: Floats,
@@ -150,9 +95,10 @@ def kinds_of(
     in_region: NDArray[np.bool_] | None = None,
     weights: NDArray[np.float64] | None = None,
 ) -> NDArray[np.uint8]:
-    """Kind of each cell.
+    """Kind of each cell: tumour where it, its size and its neighbours are tumour-like enough.
 
     Args:
+        xy: (N, 2) centres, microns.
         tumour: (N,) how much of the network's centre maps is tumour, 0..1.
         diameter: (N,) microns.
         elongation: (N,).
@@ -163,9 +109,10 @@ def kinds_of(
     Returns:
         (N,) index into `KINDS`.
     """
-    least = np.full(len(tumour), likeness_asked(tumour, diameter, weights))
+    likeness = likeness_in_context(xy, tumour, diameter)
+    least = np.full(len(likeness), likeness_asked(likeness, diameter, weights))
     if in_region is not None:
-        least[in_region] = _LEAST_LIKE
+        least[in_region] = LEAST_LIKE
     lymphoid = (elongation < 1.8) & (darkness > 3.0) & (diameter < 8.0)
-    kind = np.where(tumour > least, TUMOUR, np.where(lymphoid, LYMPHOID, STROMAL))
+    kind = np.where(likeness > least, TUMOUR, np.where(lymphoid, LYMPHOID, STROMAL))
     return kind.astype(np.uint8)

@@ -72,8 +72,9 @@ def grade_cells(
         weights: (N,) how many cells of the slide each stands for, where only some fields were read.
     """
     kind = kinds_of(
-        found.tumour, found.diameter, found.elongation, found.darkness, in_region=in_region, weights=weights
-    )
+        found.xy, found.tumour, found.diameter, found.elongation, found.darkness,
+        in_region=in_region, weights=weights,
+    )  # fmt: skip
     kind[(kind == TUMOUR) & (found.diameter < _SMALLEST_UM)] = STROMAL
     others = kind != TUMOUR
     if marker == "HER2":
