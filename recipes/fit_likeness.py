@@ -2,7 +2,7 @@
 
     python recipes/fit_likeness.py [--work runs]
 
-Each slide counts as much as any other. What is printed goes into `stain/cells/_likeness.py`.
+Each slide counts as much as any other. What is printed goes into `stain/cells/_tumour_likeness.py`.
 """
 
 from __future__ import annotations

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from lowpower.stain import RUIFROK_DAB, RUIFROK_H, StainVectors
 from lowpower.stain.cells._cell_maps import GRID, STRIDE, CellMaps, cell_maps, network_input
 from lowpower.stain.cells._counted_cells import LYMPHOID, STROMAL, TUMOUR, kinds_of, shape_of
-from lowpower.stain.cells._likeness import likeness_asked, likeness_in_context
 from lowpower.stain.cells._measure_field import StainScale, measure_field, stain_maps
 from lowpower.stain.cells._membrane import MembraneRays, membrane_rays
 from lowpower.stain.cells._nuclei import Nuclei, find_nuclei
 from lowpower.stain.cells._nuclei_rays import RAYS, ray_directions, sample, territory
+from lowpower.stain.cells._tumour_likeness import likeness_asked, likeness_in_context
 
 from ._drawn_cells import MPP, WHITE, draw_cells
 

@@ -3,7 +3,6 @@
 from lowpower.stain.cells._cell_identity import cell_network_identity
 from lowpower.stain.cells._cell_maps import FADE_OD, GRID, STRIDE, network_input
 from lowpower.stain.cells._counted_cells import STROMAL, TUMOUR, Cells, kinds_of
-from lowpower.stain.cells._likeness import context_of
 from lowpower.stain.cells._measure_field import (
     FieldCells,
     Marker,
@@ -29,6 +28,7 @@ from lowpower.stain.cells._measure_stream import (
 from lowpower.stain.cells._nuclei_colour import with_nuclear_hematoxylin
 from lowpower.stain.cells._nuclei_rays import Floats
 from lowpower.stain.cells._rendering import FEATURES, rendering_features
+from lowpower.stain.cells._tumour_likeness import context_of
 
 __all__ = [
     "COARSEST_MPP",

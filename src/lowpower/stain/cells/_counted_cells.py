@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lowpower.stain.cells._likeness import LEAST_LIKE, likeness_asked, likeness_in_context
 from lowpower.stain.cells._nuclei_rays import RAYS, Floats, ray_directions
+from lowpower.stain.cells._tumour_likeness import LEAST_LIKE, likeness_asked, likeness_in_context
 
 __all__ = ["KINDS", "LYMPHOID", "STROMAL", "TUMOUR", "Cells", "kinds_of", "shape_of"]
 
