@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +34,9 @@ def post_fhir(settings: Settings, report: Path) -> None:
         raise ConfigError("No FHIR server is set; the setting fhir names one.")
     bundle: dict[str, Any] = json.loads(report.read_bytes())
     bundle["type"] = "transaction"
+    # Servers put their own addresses in place of these, wherever they stand; the report's identifier stays.
+    stand_in = {entry["fullUrl"]: f"urn:uuid:{uuid.uuid4()}" for entry in bundle["entry"]}
+    bundle["entry"] = _relinked(bundle["entry"], stand_in)
     for entry in bundle["entry"]:
         entry["request"] = {"method": "POST", "url": entry["resource"]["resourceType"]}
     headers = {"Content-Type": "application/fhir+json", "Accept": "application/fhir+json"}
@@ -46,3 +50,17 @@ def post_fhir(settings: Settings, report: Path) -> None:
         ) from error
     if answer.status_code >= 300:
         raise FhirError(f"The FHIR server answered {answer.status_code}.")
+
+
+def _relinked(told: Any, links: dict[str, str]) -> Any:
+    """The same with other addresses of the bundle's resources, in its entries and in what refers to them."""
+    if isinstance(told, list):
+        return [_relinked(one, links) for one in told]
+    if not isinstance(told, dict):
+        return told
+    return {
+        name: links.get(value, value)
+        if name in ("fullUrl", "reference") and isinstance(value, str)
+        else _relinked(value, links)
+        for name, value in told.items()
+    }
