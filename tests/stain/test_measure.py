@@ -149,6 +149,7 @@ def test_a_field_is_read_no_further_than_its_tissue(tmp_path: Path) -> None:
         reader = FieldReader(slide, tissue, scale, "HER2")
         whole, trimmed = reader.fields(256), reader.fields(256, trimmed=True)
         assert len(whole) == len(trimmed)
+        assert [reader.trimmed(field, 256) for field in whole] == trimmed
         before, after = (sum(f.core.width * f.core.height for f in some) for some in (whole, trimmed))
         assert after < 0.9 * before
         every, _ = cells_of(slide, tissue, scale, "HER2", tile=256)

@@ -277,11 +277,10 @@ def _nothing(
 
 def _mask_on(tissue: Tissue, slide: Slide, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """The tissue on an image (H, W) of the tissue's box."""
-    y, x = np.mgrid[0 : shape[0], 0 : shape[1]]
     box = tissue.box
-    base_x = box.x + (x.ravel() + 0.5) * box.width / shape[1]
-    base_y = box.y + (y.ravel() + 0.5) * box.height / shape[0]
-    return in_mask(tissue, slide.size, base_x, base_y).reshape(shape[:2])
+    base_x = box.x + (np.arange(shape[1]) + 0.5) * box.width / shape[1]
+    base_y = box.y + (np.arange(shape[0]) + 0.5) * box.height / shape[0]
+    return in_mask(tissue, slide.size, base_x, base_y[:, None])
 
 
 def _refusal(flags: Sequence[QCFlag], mask: NDArray[np.bool_]) -> str | None:

@@ -56,7 +56,7 @@ def working_factor(mpp: float) -> int:
 def in_mask(
     tissue: Tissue, size: tuple[int, int], x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Which points (N,), base pixels of a slide of `size`, lie on tissue."""
+    """Which points, base pixels of a slide of `size`, lie on tissue: `x` and `y` of shapes that broadcast."""
     rows, columns = tissue.mask.shape
     column = np.clip((x * columns / size[0]).astype(np.int64), 0, columns - 1)
     row = np.clip((y * rows / size[1]).astype(np.int64), 0, rows - 1)
@@ -155,7 +155,6 @@ class FieldReader:
         """
         tissue, factor = self._tissue, self._factor
         tile = max(STRIDE, tile // STRIDE * STRIDE)
-        halo = -(-max(int(_HALO_UM / self.mpp), _HALO_PX) // STRIDE) * STRIDE
         unit, step = STRIDE * factor, tile * factor
         fields = []
         for top in range(tissue.box.y // step * step, tissue.box.bottom, step):
@@ -169,9 +168,20 @@ class FieldReader:
                 core = Box(left, top, width, height)
                 if trimmed:
                     core = _trimmed(core, seen, tissue, self._slide.size, unit)
-                inner = (halo, halo, halo + core.width // factor, halo + core.height // factor)
-                fields.append(Field(core, core.padded(halo * factor), inner))
+                fields.append(self._around(core))
         return fields
+
+    def trimmed(self, field: Field, tile: int) -> Field:
+        """A field without what lies beyond its tissue, as `fields` of the same `tile` leaves it out."""
+        core, step = field.core, max(STRIDE, tile // STRIDE * STRIDE) * self._factor
+        seen = _seen(self._tissue, self._slide.size, core.x, core.y, step)
+        return self._around(_trimmed(core, seen, self._tissue, self._slide.size, STRIDE * self._factor))
+
+    def _around(self, core: Box) -> Field:
+        factor = self._factor
+        halo = -(-max(int(_HALO_UM / self.mpp), _HALO_PX) // STRIDE) * STRIDE
+        inner = (halo, halo, halo + core.width // factor, halo + core.height // factor)
+        return Field(core, core.padded(halo * factor), inner)
 
     def read(self, fields: Sequence[Field], workers: int) -> Generator[FieldCells, None, None]:
         """The cells of each field, in the fields' order, `xy` in microns from the slide's corner."""

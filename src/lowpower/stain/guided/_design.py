@@ -16,7 +16,7 @@ _CUTS: Final = (0.5, 0.75, 0.9)
 _MOST_WHOLE: Final = 24
 _WHOLE_SHARE: Final = 50
 _PILOT: Final = 6
-_GROWTH: Final = 0.25
+_GROWTH: Final = 0.12
 _LEAST_BATCH: Final = 8
 
 

@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 _ALIKE: Final = 0.1
 """Correlation of cells of one field that is supposed where none that was read shows a class."""
 _FEWEST_DF: Final = 4.0
-_LOOKS: Final = 1.1
+_LOOKS: Final = 1.15
 """Intervals are wider by this: reading that stops when it looks settled stops on lucky draws more often."""
 
 

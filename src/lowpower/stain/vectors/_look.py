@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lowpower.stain.vectors._optical_density import optical_density
 
-__all__ = ["StainLook", "looks_like"]
+__all__ = ["StainLook", "every_so_many", "looks_like"]
 
 _MOST_PIXELS = 200_000
 _DARKEST_FAINT = 0.05
@@ -29,6 +29,12 @@ class StainLook:
 
     kind: Literal["h-dab", "h-e", "unclear"]
     why: str
+
+
+def every_so_many(rgb: NDArray[np.uint8], mask: NDArray[np.bool_], most: int) -> NDArray[np.uint8]:
+    """(N, 3) every so many of an image's masked pixels, for N from `most` to twice that, all if fewer."""
+    places = np.flatnonzero(mask)
+    return rgb.reshape(-1, rgb.shape[-1])[places[:: max(1, len(places) // most)]]
 
 
 def looks_like(rgb: NDArray[np.uint8], mask: NDArray[np.bool_], white_point: ArrayLike) -> StainLook:
@@ -52,8 +58,7 @@ def looks_like(rgb: NDArray[np.uint8], mask: NDArray[np.bool_], white_point: Arr
     """
     if mask.shape != rgb.shape[:-1]:
         raise ValueError(f"mask {mask.shape} does not fit image {rgb.shape}")
-    pixels = rgb[mask]
-    od = optical_density(pixels[:: max(1, len(pixels) // _MOST_PIXELS)], white_point)
+    od = optical_density(every_so_many(rgb, mask, _MOST_PIXELS), white_point)
     if len(od) == 0:
         return StainLook("unclear", "no tissue to look at")
     mean = od.mean(axis=1)

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lowpower.stain.vectors._look import StainLook, looks_like
+from lowpower.stain.vectors._look import StainLook, every_so_many, looks_like
 from lowpower.stain.vectors._optical_density import RUIFROK_DAB, RUIFROK_H, optical_density, unmix
 from lowpower.stain.vectors._vectors import StainVectors
 from lowpower.tissue import CHECKS, QCFlag
@@ -38,8 +38,7 @@ def stain_quality(
         ValueError: if shapes do not fit.
     """
     look = looks_like(rgb, mask, white_point) if look is None else look
-    pixels = rgb[mask]
-    pixels = pixels[:: max(1, len(pixels) // _MOST_PIXELS)]
+    pixels = every_so_many(rgb, mask, _MOST_PIXELS)
     if len(pixels) == 0:
         return ()
     brightness = float(np.median(pixels.max(axis=1)))

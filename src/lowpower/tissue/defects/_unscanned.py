@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowpower.tissue._colour_axes import rgb_of
-from lowpower.tissue._glass import colour_off, find_glass
+from lowpower.tissue._glass import Glass, colour_off, find_glass
 from lowpower.tissue._grid import Bits, Flags, Plane
 
 __all__ = ["find_unscanned"]
@@ -37,7 +37,9 @@ Fill: TypeAlias = tuple[Flags, NDArray[np.int_]]
 """Where one colour fills areas, (H, W) bool, and its RGB."""
 
 
-def find_unscanned(image: NDArray[np.uint8], density: Plane, padding: Flags, mpp: float) -> Flags:
+def find_unscanned(
+    image: NDArray[np.uint8], density: Plane, padding: Flags, glass: Glass | None, mpp: float
+) -> Flags:
     """Wide areas of one exact colour that is not the glass's: what was scanned has grain.
 
     A codec may have made the glass constant too, and where the glass is dark a white fill passes for it. What
@@ -47,6 +49,7 @@ def find_unscanned(image: NDArray[np.uint8], density: Plane, padding: Flags, mpp
         image: (H, W, 3) RGB.
         density: (H, W, 3) its opponent density.
         padding: (H, W) bool, pixels known not to have been scanned.
+        glass: What is taken for glass so far.
         mpp: um/px.
 
     Returns:
@@ -56,7 +59,6 @@ def find_unscanned(image: NDArray[np.uint8], density: Plane, padding: Flags, mpp
     fills = _fills(image, padding, mpp)
     if not fills:
         return unscanned
-    glass = find_glass(density, padding, mpp)
     straight = [_straight(image, fill) for fill in fills]
     lined = [here for (here, _), lines in zip(fills, straight, strict=True) if lines]
     for here in lined:

@@ -103,9 +103,11 @@ def look_at(image: NDArray[np.uint8], mpp: float) -> Look:
     effective = mpp * math.sqrt(width * height / (image.shape[0] * image.shape[1]))
     density = opponent_density(image)
     padding = _find_padding(image, effective)
-    unscanned = find_unscanned(image, density, padding, effective)
+    glass = find_glass(density, padding, effective)
+    unscanned = find_unscanned(image, density, padding, glass, effective)
     unseen = padding | unscanned
-    glass = find_glass(density, unseen, effective)
+    if unscanned.any():
+        glass = find_glass(density, unseen, effective)
     off = density if glass is None else _above_glass(density, glass)
     del density  # as large as all that is found together
     off[unscanned] = 0.0  # as on glass: a block's colour is nobody's ink and leaks nowhere
