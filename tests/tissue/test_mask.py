@@ -142,6 +142,41 @@ def test_pen_is_left_out_and_counted(ink: tuple[int, int, int]) -> None:
     assert found.numbers.pen_share == pytest.approx(40 * 600 / 350000, rel=0.5)
 
 
+@pytest.mark.parametrize("thin", [(160, 220, 180), (150, 215, 160)])
+def test_green_ink_that_goes_on_thin_and_over_tissue_is_left_out_where_it_is_sure_somewhere(
+    thin: tuple[int, int, int],
+) -> None:
+    image = bare(500, 700)
+    image[150:450, 300:600] *= stroma(300, 300)
+    rng = np.random.default_rng(2)
+    image[280:320, 60:640] *= (np.array(thin) + rng.normal(0, 4, (40, 580, 3))) / 240
+    image[280:320, 60:160] = np.array((20, 120, 60)) + rng.normal(0, 4, (40, 100, 3))
+    found = tissue_mask(jpeg(coded(image), 85), 4.0)
+    assert found.pen[285:315, 65:635].mean() > 0.95
+    assert not found.mask[280:320].any()
+    unmarked = np.zeros(found.mask.shape, bool)
+    unmarked[150:260, 300:600] = unmarked[340:450, 300:600] = True
+    assert found.mask[unmarked].mean() > 0.98
+
+
+def test_green_tissue_is_not_taken_for_ink_that_goes_on() -> None:
+    image = bare(500, 700)
+    image[100:400, 200:600] *= stroma(300, 400) * (np.array((180, 215, 185)) / 240)  # a green counterstain
+    image[230:270, 60:220] = np.array((20, 120, 60)) + np.random.default_rng(2).normal(0, 4, (40, 160, 3))
+    found = tissue_mask(jpeg(coded(image), 85), 4.0)
+    assert found.pen[235:265, 65:180].mean() > 0.95
+    assert found.mask[100:400, 240:600].mean() > 0.98
+
+
+def test_a_real_green_stroke_is_found_where_it_is_pale(real_data: Path) -> None:
+    image, marked = (cv2.imread(str(real_data / "pen" / f"pen_green{end}.png")) for end in ("", "_mask"))
+    found = tissue_mask(np.ascontiguousarray(image[..., ::-1]), 8.0)
+    stroke = cv2.resize(marked[..., 0], found.mask.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    assert found.pen[stroke].mean() > 0.95  # 0.53 of it is dark
+    assert found.pen[~stroke].mean() < 0.02
+    assert found.mask[stroke].mean() < 0.03
+
+
 def test_dark_dab_is_not_pen(real_cores: Path) -> None:
     assert not tissue_mask(core_image(real_cores, "2_0123a214", 4.0), 4.0).pen.any()
 

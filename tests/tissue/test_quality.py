@@ -75,9 +75,17 @@ def test_pen_and_padding_have_area_and_place() -> None:
     assert pen.area_mm2 == pytest.approx(20 * 500 * MPP**2 / 1e6, rel=0.4)
     assert pen.box is not None
     assert abs(pen.box.x - 300) < 8
+    assert pen.message.endswith("of the slide was left out.")
     assert padding.effect == "note"
     assert padding.box is not None
     assert padding.box.right == 1000
+
+
+def test_ink_that_borders_on_tissue_is_not_said_to_be_left_out_there() -> None:
+    slide = marked_slide()
+    slide.image[150:170, 280:700] = slide.image[285:305, 300:720]
+    message = flag(find_tissue(slide), "pen").message  # type: ignore[arg-type]
+    assert "it borders on tissue, where ink is told only in part" in message
 
 
 def test_the_map_and_its_geojson_agree(tmp_path: Path) -> None:

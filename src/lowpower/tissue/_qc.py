@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import cv2
 import numpy as np
 
 from lowpower.tissue._checks import CHECKS
-from lowpower.tissue._grid import Flags
+from lowpower.tissue._grid import Flags, square_of
 from lowpower.tissue._pieces import around, pieces_of
 from lowpower.tissue._types import Piece, QCFlag
 from lowpower.tissue.control import Choice
@@ -14,6 +16,13 @@ from lowpower.tissue.find import Look
 from lowpower.units import Box
 
 __all__ = ["box_around", "control_flags", "flags_of"]
+
+_BESIDE_UM: Final = 50.0
+"""How near to tissue ink lies that may go on over it."""
+_OVER_TISSUE: Final = (
+    "; it borders on tissue, where ink is told only in part: what the quality map does not mark "
+    "is read as tissue"
+)
 
 
 def flags_of(look: Look, sample: Flags, size: tuple[int, int]) -> tuple[QCFlag, ...]:
@@ -32,6 +41,8 @@ def flags_of(look: Look, sample: Flags, size: tuple[int, int]) -> tuple[QCFlag, 
     folds = look.folds & sample
     folded = _share(folds, sample)
     unscanned = float(look.unscanned.mean())
+    beside = cv2.dilate(look.found.pen.view(np.uint8), square_of(_BESIDE_UM, mpp))
+    over = _OVER_TISSUE if np.any(sample[beside > 0]) else ""
     stand_in = look.found.white_point_source != "glass"
     judged: tuple[tuple[str, float, str, Flags | None], ...] = (
         ("no_glass", float(stand_in), "no glass in view: everything counts as tissue, the white point is the "
@@ -42,7 +53,7 @@ def flags_of(look: Look, sample: Flags, size: tuple[int, int]) -> tuple[QCFlag, 
          f"colour ({unscanned:.1%} of the image), was left out.", look.unscanned),
         ("uneven_light", numbers.illumination_range, "the glass's brightness varies by "
          f"{numbers.illumination_range:.3f} OD across the slide.", None),
-        ("pen", numbers.pen_share, f"pen ink on {numbers.pen_share:.1%} of the slide was left out.",
+        ("pen", numbers.pen_share, f"pen ink on {numbers.pen_share:.1%} of the slide was left out{over}.",
          look.found.pen),
         ("out_of_focus", numbers.blurred_share, f"{numbers.blurred_share:.0%} of the tissue looks out of "
          "focus; its cells are measured all the same.",

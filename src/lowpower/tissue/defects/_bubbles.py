@@ -177,7 +177,7 @@ def without_tissue(bubbles: Flags, off: Plane, mpp: float) -> Flags:
     count, labels = cv2.connectedComponents(bubbles.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
     within = np.asarray(cv2.erode(bubbles.view(np.uint8), square_of(_RIM_UM, mpp)), bool)
     empty = np.zeros(count, bool)
-    for label in range(1, count):
+    for label in np.unique(labels[within]):  # of one that is all rim nothing is known
         mean = off[(labels == label) & within].mean(axis=0)
         empty[label] = np.hypot(mean[1], mean[2]) < _COLOURLESS * mean[0]
     return np.asarray(empty[labels], np.bool_)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from lowpower.tissue._grid import Flags, Plane, box_mean, shrink
+from lowpower.tissue._grid import Bits, Flags, Plane, box_mean, shrink
 
 __all__ = ["find_pen"]
 
@@ -20,6 +21,8 @@ _BLACK_PURITY, _BLACK_SURE = 0.12, 0.9
 _BLACK, _SMOOTH, _GREY_PURITY = 0.25, 0.1, 0.16
 """Mean OD of black ink, and standard deviation within 48 um over that mean: ink on glass has 0.01 to 0.09,
 grey tissue 0.14 and more, in focus or not."""
+_FAINT_PURITY, _FAINT = 0.15, 0.04
+"""Purity and mean OD above which green and cyan ink goes on from where it is sure."""
 _MOST, _MOST_NEAR = 0.8, 0.5
 """More ink, and more red and black ink, than this share of all that is dark is the slide's own stain."""
 
@@ -73,8 +76,21 @@ def find_pen(off: Plane, mpp: float) -> Flags:
     if not solid.any():
         return none
     solid = np.asarray(cv2.dilate(solid, np.ones((5, 5), np.uint8)), np.uint8)
+    solid |= _faint(solid, hue, purity, lightness)
     full = cv2.resize(solid, (width, height), interpolation=cv2.INTER_NEAREST)
     return np.asarray(full, bool).reshape(height, width)
+
+
+def _faint(solid: Bits, hue: NDArray[np.floating], purity: NDArray[np.floating], lightness: Plane) -> Bits:
+    """Where green and cyan ink goes on thin, or over tissue: no mixture of stains has such a hue."""
+    low, high, pure = _INKS["green, cyan"]
+    thin = (hue > low) & (hue <= high) & (purity > _FAINT_PURITY) & (lightness > _FAINT)
+    if thin.sum() > _MOST_NEAR * np.count_nonzero(lightness > 0.03):
+        return np.zeros_like(solid)  # a green counterstain
+    _, labels = cv2.connectedComponents((thin | (solid > 0)).view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    touched = np.zeros(int(labels.max()) + 1, bool)
+    touched[labels[(solid > 0) & thin & (purity > pure)]] = True
+    return np.asarray(touched[labels] & thin, np.uint8)
 
 
 def _grain(off: Plane, lightness: Plane, size: tuple[int, int]) -> Plane:
