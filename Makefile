@@ -6,13 +6,14 @@ PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n au
 DEMO_OUT ?= demo
 SERVE_DATA ?= department
 
-.PHONY: help demo serve test test-fast lint bench model cells clean
+.PHONY: help demo serve test test-fast coverage lint bench model cells clean
 
 help:
 	@echo "make demo       set up and run the main job on simulated slides (offline after installation)"
 	@echo "make serve      set up and serve a department on this machine; prints a one-time link"
 	@echo "make test       set up and pass every check and test"
 	@echo "make test-fast  the same without tests marked slow"
+	@echo "make coverage   the tests, and which lines none of them runs (a third more time)"
 	@echo "make lint       ruff, mypy, import rules"
 	@echo "make bench      timings as ratios, tissue and realism tables (minutes)"
 	@echo "make model      rebuild the bundled model her2-sim from simulated slides"
@@ -51,7 +52,15 @@ lint: .venv/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint
+# Types and import rules take one processor for most of a minute: beside the tests, not before them.
+test: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@($(BIN)/mypy && $(BIN)/lint-imports) & lint=$$!; \
+	  $(PYTEST); tests=$$?; \
+	  wait $$lint || { echo "mypy or lint-imports found something: see above, or make lint"; exit 1; }; exit $$tests
+
+coverage: .venv/.installed-dev
 	$(PYTEST) --cov --cov-report=term:skip-covered
 
 test-fast: .venv/.installed-dev

@@ -20,6 +20,12 @@ def _data_folder() -> Path:
     return Path(os.environ.get("LOWPOWER_DATA", REPOSITORY.parent / "shared" / "data"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: what takes longest must not begin when the other processes have ended."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_processor() -> Iterator[None]:
     """As many test processes run as processors: none starts others unless its test asks for them."""

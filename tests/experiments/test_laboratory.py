@@ -8,12 +8,14 @@ from pathlib import Path
 
 import cv2
 import pytest
-from tests.experiments.tiny_study import config_of
+from tests.experiments.tiny_study import STAIN, config_of
 from tests.stain._drawn_cells import draw_cells
 
 from lowpower.cohort import read_cohort, write_manifest
 from lowpower.errors import CohortError, ConfigError
 from lowpower.experiments import StudyResults, deploy, evaluate_run, run_study, train_run
+from lowpower.experiments.artefacts import make_artefacts
+from lowpower.experiments.plan import needs_of
 from lowpower.files import sha256_of
 from lowpower.made_by import made_by
 from lowpower.scoring import score
@@ -81,7 +83,9 @@ def test_measured_arms_take_it_and_score_with_it(study: StudyResults, drawn: Pat
 def test_what_was_measured_otherwise_is_not_taken_for_it(study: StudyResults, drawn: Path) -> None:
     cache = drawn.parent / "cache"
     before = {path.name for path in cache.iterdir()}
-    run_study(config_of(drawn, drawn.parent / "usual", entries=MEASURED), workers=1)
+    usual = config_of(drawn, drawn.parent / "usual", entries=MEASURED)
+    needs, rows = needs_of(usual.arms[0], usual), read_cohort(drawn).table.with_row_index()["index"].to_list()
+    make_artefacts(needs, read_cohort(drawn), rows[:1], cache, workers=1, threads=1)
     assert {path.name for path in cache.iterdir()} > before
 
 
@@ -117,7 +121,9 @@ def test_a_slide_that_they_were_fitted_to_is_not_tested_whatever_its_name(
     drawn: Path, tmp_path: Path
 ) -> None:
     own = laboratory(contents=(sha256_of(drawn.parent / "2-1.png"), "0" * 64))
-    config = config_of(drawn, tmp_path / "study", entries=MEASURED)
+    config = config_of(
+        drawn, tmp_path / "study", entries=[STAIN], bundle={"calibrate_on": "validation", "measured": False}
+    )
     with pytest.raises(
         CohortError, match=r"fitted to slides that are tested here \(2-1\.png\).*other patients"
     ):
@@ -141,7 +147,7 @@ def test_a_slide_that_they_were_fitted_to_is_not_tested_whatever_its_name(
 
 def test_what_cannot_be_checked_of_older_cut_offs_is_said(drawn: Path, tmp_path: Path) -> None:
     old = laboratory(contents=None).model_copy(update={"software_version": "0.1.0"}).signed()
-    config = config_of(drawn, tmp_path / "old", entries=MEASURED)
+    config = config_of(drawn, tmp_path / "old", entries=[STAIN])
     notes = run_study(config, laboratory=old, workers=1).notes
     assert any("does not name its slides, so it could not be checked" in note for note in notes)
     assert any(note.startswith("The cut-offs of 'dark' were fitted to what another state") for note in notes)

@@ -216,7 +216,7 @@ def test_a_small_demo_from_nothing_to_a_report(tmp_path):
     seen = set()
     outcome = run_demo(
         tmp_path,
-        DemoSize(patients=16, epochs=1, elsewhere=4, specimen="core"),
+        DemoSize(patients=16, epochs=1, elsewhere=2, specimen="core"),
         progress=lambda stage, done, total: seen.add(stage),
     )
     assert {"simulating", "preparing slides", "training", "evaluating", "scoring elsewhere"} <= seen

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.training.toys import toy_cohort
 
@@ -28,9 +32,56 @@ RESULTS = ("predictions.csv", "predictions.parquet", "validation.parquet", "unit
            "arms.json", "notes.json")  # fmt: skip
 
 
-def start(folder: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "lowpower", "study", str(folder / "study.yaml"), "--workers", "1"]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+READY = """
+import os, sys
+import lowpower.experiments._run_study, lowpower.reports  # what every start would load
+from lowpower.cli import main
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nothing, stream)
+        sys.argv = ["lowpower", "study", line.strip(), "--workers", "1"]
+        main()
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+"""Loads the libraries once; each line of its input is a study, run in a new process of its own."""
+
+
+class Starter:
+    """Starts `lowpower study` in processes of their own."""
+
+    def __init__(self) -> None:
+        self._ready = subprocess.Popen(
+            [sys.executable, "-c", READY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def start(self, folder: Path) -> int:
+        """The number of the process that runs a folder's study."""
+        assert self._ready.stdin is not None
+        self._ready.stdin.write(f"{folder / 'study.yaml'}\n")
+        self._ready.stdin.flush()
+        return self._line()
+
+    def code(self) -> int:
+        """How it ended."""
+        return self._line()
+
+    def _line(self) -> int:
+        assert self._ready.stdout is not None
+        return int(self._ready.stdout.readline())
+
+    def close(self) -> None:
+        self._ready.communicate()
+
+
+@pytest.fixture
+def starter() -> Iterator[Starter]:
+    starter = Starter()
+    yield starter
+    starter.close()
 
 
 def made_of(folder: Path) -> dict[Path, int]:
@@ -40,19 +91,23 @@ def made_of(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in files}
 
 
-def kill_when(folder: Path, moment: Callable[[Path], bool]) -> dict[Path, int]:
+def kill_when(starter: Starter, folder: Path, moment: Callable[[Path], bool]) -> dict[Path, int]:
     """Start the study, kill it at that moment, and tell what was finished by then."""
-    process = start(folder)
+    process = starter.start(folder)
     end = time.monotonic() + 300
-    while not moment(folder) and process.poll() is None and time.monotonic() < end:
+    while not moment(folder) and psutil.pid_exists(process) and time.monotonic() < end:
         time.sleep(0.002)
-    process.kill()
-    assert process.wait() == -9, "it ended before it could be killed"
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
+    assert starter.code() == -signal.SIGKILL, "it ended before it could be killed"
     return made_of(folder)
 
 
 @pytest.mark.slow
-def test_a_killed_study_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process is forked on this system")
+def test_a_killed_study_goes_on_where_it_was_and_ends_with_the_same_bytes(
+    tmp_path: Path, starter: Starter
+) -> None:
     toy_cohort(tmp_path, per_class=4)
     folder, whole = tmp_path / "killed", tmp_path / "whole"
     for each in (folder, whole):
@@ -66,9 +121,10 @@ def test_a_killed_study_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_pa
         lambda at: (at / "units" / "stain" / "fold0" / "started.json").exists(),
         lambda at: (at / "units" / "mean" / "fold1" / "done.json").exists(),
     ):
-        finished.append(kill_when(folder, moment))
+        finished.append(kill_when(starter, folder, moment))
     assert 0 < len(finished[0]) < len(finished[1]) < len(finished[2])
-    assert start(folder).wait() == 0
+    starter.start(folder)
+    assert starter.code() == 0
     for earlier, later in zip(finished, [*finished[1:], made_of(folder)], strict=True):
         assert {path: later.get(path) for path in earlier} == earlier, "something finished was made again"
     for name in RESULTS:

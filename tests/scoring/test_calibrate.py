@@ -111,7 +111,7 @@ def test_known_3_alone_tells_what_is_intense(slides, tmp_path):
     assert told.laboratory.her2["intense_od"] > INTENSE_OD
     write_manifest(tmp_path / "zero.csv", [row | {"score": "1+"} for row in copies])
     with pytest.raises(ConfigError, match=r"every slide's score is 1\+"):
-        calibrate(tmp_path / "zero.csv", out=tmp_path / "zero.yaml")
+        calibrate(tmp_path / "zero.csv", out=tmp_path / "zero.yaml", on_slide=pytest.fail)
     assert not (tmp_path / "zero.yaml").exists()
 
 
@@ -188,7 +188,8 @@ def test_too_few_that_could_be_measured_names_the_first_that_could_not(tmp_path)
     rows = []
     for number in range(8):
         (tmp_path / f"{number}.tif").write_text("no slide")
-        rows.append({"slide": f"{number}.tif", "patient": f"p{number}", "score": "1+", "marker": "HER2"})
+        score = ("1+", "3+")[number % 2]
+        rows.append({"slide": f"{number}.tif", "patient": f"p{number}", "score": score, "marker": "HER2"})
     write_manifest(tmp_path / "cohort.csv", rows)
     with pytest.raises(ConfigError, match=r"0 slides could be measured, 8 could not be \(0.tif: .*needs 8"):
         calibrate(tmp_path / "cohort.csv", out=tmp_path / "own.yaml")

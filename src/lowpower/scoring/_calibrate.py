@@ -139,11 +139,14 @@ def calibrate(
             f"{table.source}: holds {len(rows)} {marker} slides{of} with a score; calibrating needs "
             f"{FEWEST}, better {FEW} to 60."
         )
+    classes = SCHEMES[_SCHEMES[marker]].classes
+    named = {classes[row["label"]] for row in rows}
+    if len(named) == 1:
+        _refuse_one_score(table.path, marker, *named)
     known, left_out = _measured(rows, marker, workers, on_slide)
     _refuse_few(table.path, known, left_out)
     notes = _doubts(known, site is not None)
     labels = np.array([slide.label for slide in known])
-    classes = SCHEMES[_SCHEMES[marker]].classes
     if len(np.unique(labels)) == 1:
         cutoffs = _from_one_score(table.path, known, marker, classes[labels[0]])
         notes.append(f"All slides are {classes[labels[0]]}: only what is intense was fitted.")
@@ -299,11 +302,16 @@ def _degrees(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
     return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
 
 
+def _refuse_one_score(path: Path, marker: str, only: str, *, dark: bool = True) -> None:
+    """Refuse slides of one score, unless they are dark HER2 3+; asked before anything is measured, too."""
+    if marker != "HER2" or only != "3+" or not dark:
+        raise ConfigError(f"{path}: every slide's score is {only}; cut-offs lie between scores: add others.")
+
+
 def _from_one_score(path: Path, known: list[_Known], marker: str, only: str) -> Cutoffs:
     """What known 3+ tissue alone tells: how dark this laboratory makes an intense membrane."""
     dark = [slide.membrane_od for slide in known if slide.membrane_od is not None]
-    if marker != "HER2" or only != "3+" or not dark:
-        raise ConfigError(f"{path}: every slide's score is {only}; cut-offs lie between scores: add others.")
+    _refuse_one_score(path, marker, only, dark=bool(dark))
     intense = float(np.clip(_INTENSE_OF_KNOWN * np.median(dark), *HER2_BOUNDS["intense_od"]))
     return Cutoffs(replace(DEFAULT_CUTOFFS.her2, intense_od=round(intense, 4)))
 
