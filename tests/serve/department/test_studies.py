@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import pytest
 from alembic import command, config
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from tests.training.toys import toy_cohort
 
 import lowpower.serve.department.records
-from lowpower.serve import ServiceClient, ServiceError
+from lowpower.serve import ServiceError
 from lowpower.serve.child import ScoringError
 from lowpower.serve.department import Database, read_settings, verify_audit
 from lowpower.serve.department._roles import Role
-from lowpower.serve.department.access import Who
 from lowpower.serve.department.jobs import ScoringWorker
-from lowpower.serve.department.records import Job
 
-from .conftest import program_of, served, upload, wait_until
+from .conftest import program_of, upload, wait_until
 
 MIGRATIONS = Path(lowpower.serve.department.records.__file__).parent / "migrations"
 STUDY = """
@@ -179,37 +175,31 @@ def test_a_study_that_is_cancelled_lost_or_fails_goes_on_in_the_same_folder(depa
 
 
 @pytest.mark.slow
-def test_a_true_study_is_killed_amid_its_units_and_goes_on_where_it_was(department, studies):
+def test_a_true_study_whose_service_is_killed_goes_on_where_it_was(running, studies, monkeypatch):
     toy_cohort(studies, per_class=4)
-    _, secret = department.accounts.new_token(Who("test", Role.ADMIN), "lab", Role.OPERATOR, None)
-    worker = ScoringWorker(department.database, department.settings, department.jobs)
-    units = department.settings.data / "studies"
-    with served(department) as address:
-        client = ServiceClient(address, secret, timeout=60.0)
-        job = client.study(studies / "study.yaml", key="once")
-        assert client.study(studies / "study.yaml", key="once") == job
-        running = threading.Thread(target=worker.run, args=(job,))
-        running.start()
-        wait_until(lambda: any(units.glob("*/units/*/*/done.json")), 240)
-        worker._studies._child.kill()
-        running.join(120)
-        told = client.job(job)
-        assert (told["state"], "without a word" in told["reason"]) == ("done", True)
-        done = {path: path.stat().st_mtime_ns for path in units.glob("*/units/*/*/done.json")}
-        assert done
-        again = client._json("POST", f"/v1/jobs/{job}/retry")["id"]
-        worker.run(again)
-        told = client.wait_for(again, seconds=5.0)
-        assert (told["reason"], told["progress"]) == (None, 1.0)
-        assert {path: path.stat().st_mtime_ns for path in done} == done
-        report = client.study_file(again, "report.html", studies / "report.html")
-        assert "Research use only" in report.read_text()
-        table = client.study_file(again, "arms.csv", studies / "arms.csv").read_text()
-        assert {"stain", "mean"} <= {line.split(",")[0] for line in table.splitlines()}
-        with pytest.raises(ServiceError, match="no study"):
-            client.study_file(job, "report.html", studies / "none.html")
-    with department.database.read() as session:
-        assert session.scalars(select(Job.folder).where(Job.id == job)).one() is None
+    monkeypatch.setenv("LOWPOWER_SERVE_STUDY_ROOTS", str(studies))
+    monkeypatch.setenv("LOWPOWER_SERVE_LOST_AFTER_S", "6")
+    units = running.data / "studies"
+    client = running.start().client()
+    job = client.study(studies / "study.yaml", key="once")
+    assert client.study(studies / "study.yaml", key="once") == job
+    wait_until(lambda: any(units.glob("*/units/*/*/done.json")), 240)
+    running.kill()
+    done = {path: path.stat().st_mtime_ns for path in units.glob("*/units/*/*/done.json")}
+    assert 0 < len(done) < 4
+    client = running.start().client()
+    told = client.wait_for(job, seconds=300.0)
+    assert (told["reason"], told["progress"], told["attempts"]) == (None, 1.0, 2)
+    assert {path: path.stat().st_mtime_ns for path in done} == done  # not made again
+    report = client.study_file(job, "report.html", studies / "report.html")
+    assert "Research use only" in report.read_text()
+    table = client.study_file(job, "arms.csv", studies / "arms.csv").read_text()
+    assert {"stain", "mean"} <= {line.split(",")[0] for line in table.splitlines()}
+    with pytest.raises(ServiceError, match=r"A study has report\.html"):
+        client.study_file(job, "predictions.csv", studies / "none.csv")
+    department = running.department()
+    assert verify_audit(department.database).problem is None
+    department.database.close()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
