@@ -1,4 +1,4 @@
-"""Writes a slide network's bundle as the two ONNX files that score without PyTorch, beside its weights.
+"""Writes a slide network's bundle as the four ONNX files that score without PyTorch, beside its weights.
 
     python recipes/compile_slide_network.py [BUNDLE]
 
@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import argparse
 import io
+import math
 import warnings
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.shape_inference
+import onnx.utils
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
@@ -22,7 +25,7 @@ from torch import Tensor, nn
 from lowpower.files import sha256_of, write_bytes, write_text
 from lowpower.models import Bundle, SlideNetwork, load_bundle
 from lowpower.models._onnx import running_product
-from lowpower.models._slide_graph import ANSWER, CELLS, GRAPHS, GraphNotes
+from lowpower.models._slide_graph import ANSWER, CELLS, FAR, GRAPHS, NEAR, GraphNotes
 
 HER2_SIM = Path(__file__).resolve().parents[1] / "src" / "lowpower" / "bundled" / "her2-sim"
 OPSET = 17
@@ -65,6 +68,51 @@ def exported(
     return onnx.load_from_string(held.getvalue())
 
 
+def in_three(model: onnx.ModelProto) -> list[onnx.ModelProto]:
+    """The graph from image to cells in three: finest features and colours, coarser features, the rest.
+
+    The first looks a few pixels around and takes most of the memory, the second looks far around and takes
+    little, the third looks at a cell and its neighbours: each is run on tiles that suit it.
+    """
+    nodes = model.graph.node
+    made = {output: node for node in nodes for output in node.output}
+    norm = next(node for node in nodes if node.op_type == "LayerNormalization")
+    joined = made[made[norm.input[0]].input[0]]
+    finest, *enlarged = joined.input
+    colours = next(node for node in nodes if node.op_type == "AveragePool").output[0]
+    coarser = {made[name].input[0]: f"coarse{number}" for number, name in enumerate(enlarged)}
+    new = {finest: "shallow", colours: "colour", **coarser}
+    for node in nodes:
+        for names in (node.input, node.output):
+            names[:] = [new.get(name, name) for name in names]
+    del model.graph.value_info[:]
+    extractor = onnx.utils.Extractor(onnx.shape_inference.infer_shapes(model))
+    inner, far = ["shallow", "colour"], list(coarser.values())
+    return [
+        extractor.extract_model(["image"], inner),
+        extractor.extract_model(["shallow"], far),
+        extractor.extract_model([*inner, *far], ["cells"]),
+    ]
+
+
+def near_reach(network: SlideNetwork, stride: int) -> int:
+    """How many pixels away a pixel may change the finest features: `SlideNetwork.reach` up to their grid."""
+    size, reached = 2 * network.pad_multiple, 0.0
+
+    def count(layer: nn.Conv2d, entering: tuple[Tensor, ...], _: Tensor) -> None:
+        nonlocal reached
+        scale = size / entering[0].shape[-2]
+        if scale <= stride:
+            reached += (layer.kernel_size[0] - 1) * layer.dilation[0] / 2 * scale
+
+    hooks = [m.register_forward_hook(count) for m in network.body.modules() if isinstance(m, nn.Conv2d)]
+    with torch.inference_mode():
+        network.local_features(torch.ones(1, 3, size, size))
+    for hook in hooks:
+        hook.remove()
+    return math.ceil(reached)
+
+
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same graph, its weights stored in 16 bits where that loses nothing."""
     graph = model.graph
@@ -95,8 +143,9 @@ def compile_bundle(bundle: Bundle) -> None:
         cells = network.local_features(image)
     grid = {1: "rows", 2: "columns"}
     sides = {2: "height", 3: "width"}
+    whole = exported(_Cells(network), (image,), ["image"], ["cells"], {"image": sides, "cells": grid})
     graphs = {
-        CELLS: exported(_Cells(network), (image,), ["image"], ["cells"], {"image": sides, "cells": grid}),
+        **dict(zip((NEAR, FAR, CELLS), in_three(whole), strict=True)),
         ANSWER: exported(
             _Answer(network), (cells, mask), ["cells", "mask"], ["logits", "local"],
             {"cells": grid, "mask": sides, "local": grid},
@@ -109,6 +158,7 @@ def compile_bundle(bundle: Bundle) -> None:
         sha256={name: sha256_of(bundle.folder / name) for name in graphs},
         multiple=multiple,
         stride=stride,
+        near_reach=near_reach(network, stride),
         reach=network.reach,
     )
     write_text(bundle.folder / GRAPHS, notes.model_dump_json(indent=2) + "\n")
@@ -122,7 +172,7 @@ def main() -> None:
     options = parser.parse_args()
     (options.bundle / GRAPHS).unlink(missing_ok=True)
     compile_bundle(load_bundle(options.bundle))
-    for name in (CELLS, ANSWER):
+    for name in (NEAR, FAR, CELLS, ANSWER):
         print(f"{options.bundle / name}: {(options.bundle / name).stat().st_size / 1e6:.1f} MB")
 
 

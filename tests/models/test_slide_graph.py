@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lowpower.errors import BundleError
-from lowpower.models import load_bundle, predict
+from lowpower.models import _predict, load_bundle, predict
 from lowpower.models._predict import layout, spans
 from lowpower.units import Box, Mpp
 from lowpower.views import View
@@ -43,7 +43,19 @@ def test_the_graphs_say_what_the_network_says(size: tuple[int, int]) -> None:
     assert np.abs(one.local_scores - other.local_scores).max() < 1e-4
 
 
-@pytest.mark.parametrize("name", ["cells.onnx", "answer.onnx"])
+def test_small_tiles_say_what_one_large_one_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = load_bundle("her2-sim")
+    large = view(1100, 1000)
+    one = predict(bundle, [large])[0]
+    monkeypatch.setattr(_predict, "_TILE_PIXELS", 256)
+    for name in ("_NEAR_PIXELS", "_FAR_PIXELS"):
+        monkeypatch.setattr(_predict, name, 150_000)
+    many = predict(bundle, [large])[0]
+    assert many.logits == pytest.approx(one.logits, abs=1e-4)
+    assert np.abs(many.local_scores - one.local_scores).max() < 1e-4
+
+
+@pytest.mark.parametrize("name", ["near.onnx", "far.onnx", "cells.onnx", "answer.onnx"])
 def test_an_altered_graph_is_refused(copied: Path, name: str) -> None:
     path = copied / name
     path.write_bytes(path.read_bytes() + b"\0")
@@ -82,7 +94,7 @@ def test_the_bundled_model_scores_without_pytorch() -> None:
 )
 def test_a_view_is_cut_so_that_little_is_looked_at_twice(height: int, width: int) -> None:
     halo = 448
-    down, across = layout(height, width, 32, halo)
+    down, across = layout(height, width, 32, halo, 1_600_000)
     for tiles, length in ((down, height), (across, width)):
         assert [tile[0] for tile in tiles] == [0, *(tile[1] for tile in tiles[:-1])]
         assert tiles[-1][1] == length

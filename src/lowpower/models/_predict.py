@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 __all__ = ["Prediction", "cover", "explain", "layout", "predict", "spans", "to_arrays"]
 
 Span: TypeAlias = tuple[int, int, int, int]
+Floats: TypeAlias = NDArray[np.float32]
 
 _BRIGHTEST = 1.25
 _TILE_PIXELS = 768
-_WHOLE_PIXELS = 1_600_000
-"""A view up to this is looked at in one piece, whose halo is nothing: half of the time and more."""
+_NEAR_PIXELS, _FAR_PIXELS = 1_100_000, 8_000_000
+"""Pixels of the largest tile that a graph of fine features looks at, and one that looks far around: a third
+of a gigabyte each. A view up to this is looked at in one piece, whose halo is nothing."""
 _LEAST = 1e-12
 
 
@@ -74,8 +76,8 @@ def predict(
 ) -> list[Prediction]:
     """Predict views, each alone: a view's result does not depend on what else is predicted.
 
-    Memory is bounded whatever a view's size: the backbone sees tiles of at most 768 x 768 px
-    and as much around them as its receptive field reaches.
+    Memory is bounded whatever a view's size: the network sees tiles of it and as much around them as its
+    receptive field reaches.
 
     Args:
         model: A bundle (its temperature is applied) or a bare network.
@@ -116,22 +118,73 @@ def _by_network(
 
 def _by_graph(graph: SlideGraph, view: View, head: HeadName, temperature: float) -> Prediction:
     notes = graph.notes
-    images, mask = to_arrays(view.image, view.mask, view.white_point, notes.multiple)
-    height, width = images.shape[-2:]
-    halo = -(-notes.reach // notes.multiple) * notes.multiple
-    rows = []
-    down, across = layout(height, width, notes.multiple, halo)
-    for top, bottom, above, below in down:
-        row = []
-        for left, right, before, after in across:
-            cells = graph.cells(np.ascontiguousarray(images[..., above:below, before:after]))
-            inner = slice((top - above) // notes.stride, (bottom - above) // notes.stride)
-            row.append(cells[:, inner, (left - before) // notes.stride : (right - before) // notes.stride])
-        rows.append(np.concatenate(row, 2))
+    height, width = (-(-side // notes.multiple) * notes.multiple for side in view.mask.shape)
+
+    def image(rows: slice, columns: slice) -> list[Floats]:
+        # Where a tile ends with the view it is filled up here, as the whole view would be.
+        part, _ = to_arrays(
+            view.image[rows, columns], view.mask[rows, columns], view.white_point, notes.multiple
+        )
+        return [np.ascontiguousarray(part)]
+
+    def of(*planes: Floats) -> Callable[[slice, slice], list[Floats]]:
+        """A tile of features of any strides, by its pixels."""
+
+        def tile(rows: slice, columns: slice) -> list[Floats]:
+            steps = [height // plane.shape[-2] for plane in planes]
+            return [
+                np.ascontiguousarray(
+                    plane[
+                        ...,
+                        rows.start // step : rows.stop // step,
+                        columns.start // step : columns.stop // step,
+                    ]
+                )
+                for plane, step in zip(planes, steps, strict=True)
+            ]
+
+        return tile
+
+    size = height, width
+    near = _in_tiles(graph.near, image, size, notes.multiple, notes.near_reach, _NEAR_PIXELS)
     graph.rest()
-    logits, local = graph.answer(np.concatenate(rows, 1), mask)
+    far = _in_tiles(graph.far, of(near[0]), size, notes.multiple, notes.reach, _FAR_PIXELS)
+    graph.rest()
+    # A cell takes from its neighbours on the coarsest grid, whose squares are at most this large.
+    cells = _in_tiles(
+        lambda *parts: [graph.cells(*parts).transpose(0, 3, 1, 2)],
+        of(*near, *far), size, notes.multiple, notes.multiple, _NEAR_PIXELS,
+    )[0]  # fmt: skip
+    del near, far
+    graph.rest()
+    tissue = np.zeros((1, 1, height, width), np.float32)
+    tissue[0, 0, : view.mask.shape[0], : view.mask.shape[1]] = view.mask
+    logits, local = graph.answer(np.ascontiguousarray(cells.transpose(0, 2, 3, 1)), tissue)
     probabilities = _tempered(_probabilities(head, logits[0].astype(np.float64)), temperature)
-    return Prediction(probabilities, logits[0], cover(local[0], (height, width), view.mask.shape))
+    return Prediction(probabilities, logits[0], cover(local[0], size, view.mask.shape))
+
+
+def _in_tiles(
+    look: Callable[..., list[Floats]], tile: Callable[[slice, slice], list[Floats]], size: tuple[int, int],
+    multiple: int, reach: int, largest: int,
+) -> list[Floats]:  # fmt: skip
+    """What `look` gives of a whole view of `size` (height, width), tile by tile with what it reaches."""
+    wholes: list[Floats] = []
+    down, across = layout(*size, multiple, -(-reach // multiple) * multiple, largest)
+    for top, bottom, above, below in down:
+        for left, right, before, after in across:
+            found = look(*tile(slice(above, below), slice(before, after)))
+            steps = [(below - above) // one.shape[-2] for one in found]
+            wholes = wholes or [
+                np.empty((*one.shape[:2], size[0] // step, size[1] // step), np.float32)
+                for one, step in zip(found, steps, strict=True)
+            ]
+            for whole, one, step in zip(wholes, found, steps, strict=True):
+                whole[..., top // step : bottom // step, left // step : right // step] = one[
+                    ..., (top - above) // step : (bottom - above) // step,
+                    (left - before) // step : (right - before) // step,
+                ]  # fmt: skip
+    return wholes
 
 
 def _probabilities(head: HeadName, logits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -153,21 +206,21 @@ def _tempered(probabilities: NDArray[np.float64], temperature: float) -> NDArray
     return np.asarray(softened / softened.sum(), np.float64)
 
 
-def layout(height: int, width: int, multiple: int, halo: int) -> tuple[list[Span], list[Span]]:
+def layout(height: int, width: int, multiple: int, halo: int, largest: int) -> tuple[list[Span], list[Span]]:
     """Tiles down and across of which the fewest pixels are looked at, halos included.
 
-    None is larger than `_WHOLE_PIXELS`, or than the largest of square ones: that bounds the memory.
+    None is of more than `largest` pixels, or than the largest of square ones: that bounds the memory.
     """
     usual = tuple(-(-length // _TILE_PIXELS) for length in (height, width))
     best = tuple(list(spans(length, multiple, halo)) for length in (height, width))
-    most = max(_WHOLE_PIXELS, _looked_at(best)[0])
+    most = max(largest, _looked_at(best)[0])
     for pieces in itertools.product(*(range(1, 2 * count + 1) for count in usual)):
         cut = tuple(
             list(spans(length, multiple, halo, count))
             for length, count in zip((height, width), pieces, strict=True)
         )
-        largest, total = _looked_at(cut)
-        if largest <= most and total < _looked_at(best)[1]:
+        pixels, total = _looked_at(cut)
+        if pixels <= most and total < _looked_at(best)[1]:
             best = cut
     return best[0], best[1]
 

@@ -1,8 +1,9 @@
-"""A slide network as it runs without PyTorch: two ONNX files beside its weights, and what ties them together.
+"""A slide network as it runs without PyTorch: ONNX files beside its weights, and what ties them together.
 
-`cells.onnx` turns a view, or a tile of one, into a feature vector a cell; `answer.onnx` turns all of them
-into logits and the map. `graphs.json` holds their checksums, that of the weights they were made of, and their
-geometry. `recipes/compile_slide_network.py` makes them.
+`near.onnx` turns a view, or a tile of one, into its finest features and its colours, `far.onnx` the features
+into coarser ones that look far around, `cells.onnx` all of these into a feature vector a cell, `answer.onnx`
+all cells into logits and the map. `graphs.json` holds their checksums, that of the weights they were made of,
+and their geometry. `recipes/compile_slide_network.py` makes them.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from lowpower.errors import BundleError
 from lowpower.files import sha256_of
 from lowpower.graphs import Graph, Precision, compiled
 
-__all__ = ["ANSWER", "CELLS", "GRAPHS", "GraphNotes", "SlideGraph", "slide_graph"]
+__all__ = ["ANSWER", "CELLS", "FAR", "GRAPHS", "NEAR", "GraphNotes", "SlideGraph", "slide_graph"]
 
+NEAR: Final = "near.onnx"
+FAR: Final = "far.onnx"
 CELLS: Final = "cells.onnx"
 ANSWER: Final = "answer.onnx"
 GRAPHS: Final = "graphs.json"
@@ -38,12 +41,13 @@ class GraphNotes(BaseModel):
     sha256: dict[str, str] = Field(description="Of each file.")
     multiple: int = Field(description="Views are filled up to multiples of this, pixels.")
     stride: int = Field(description="Pixels a side of a cell.")
+    near_reach: int = Field(description="How far away a pixel may change the finest features, pixels.")
     reach: int = Field(description="How far away a pixel may change a cell, pixels.")
 
 
 @dataclass(frozen=True, eq=False)
 class SlideGraph:
-    """Both graphs of a slide network.
+    """The graphs of a slide network.
 
     Attributes:
         folder: The bundle's.
@@ -55,9 +59,18 @@ class SlideGraph:
     notes: GraphNotes
     precision: Precision = "exact"
 
-    def cells(self, image: Floats) -> Floats:
-        """(1, h, w, width) features of an image (1, 3, H, W), intensity over the white point."""
-        return _graph(self.folder / CELLS, self.precision).run(image=image)[0]
+    def near(self, image: Floats) -> list[Floats]:
+        """Finest features and colours, each (1, n, h, w), of an image (1, 3, H, W), over the white."""
+        return _graph(self.folder / NEAR, self.precision).run(image=image)
+
+    def far(self, shallow: Floats) -> list[Floats]:
+        """Coarser features (1, n, h, w) of a view, or a tile of it, from its finest ones."""
+        return _graph(self.folder / FAR, self.precision).run(shallow=shallow)
+
+    def cells(self, shallow: Floats, colour: Floats, *coarse: Floats) -> Floats:
+        """(1, h, w, width) features of a view, or a tile of it, from what `near` and `far` give of it."""
+        named = {f"coarse{number}": one for number, one in enumerate(coarse)}
+        return _graph(self.folder / CELLS, self.precision).run(shallow=shallow, colour=colour, **named)[0]
 
     def answer(self, cells: Floats, mask: Floats) -> tuple[Floats, Floats]:
         """Logits (1, K or K-1) and local scores (1, h, w) of features and a mask (1, 1, H, W)."""
@@ -68,8 +81,13 @@ class SlideGraph:
 
     def rest(self) -> None:
         """Give back what a view's tiles took, 0.4 GB: the cells that are measured next want it."""
-        smallest = np.ones((1, 3, self.notes.multiple, self.notes.multiple), np.float32)
-        _graph(self.folder / CELLS, self.precision).rest(image=smallest)
+        image = np.ones((1, 3, self.notes.multiple, self.notes.multiple), np.float32)
+        near, far = _graph(self.folder / NEAR, self.precision), _graph(self.folder / FAR, self.precision)
+        near.rest(image=image)
+        shallow, colour = self.near(image)
+        far.rest(shallow=shallow)
+        named = {f"coarse{number}": one for number, one in enumerate(self.far(shallow))}
+        _graph(self.folder / CELLS, self.precision).rest(shallow=shallow, colour=colour, **named)
 
 
 def slide_graph(folder: Path, weights_sha256: str) -> SlideGraph | None:
@@ -87,13 +105,13 @@ def slide_graph(folder: Path, weights_sha256: str) -> SlideGraph | None:
         raise BundleError(f"{path}: cannot be used; get the bundle again.") from error
     if notes.weights_sha256 != weights_sha256:
         return None
-    for name in (CELLS, ANSWER):
+    for name in (NEAR, FAR, CELLS, ANSWER):
         file = folder / name
         if not file.is_file() or sha256_of(file) != notes.sha256.get(name):
             raise BundleError(f"{file}: is missing or was altered; get the bundle again.")
     return SlideGraph(folder, notes)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=6)
 def _graph(path: Path, precision: Precision) -> Graph:
     return compiled(path.read_bytes(), precision, side_by_side=False)
