@@ -6,13 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lowpower.stain import RUIFROK_DAB, RUIFROK_H, StainVectors
+from lowpower.stain.cells import _tumour_likeness
 from lowpower.stain.cells._cell_maps import GRID, STRIDE, CellMaps, cell_maps, network_input
 from lowpower.stain.cells._counted_cells import LYMPHOID, STROMAL, TUMOUR, kinds_of, shape_of
 from lowpower.stain.cells._measure_field import StainScale, measure_field, stain_maps
 from lowpower.stain.cells._membrane import MembraneRays, membrane_rays
 from lowpower.stain.cells._nuclei import Nuclei, find_nuclei
 from lowpower.stain.cells._nuclei_rays import RAYS, ray_directions, sample, territory
-from lowpower.stain.cells._tumour_likeness import likeness_asked, likeness_in_context
+from lowpower.stain.cells._tumour_likeness import context_of, likeness_asked, likeness_in_context
 
 from ._drawn_cells import MPP, WHITE, draw_cells
 
@@ -128,6 +129,15 @@ def test_shape_of_an_ellipse(minor: float, ratio: float) -> None:
     diameter, elongation = shape_of(radii)
     assert diameter[0] == pytest.approx(2 * np.sqrt(a * b), rel=0.03)
     assert elongation[0] == pytest.approx(ratio, rel=0.12)
+
+
+def test_cells_looked_at_in_parts_are_as_tumour_like_as_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    xy, like = rng.uniform(0, 400, (900, 2)), rng.random(900).astype(np.float32)
+    size = rng.uniform(5, 10, 900).astype(np.float32)
+    together = context_of(xy, like, size)
+    monkeypatch.setattr(_tumour_likeness, "_AT_ONCE", 70)
+    assert np.array_equal(context_of(xy, like, size), together)
 
 
 def test_territories_meet_halfway() -> None:

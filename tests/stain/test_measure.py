@@ -15,6 +15,7 @@ from lowpower.slides import open_slide
 from lowpower.stain import RUIFROK_DAB, RUIFROK_E, RUIFROK_H, Cutoffs, Her2Cutoffs, join_fields, to_rgb
 from lowpower.stain._measure import measure
 from lowpower.stain._measurement import Measurement
+from lowpower.stain.cells import _measure_stream
 from lowpower.stain.cells._measure_stream import (
     FieldReader,
     cells_of,
@@ -156,6 +157,17 @@ def test_a_field_is_read_no_further_than_its_tissue(tmp_path: Path) -> None:
         untrimmed = join_fields(list(reader.read(whole, 1)))
     assert len(every.xy) > 20
     assert np.array_equal(every.seed, untrimmed.seed[in_reading_order(untrimmed)])
+
+
+@pytest.mark.parametrize("effort", ["full", "guided"])
+def test_what_fields_took_is_given_back_once_all_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, effort: Any
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(_measure_stream, "give_back", told.append)
+    measured = measure(_saved(tmp_path, draw_cells(membrane=0.5).image), mpp=MPP, effort=effort)
+    assert measured.cells is not None
+    assert told == ["exact"]
 
 
 def test_same_whatever_the_workers(tmp_path: Path) -> None:

@@ -135,6 +135,7 @@ def guided_cells(
         if judge.settled(known):
             break
         wanted = design.next(known, judge.open_class(known))
+    reader.rest()
     reading = None
     if known.enough:
         shares = {name: known.share(least) for least, name in enumerate(judge.names, start=1)}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lowpower.graphs import Precision
 from lowpower.slides import Slide
 from lowpower.stain.cells._cell_maps import GRID, STRIDE
+from lowpower.stain.cells._cell_runtime import give_back
 from lowpower.stain.cells._measure_field import FieldCells, Marker, StainScale, join_fields, measure_field
 from lowpower.stain.cells._nuclei_colour import with_nuclear_hematoxylin
 from lowpower.stain.vectors import estimate_stains, optical_density
@@ -187,6 +188,10 @@ class FieldReader:
         """The cells of each field, in the fields' order, `xy` in microns from the slide's corner."""
         return _in_order(self._one, fields, workers)
 
+    def rest(self) -> None:
+        """Give back what reading took; reading on is possible."""
+        give_back(self._precision)
+
     def none(self) -> FieldCells:
         """No cells."""
         glass = np.full((64, 64, 3), 255, np.uint8)
@@ -237,7 +242,9 @@ def cells_of(
         parts.append(part)
         if progress is not None:
             progress(done, len(fields))
+    reader.rest()
     cells = join_fields(parts)
+    del parts
     return cells.pick(in_reading_order(cells)), reader.mpp
 
 

@@ -26,6 +26,8 @@ regression of what is tumour on the log-odds of a cell's likeness, those around 
 _USUAL_UM = 8.0
 """A nucleus of this diameter, among its like, is as tumour-like as the network finds it."""
 _NEAR_UM, _NEIGHBOURS = 15.0, 20
+_AT_ONCE = 20_000
+"""Cells whose neighbours are held at once: a million would take most of a gigabyte."""
 _BOUND = 0.02
 _SMALLEST_UM, _LARGEST_UM = 2.0, 20.0
 
@@ -40,9 +42,12 @@ def context_of(xy: NDArray[np.float64], tumour: Floats, diameter: Floats) -> NDA
     """
     bounded = np.clip(tumour.astype(np.float64), _BOUND, 1 - _BOUND)
     own = np.log(bounded / (1 - bounded))
-    apart, near = cKDTree(xy).query(xy, k=range(1, min(_NEIGHBOURS, len(xy)) + 1))
-    weights = np.exp(-0.5 * (apart / _NEAR_UM) ** 2)
-    around = (weights * own[near]).sum(axis=1) / weights.sum(axis=1)
+    tree, around = cKDTree(xy), np.empty(len(xy))
+    for start in range(0, len(xy), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        apart, near = tree.query(xy[part], k=range(1, min(_NEIGHBOURS, len(xy)) + 1))
+        weights = np.exp(-0.5 * (apart / _NEAR_UM) ** 2)
+        around[part] = (weights * own[near]).sum(axis=1) / weights.sum(axis=1)
     size = np.log(np.clip(diameter.astype(np.float64), _SMALLEST_UM, _LARGEST_UM) / _USUAL_UM)
     return np.stack([own, around, size], axis=1)
 
