@@ -71,6 +71,18 @@ def test_it_survives_its_file(decision):
     assert Decision.model_validate_json(decision.model_dump_json()) == decision
 
 
+def test_the_measurement_may_decide_alone(decision):
+    table, fresh = draw(160, 0), draw(60, 7)
+    found = fit_decision(table, "her2_four", options=DecisionOptions(hear_network=False))
+    assert found.network == decision.network
+    assert decision.joint.combination.hears_network
+    assert not found.joint.combination.hears_network
+    other = fresh.with_columns(p_0=pl.lit(0.97), p_1=pl.lit(0.01), p_2=pl.lit(0.01), p_3=pl.lit(0.01))
+    assert joint_of(found, fresh) == pytest.approx(joint_of(found, other))
+    assert (joint_of(found, fresh).argmax(1) == fresh["label"].to_numpy()).mean() > 0.9
+    assert found.joint.voice.issue.issued > 100
+
+
 def noisy(size, seed):
     """Only the H-score says anything; network and shares are noise."""
     noise = np.random.default_rng(seed).dirichlet(np.ones(4), (2, size))

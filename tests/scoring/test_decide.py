@@ -90,10 +90,11 @@ def test_a_model_that_can_vouch_for_nothing_issues_nothing(model):
     assert {c.answer for c in found.cutoffs} == {"undetermined"}
 
 
-def test_the_measurement_takes_part_where_there_is_one(model):
-    """Weights that read nothing but intense complete cells: the network's 1+ becomes 3+."""
+@pytest.mark.parametrize(("heard", "by"), [(0.2, "network and measurement"), (0.0, "measurement")])
+def test_the_measurement_takes_part_where_there_is_one(model, heard, by):
+    """Weights that read little but intense complete cells: the network's 1+ becomes 3+."""
     weights = np.zeros((4, 8))
-    weights[3, 6] = 4.0
+    weights[1, 1], weights[3, 6] = heard, 4.0
     combination = Combination(
         mean=(0.0,) * 8, scale=(1.0,) * 8, weights=tuple(map(tuple, weights.tolist())),
         intercepts=(0.0,) * 4, strength=1.0,
@@ -102,7 +103,7 @@ def test_the_measurement_takes_part_where_there_is_one(model):
     bundle = model(Decision(network=voice(None), joint=joint))
     network = (0.1, 0.7, 0.1, 0.1)
     strong = ask(bundle, *network, told=measured((0.1, 0.1, 0.1, 0.7), "3+", "positive"))
-    assert (strong.likeliest, strong.issued, strong.by) == ("3+", True, "network and measurement")
+    assert (strong.likeliest, strong.issued, strong.by) == ("3+", True, by)
     weak = ask(bundle, *network, told=measured((0.9, 0.1, 0.0, 0.0), "0", "ultralow"))
     assert weak.likeliest != "3+"
     against = ask(bundle, *network, told=measured((0.1, 0.1, 0.1, 0.7), "2+", "equivocal"))

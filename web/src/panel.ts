@@ -103,7 +103,7 @@ function chances(record: SlideRecord): HTMLElement | null {
   const joint = record.answer && record.answer.by !== "network" ? record.answer.probabilities : null;
   return section("Probabilities",
     h("h4", {}, "Network alone"), bars(record.probabilities),
-    joint && h("h4", {}, "Network and measurement"), joint && bars(joint),
+    joint && h("h4", {}, record.answer?.by === "measurement" ? "By the measurement, which decides" : "Network and measurement"), joint && bars(joint),
     record.agreement && h("p", {}, record.agreement.sentence));
 }
 

@@ -188,9 +188,9 @@ def print_case(console: Console, result: Result) -> None:
         table.add_row("" if number else "because", escape(reason))
     for number, cutoff in enumerate(result.answer.cutoffs if result.answer else ()):
         table.add_row("" if number else "cut-offs", escape(cutoff.sentence))
-    if result.answer is not None and result.answer.by == "network and measurement":
+    if result.answer is not None and result.beside_network:
         both = ", ".join(f"{name}: {share:.2f}" for name, share in result.answer.probabilities.items())
-        table.add_row("together", f"{both} (network and measurement)")
+        table.add_row("answer's", f"{both} (by {result.answer.by})")
     if result.answer is not None:
         table.add_row("promise", escape(result.answer.promise))
     shares = ", ".join(f"{name}: {share:.2f}" for name, share in (result.probabilities or {}).items())

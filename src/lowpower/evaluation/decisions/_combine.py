@@ -13,6 +13,7 @@ from lowpower.models import Combination, joint_inputs
 __all__ = ["fit_combination", "out_of_fold"]
 
 _STRENGTHS: Final = (0.03, 0.3, 3.0)
+_CONSTANT: Final = 1e-6
 Floats = NDArray[np.float64]
 
 
@@ -53,7 +54,8 @@ def out_of_fold(
 def _fit(labels: NDArray[np.int64], inputs: Floats, classes: int, strength: float) -> Combination:
     from sklearn.linear_model import LogisticRegression
 
-    mean, scale = inputs.mean(0), np.maximum(inputs.std(0), 1e-6)
+    mean, scale = inputs.mean(0), inputs.std(0)
+    scale[scale < _CONSTANT] = 1.0  # what is the same on all slides gets no weight
     model = LogisticRegression(C=strength, max_iter=5000)
     model.fit((inputs - mean) / scale, labels)
     weights, intercepts = np.zeros((classes, inputs.shape[1])), np.full(classes, -20.0)

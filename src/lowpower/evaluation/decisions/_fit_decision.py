@@ -48,6 +48,9 @@ class DecisionOptions:
         confidence: Probability with which each of these holds on patients like those of the validation.
         coverage: Share of conformal sets that hold the truth.
         class_conditional: Whether that holds within each class.
+        hear_network: Whether the network takes part where the stain was measured; otherwise the measurement
+            alone decides there, and the network stands beside it. For models that go to laboratories they did
+            not learn from: cells are counted alike there, networks see what they never saw.
     """
 
     error: float = 0.1
@@ -55,6 +58,7 @@ class DecisionOptions:
     confidence: float = 0.9
     coverage: float = 0.9
     class_conditional: bool = False
+    hear_network: bool = True
 
 
 def fit_decision(
@@ -94,7 +98,8 @@ def fit_decision(
     short = _too_few(known, scheme)
     if short:
         return Decision(network=voice, notes=(short,))
-    inputs = (network[there], numbers[there, :4], numbers[there, 4])
+    heard = network[there] if options.hear_network else np.full_like(network[there], 1 / network.shape[1])
+    inputs = (heard, numbers[there, :4], numbers[there, 4])
     apart = out_of_fold(known.sample.labels, known.patients, *inputs)
     combination = fit_combination(known.sample.labels, known.patients, *inputs)
     allowed = [measured_classes(scheme, row) for row in numbers[there, :4]]

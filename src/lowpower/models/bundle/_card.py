@@ -125,7 +125,9 @@ def _answers(spec: BundleSpec) -> str:
         return "no rule for issued scores; a conformal set of one class is issued"
     alone = "measurement" if spec.kind == "measured" else "network alone"
     voices = [(alone, decision.network)]
-    voices += [("network and measurement", decision.joint.voice)] if decision.joint is not None else []
+    if decision.joint is not None:
+        hears = decision.joint.combination.hears_network
+        voices.append(("network and measurement" if hears else "measurement", decision.joint.voice))
     cutoffs = SCHEMES[spec.scheme].cutoffs
     told = []
     for name, voice in voices:

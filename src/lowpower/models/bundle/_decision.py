@@ -125,13 +125,21 @@ class Voice(_Part):
 
 
 class Combination(_Part):
-    """A multinomial logistic regression over the network's log-probabilities and the measured shares."""
+    """A multinomial logistic regression over the network's log-probabilities and the measured shares.
+
+    Where the network's weights are all 0 the measurement alone speaks.
+    """
 
     mean: tuple[float, ...] = Field(description="Of each input over the validation slides.")
     scale: tuple[float, ...] = Field(description="Standard deviation of each input.")
     weights: tuple[tuple[float, ...], ...] = Field(description="(K, inputs), on standardised inputs.")
     intercepts: tuple[float, ...] = Field(description="(K,)")
     strength: float = Field(description="Inverse of the ridge penalty (scikit-learn's C).")
+
+    @property
+    def hears_network(self) -> bool:
+        """Whether the network takes part."""
+        return any(weight != 0 for row in self.weights for weight in row[: len(self.weights)])
 
     def probabilities(self, network: ArrayLike, shares: ArrayLike, h_score: ArrayLike) -> NDArray[np.float64]:
         """(N, K) joint probabilities.

@@ -116,9 +116,9 @@ def _rows(case: Case) -> list[tuple[str, str]]:
     if scored is not None:
         shares = ", ".join(f"{name}: {share:.2f}" for name, share in (scored.probabilities or {}).items())
         rows.append(("network, probabilities", shares))
-        if scored.answer is not None and scored.answer.by == "network and measurement":
+        if scored.answer is not None and scored.beside_network:
             both = ", ".join(f"{name}: {share:.2f}" for name, share in scored.answer.probabilities.items())
-            rows.append(("with the measurement", both))
+            rows.append((f"by {scored.answer.by}", both))
         if scored.prediction_set is not None:
             rows.append(("network, classes not excluded", ", ".join(scored.prediction_set) or "none"))
     if told is not None and told.shares is not None:

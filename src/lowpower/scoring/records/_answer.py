@@ -43,7 +43,7 @@ class Answer(Record):
     probability: float = Field(description="Of the likeliest class.")
     probabilities: dict[str, float] = Field(description="Of every class, by what `by` names.")
     by: Literal["network", "measurement", "network and measurement"] = Field(
-        description="`network`: the model alone, whatever its kind; `measurement`: a measured model."
+        description="`network`: the model alone, whatever its kind; `measurement`: what was measured."
     )
     issued: bool = Field(description="Whether the likeliest class is the decision; otherwise refer.")
     error: float | None = Field(None, description="Share of issued scores that may be wrong, if promised.")

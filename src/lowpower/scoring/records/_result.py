@@ -135,6 +135,11 @@ class Result(SlideRecord):
         stated = f" {as_sentence(cutoffs)}." if cutoffs else ""
         return f"{name}: {self.headline}{why.rstrip('.')}.{stated}{beside}{agreement} {self.notice}"
 
+    @property
+    def beside_network(self) -> bool:
+        """Whether the answer's probabilities are others than the model's own."""
+        return self.answer is not None and self.answer.probabilities != self.probabilities
+
     def summary_row(self) -> dict[str, Any]:
         """One flat row for a table over many slides."""
         row = super().summary_row()
@@ -146,7 +151,7 @@ class Result(SlideRecord):
         for cutoff in answer.cutoffs if answer else ():
             row[cutoff.question] = cutoff.answer
         for key, value in (answer.probabilities if answer else {}).items():
-            row[f"joint_{key}"] = value if answer and answer.by == "network and measurement" else None
+            row[f"joint_{key}"] = value if self.beside_network else None
         row["expected_score"] = self.expected_score
         for key, value in (self.probabilities or {}).items():
             row[f"p_{key}"] = value

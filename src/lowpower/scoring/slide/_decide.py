@@ -54,15 +54,16 @@ def answer_of(bundle: Bundle, network: NDArray[np.float64], measured: Measured |
         by = "measurement"
     if decision is not None:
         voice, probabilities = decision.hear(network, *_numbers(measured))
-        if voice is not decision.network:
-            by = "network and measurement"
+        if decision.joint is not None and voice is decision.joint.voice:
+            by = "network and measurement" if decision.joint.combination.hears_network else "measurement"
+    joined = decision is not None and voice is not decision.network
     classes = bundle.scheme.classes
     likeliest = int(probabilities.argmax())
     conformal = bundle.abstention if voice is None else voice.conformal
     kept = prediction_set(conformal, classes, probabilities)
-    allowed = _allowed(bundle.scheme, measured) if by == "network and measurement" else None
+    allowed = _allowed(bundle.scheme, measured) if joined else None
     strange = None
-    if decision is not None and by == "network and measurement":
+    if decision is not None and joined:
         strange = decision.stranger(_appearance(measured))
     if voice is None:
         why = _without_rule(conformal, kept)
