@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,8 +40,10 @@ view: {{mpp: 8}}
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[None]:
     """One cluster for all: a verb with `--on ray` joins that of its process."""
+    before = signal.getsignal(signal.SIGTERM)
     with run_on("ray"):
         yield
+    assert signal.getsignal(signal.SIGTERM) is before  # it is the process's again
 
 
 @pytest.fixture(scope="module")

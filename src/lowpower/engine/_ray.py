@@ -8,8 +8,10 @@ import logging
 import os
 import pickle
 import platform
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +55,7 @@ def joined(processors: int) -> Iterator[Cluster]:
     if ray.is_initialized():
         yield Cluster(ray)
         return
+    before = signal.getsignal(signal.SIGTERM)
     address = os.environ.get("RAY_ADDRESS") or "local"
     start: dict[str, Any] = {"num_cpus": processors, "object_store_memory": _STORE_BYTES}
     try:
@@ -75,6 +78,8 @@ def joined(processors: int) -> Iterator[Cluster]:
         yield Cluster(ray)
     finally:
         ray.shutdown()
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)  # Ray puts a handler of its own there, and leaves it
 
 
 def _answers(address: str) -> None:
