@@ -16,7 +16,7 @@ EXAMPLE: Final = "lowpower demo --out demo"
 
 def command(
     out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("demo"),
-    patients: Annotated[int, typer.Option(min=16, help="Simulated patients; fewer are quicker.")] = 100,
+    patients: Annotated[int, typer.Option(min=16, help="Simulated patients; fewer are quicker.")] = 120,
     epochs: Annotated[int, typer.Option(min=1, help="Training epochs at most.")] = 6,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything.")] = 0,
     quiet: Quiet = False,
