@@ -34,7 +34,8 @@ ENDED = """
 import os, signal, sys
 import lowpower.scoring.batch._run_batch as batch
 number = getattr(signal, sys.argv.pop())
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # though the tests may be run by nohup
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # though the tests may be run by nohup,
+signal.signal(signal.SIGINT, signal.default_int_handler)  # or in the background
 made = batch._made
 def once(slide, place, work):
     if slide.path.name == "b.png":
