@@ -25,7 +25,7 @@ export async function showCharts(): Promise<void> {
         ...agreement.readers_model.slice(0, 1).map((pair) => section(`Scores of ${pair.first} (rows) and ${pair.second}`, confusion(pair, agreement.scores))),
       ] : [h("p", {}, "No HER2 reviews yet.")]),
       section("Drift, month by month",
-        h("p", { class: "dim" }, `Limits: three standard deviations, by the first ${drift.base} results${drift.fit ? `; against the fit: between which 99 in 100 of the slides lay that the model was fitted on (${drift.fit})` : ""}. Months outside are marked.`),
+        h("p", { class: "dim" }, `Limits: three standard deviations, by the first ${drift.base} results${drift.fit ? `; against the fit: between which 99 in 100 of the slides lay that the model was fitted on (${drift.fit})` : ""}. Months of five results and more that lie outside are marked.`),
         ...drift.without_fit.map((why) => h("p", { class: "dim" }, `No charts against the fit of ${why}`)),
         h("div", { class: "drift" }, drift.charts.map(chart))),
     );
