@@ -23,6 +23,7 @@ export class Regions {
   private readonly again = h("button", { hidden: true, onclick: () => this.slide && this.score?.(this.slide, this.features.length > 0) });
   private slide: Slide | null = null;
   private features: GeoFeature[] = [];
+  private told: Promise<void> = Promise.resolve(); // done once the server has said what is kept of this slide
   private line: number[][] = [];
   private boxing = false;
   private box: [number, number, number, number] | null = null; // control tissue, base pixels
@@ -73,6 +74,11 @@ export class Regions {
     this.button.hidden = slide.image === null;
     if (!slide.image) this.element.hidden = true;
     this.show();
+    this.told = this.ask(slide);
+    await this.told;
+  }
+
+  private async ask(slide: Slide): Promise<void> {
     try {
       const told = await api.regions(slide);
       if (slide === this.slide) this.features = told;
@@ -175,17 +181,19 @@ export class Regions {
   private addSight(): void {
     const corners = this.inSight();
     if (corners) void this.add(corners);
+    else say("The slide is not shown yet; try again when it is.", true);
   }
 
   private add(outline: number[][]): Promise<void> {
     const { width, height } = this.slide!.image!;
     // What lies beside the slide is no part of it, and scoring would refuse the whole.
     const inside = outline.map(([x, y]) => [Math.min(Math.max(x!, 0), width), Math.min(Math.max(y!, 0), height)]);
-    return this.keep([...this.features, {
+    const drawn: GeoFeature = {
       type: "Feature",
       geometry: { type: "Polygon", coordinates: [[...inside, inside[0]!]] },
       properties: { classification: { name: this.kind.value } },
-    }]);
+    };
+    return this.keep((kept) => [...kept, drawn]);
   }
 
   private async load(): Promise<void> {
@@ -195,17 +203,19 @@ export class Regions {
     try {
       const told = JSON.parse(await file.text());
       const given: GeoFeature[] = Array.isArray(told) ? told : (told.features ?? [told]);
-      await this.keep([...this.features, ...given]);
+      await this.keep((kept) => [...kept, ...given]);
     } catch {
       say(`${file.name} is no GeoJSON; export it from QuPath as GeoJSON.`, true);
     }
   }
 
   /** The server makes them valid, and what it keeps is what is shown. */
-  private async keep(features: GeoFeature[]): Promise<void> {
+  private async keep(change: (kept: GeoFeature[]) => GeoFeature[]): Promise<void> {
     const slide = this.slide!;
+    await this.told; // or regions of an earlier visit, still on their way, would be lost
+    if (slide !== this.slide) return;
     try {
-      const kept = await api.keepRegions(slide, features);
+      const kept = await api.keepRegions(slide, change(this.features));
       if (slide === this.slide) this.features = kept;
       say(`${kept.length} region${kept.length === 1 ? "" : "s"} kept.`);
     } catch (error) {
@@ -219,7 +229,7 @@ export class Regions {
     this.list.replaceChildren(...this.features.map((feature, index) => {
       const name = feature.properties.classification?.name ?? "Unclassified";
       const text = `${name}${mpp ? `, ${((area(feature) * mpp * mpp) / 1e6).toFixed(3)} mm²` : ""}`;
-      const remove = () => void this.keep(this.features.filter((one) => one !== feature));
+      const remove = () => void this.keep((kept) => kept.filter((one) => one !== feature));
       return h("li", {}, h("span", {}, text),
         h("button", { class: "quiet small", "aria-label": `Remove region ${index + 1}, ${text}`, onclick: remove }, "Remove"));
     }));
