@@ -5,10 +5,11 @@
 
 `LOWPOWER_REAL` holds a folder a source with `labels.csv` (source, file, mpp, marker, label, positive_mask,
 negative_mask); the HER2 cores lie in `her2_cores` of `LOWPOWER_DATA`. Nothing of them is part of this
-project. What is absent is said. Masks hold every nucleus of one kind; a nucleus is a maximum of the mask's
-distance transform, and found if a measured one lies within 6 um of it, each once. Masks may be shifted: they
-are laid where they fit the found nuclei best, within 8 um. `--optics` shows every field through other
-optics too (`common/optics.py`): what a reader would score the same must be measured the same.
+project. What is absent is said. Masks hold every nucleus of one kind; each drawn piece is one nucleus, or
+several where the mask's distance transform has several maxima; it is found if a measured one lies within
+6 um of it, each once. Masks may be shifted: they are laid where they fit the found nuclei best, within 8 um.
+`--optics` shows every field through other optics too (`common/optics.py`): what a reader would score the
+same must be measured the same.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import cv2
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.ndimage import binary_fill_holes
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
@@ -39,6 +41,7 @@ from lowpower.slides import open_slide
 from lowpower.stain import Measurement, measure
 
 RADIUS_UM = 6.0
+LEAST_UM2 = 6.0
 SCORES = ("0", "1+", "2+", "3+")
 HISTORY = Path(__file__).parent / "results" / "real_fields_history.csv"
 COLOURS = ((60, 90, 220), (235, 200, 40), (240, 120, 20), (200, 0, 30))
@@ -81,22 +84,33 @@ def cores() -> list[Field]:
 
 
 def centres(path: Path | None, mpp: float) -> NDArray[np.float64]:
-    """(N, 2) microns: maxima of the mask's distance transform, at least 3 um apart."""
+    """(N, 2) microns: one in each drawn piece, more where the piece is of several touching nuclei.
+
+    Those of a large piece are the maxima of its distance transform, at least 3 um apart and 1 um deep.
+    Pieces under `LEAST_UM2` are specks of a mask that was thresholded; holes in a nucleus are filled.
+    """
     if path is None:
         return np.zeros((0, 2))
     mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    factor = max(1, round(0.4 / mpp))
+    factor = max(1, int(0.4 / mpp))
     size = (mask.shape[1] // factor, mask.shape[0] // factor)
     if (mask > 127).mean() > 0.5:  # drawn black on white
         mask = 255 - mask
     small = cv2.resize((mask > 127).astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
     step = mpp * factor
-    depth = cv2.distanceTransform(small.astype(np.uint8), cv2.DIST_L2, 5) * step
+    drawn = binary_fill_holes(small).astype(np.uint8)
+    count, piece, boxes, _ = cv2.connectedComponentsWithStats(drawn)
+    drawn[(boxes[:, cv2.CC_STAT_AREA] * step**2 < LEAST_UM2)[piece]] = 0
+    depth = cv2.distanceTransform(drawn, cv2.DIST_L2, 5) * step
     depth = cv2.GaussianBlur(depth, (0, 0), 0.7 / step)
+    deepest = np.zeros(count)
+    np.maximum.at(deepest, piece, depth)
     reach = max(1, round(2.6 / step))
     window = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    top = ((depth >= cv2.dilate(depth, window)) & (depth > 1.0)).astype(np.uint8)
-    return np.asarray(cv2.connectedComponentsWithStats(top)[3][1:] + 0.5) * step
+    top = (depth >= cv2.dilate(depth, window)) & (depth > 1.0) | (depth >= deepest[piece])
+    return (
+        np.asarray(cv2.connectedComponentsWithStats((top & (drawn > 0)).astype(np.uint8))[3][1:] + 0.5) * step
+    )
 
 
 def aligned(truth: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray[np.float64]:
