@@ -123,6 +123,8 @@ def test_files_that_are_not_there_and_unknown_words(lowpower, place, verb, optio
         (("export", ".", "--to", "word"), "dicom-sr"),
         (("export", ".", "--format", "pdf"), "no such option: --format; did you mean --to (see"),
         (("measure", "field.png", "--format", "pdf"), "no such option: --format"),
+        (("score", "field.png", "--mdoel", "her2-sim"), "no such option: --mdoel; did you mean --model (see"),
+        (("score", "field.png", "--mode", "her2-sim"), "no such option: --mode; did you mean --model (see"),
         (("init", ".", "--marker", "HER9", "--out", "new"), "HER9"),
         (("init", ".", "--patient", "(", "--out", "new"), "regular expression"),
         (("init", "nosuch", "--out", "new"), "does not exist"),

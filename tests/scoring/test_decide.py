@@ -87,6 +87,8 @@ def test_a_model_that_can_vouch_for_nothing_issues_nothing(model):
     found = ask(model(Decision(network=voice(None, (None, None, None)))), 0, 0, 0, 1)
     assert (found.likeliest, found.issued) == ("3+", False)
     assert "no score is issued" in found.why
+    assert (found.error, found.confidence) == (None, None)
+    assert found.promise == "This model makes no promise about any score."
     assert {c.answer for c in found.cutoffs} == {"undetermined"}
 
 

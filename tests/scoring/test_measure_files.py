@@ -115,6 +115,7 @@ def test_every_file_of_a_measured_slide(save, tmp_path):
         assert_valid(json.loads(file.read_text())["features"])
     page = (tmp_path / "out" / "report.html").read_text()
     assert "field/cells.png" in page
+    assert "<th>faint or incomplete</th><th>weak to moderate complete</th>" in page  # as in the picture
     assert "Research use only" in page
     assert pl.read_csv(tmp_path / "out" / "measurements.csv")["share_intense_complete"][0] > 0.5
 

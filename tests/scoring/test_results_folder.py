@@ -191,7 +191,7 @@ def test_the_page_gives_each_models_promise_with_that_model(place, run, shades):
     run([place(shades[1], "b.png")])
     page = " ".join(Path("out/report.html").read_text().split())
     assert "Other slides. Of scores issued, at most 7% are wrong" in page
-    assert page.count("This model makes no promise about its issued scores.") == 1
+    assert page.count("This model makes no promise about any score.") == 1
 
 
 def test_a_record_that_cannot_be_read_is_named_and_kept(place, run, shades):

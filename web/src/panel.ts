@@ -6,10 +6,9 @@ import type { CellNumbers, Earlier, Slide, SlideRecord } from "./types";
 import { STATE_WORDS } from "./worklist";
 
 const SHARE_WORDS: Record<string, string> = {
-  none: "no staining",
   faint_incomplete: "faint or incomplete",
-  moderate_complete: "weak to moderate, complete",
-  intense_complete: "intense, complete",
+  moderate_complete: "weak to moderate complete",
+  intense_complete: "intense complete",
   weak: "weak",
   moderate: "moderate",
   strong: "strong",
@@ -118,7 +117,7 @@ function measured(record: SlideRecord): HTMLElement | null {
   ].filter(Boolean).join("; ");
   return section("Measured, cell by cell",
     h("p", {}, told.sentence.charAt(0).toUpperCase() + told.sentence.slice(1)),
-    told.shares && bars(told.shares, SHARE_WORDS, colours),
+    told.shares && bars(told.shares, { ...SHARE_WORDS, none: told.marker === "HER2" ? "no membrane" : "negative" }, colours),
     told.reading && h("p", {}, told.reading.sentence.charAt(0).toUpperCase() + told.reading.sentence.slice(1)),
     h("p", { class: "dim" }, `${facts}.`));
 }

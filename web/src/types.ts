@@ -133,6 +133,7 @@ export interface SlideRecord {
   } | null;
   probabilities?: Record<string, number> | null;
   measured?: {
+    marker: string;
     sentence: string;
     shares: Record<string, number> | null;
     tumour_cells: number;

@@ -178,6 +178,8 @@ def _likeliest(probabilities: Mapping[str, float]) -> str:
 
 def print_case(console: Console, result: Result) -> None:
     """One slide in one screen: decision, network, measurement, whether they agree, quality, model."""
+    from lowpower.scoring import share_name
+
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -199,7 +201,9 @@ def print_case(console: Console, result: Result) -> None:
     if result.measured_sentence:
         table.add_row("measured", escape(result.measured_sentence.removeprefix("Measured ")))
     if told is not None and told.shares is not None:
-        classes = ", ".join(f"{name.replace('_', ' ')} {share:.1%}" for name, share in told.shares.items())
+        classes = ", ".join(
+            f"{share_name(told.marker, name)} {share:.1%}" for name, share in told.shares.items()
+        )
         table.add_row("cells", f"{told.tumour_cells} tumour-like: {classes}")
         table.add_row("H-score", f"{told.h_score:.0f} of 300")
     if told is not None and told.deciding is not None:

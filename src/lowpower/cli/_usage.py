@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import shlex
 from pathlib import Path
@@ -16,7 +17,7 @@ __all__ = ["BEGINNING", "FOR_EXAMPLE", "typed", "usage_sentence"]
 FOR_EXAMPLE: Final = "For example: "
 """What stands before a verb's example, in its help and where its argument is missing."""
 
-_POSSIBLE: Final = re.compile(r" \(Possible options: ([^,)]*)[^)]*\)")
+_POSSIBLE: Final = re.compile(r" \(Possible options: [^)]*\)")
 _ELSEWHERE: Final = {"--format": "--to", "--formats": "--to", "--as": "--to"}
 """Options by the name that other programs give them, where no spelling is near."""
 BEGINNING: Final = "`lowpower init SLIDES` writes one to begin with."
@@ -37,7 +38,7 @@ def usage_sentence(error: typer.BadParameter | Any) -> str:
     elif parameter is not None and error.message:
         told = f"{_name(parameter)}: {_plain(error.message)}"
     else:
-        told = _elsewhere(error) or _plain(error.format_message())
+        told = _elsewhere(error) or _nearest(error) or _plain(error.format_message())
     more = f"see {command} --help"
     said = f"{told[:-1]} ({more})?" if told.endswith("?") else f"{told.rstrip('.')} ({more})."
     if type(error).__name__ != "MissingParameter":
@@ -60,6 +61,15 @@ def _elsewhere(error: Any) -> str | None:
     return f"no such option: {name}; did you mean {ours}?" if ours in taken else None
 
 
+def _nearest(error: Any) -> str | None:
+    """The option spelled most like the one typed: what the library lists stands in order of the alphabet."""
+    possible = getattr(error, "possibilities", None)
+    if not possible or not hasattr(error, "option_name"):
+        return None
+    near = difflib.get_close_matches(error.option_name, possible, n=1, cutoff=0.0)
+    return f"{_plain(_POSSIBLE.sub('', error.format_message())).rstrip('.')}; did you mean {near[0]}?"
+
+
 def _name(parameter: Any) -> str:
     """An option by its longest spelling, an argument by what stands for it."""
     if parameter.param_type_name == "option":
@@ -76,5 +86,4 @@ def _cause(error: BaseException) -> dict[str, Any] | None:
 def _plain(message: str) -> str:
     """A message without the library's own words before it."""
     message = " ".join(message.split()).removeprefix("Value error, ").removeprefix("Invalid value: ")
-    message = _POSSIBLE.sub(r"; did you mean \1?", message)
     return message[:1].lower() + message[1:] if message.startswith(("Missing", "No such")) else message

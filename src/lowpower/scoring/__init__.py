@@ -15,6 +15,7 @@ from lowpower.scoring.records import (
     Record,
     Result,
     class_names,
+    share_name,
     write_attachments,
 )
 from lowpower.scoring.requests import ScoreRequest
@@ -42,6 +43,7 @@ __all__ = [
     "page_environment",
     "score",
     "score_files",
+    "share_name",
     "subtypes_of",
     "write_attachments",
     "write_subtypes",

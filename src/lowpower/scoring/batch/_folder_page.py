@@ -16,7 +16,7 @@ import jinja2
 from PIL import Image
 
 from lowpower.errors import one_line
-from lowpower.scoring.records import Result, SlideRecord
+from lowpower.scoring.records import Result, SlideRecord, share_name
 
 __all__ = ["page_environment", "render_page", "short_names"]
 
@@ -64,6 +64,7 @@ def render_page(
                 for (folder, record), name in zip(found, names, strict=True)
             ],
             counts={state: sum(r.state == state for r in records) for state in ("ok", "refused", "failed")},
+            share_name=share_name,
             models=list({r.model: None for r in records if isinstance(r, Result) and r.model is not None}),
         )
     )

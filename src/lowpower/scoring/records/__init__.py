@@ -3,7 +3,7 @@
 from lowpower.scoring.records._agreement_record import Agreement, agreement_of, not_asked
 from lowpower.scoring.records._answer import Answer, ControlDoubt, ControlWay, CutoffAnswer
 from lowpower.scoring.records._attachments import ATTACHMENTS, Attachments, CellTable, write_attachments
-from lowpower.scoring.records._cell_colours import CELL_COLOURS, OTHER, class_names, classes_of
+from lowpower.scoring.records._cell_colours import CELL_COLOURS, OTHER, class_names, classes_of, share_name
 from lowpower.scoring.records._measured import (
     Measured,
     MeasuredSlide,
@@ -54,6 +54,7 @@ __all__ = [
     "least_grade",
     "measured_of",
     "not_asked",
+    "share_name",
     "state_of",
     "write_attachments",
 ]

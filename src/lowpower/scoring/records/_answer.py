@@ -25,13 +25,13 @@ class CutoffAnswer(Record):
     @property
     def sentence(self) -> str:
         """Question and answer, with the probability and the stated rate."""
-        surely = "" if self.probability is None else f" ({self.probability:.2f})"
+        surely = "" if self.probability is None else f" ({self.probability:.2f} on this slide)"
         if self.answer == "undetermined":
             return f"{self.question}: undetermined{surely}"
         rate = (
             ", as measured; no error rate is stated"
             if self.error is None
-            else f", at most {self.error:.0%} of such answers wrong"
+            else f", at most {self.error:.0%} of all such answers wrong"
         )
         return f"{self.question}: {self.answer}{surely}{rate}"
 
@@ -46,7 +46,9 @@ class Answer(Record):
         description="`network`: the model alone, whatever its kind; `measurement`: what was measured."
     )
     issued: bool = Field(description="Whether the likeliest class is the decision; otherwise refer.")
-    error: float | None = Field(None, description="Share of issued scores that may be wrong, if promised.")
+    error: float | None = Field(
+        None, description="Share of issued scores that may be wrong; none where nothing is promised."
+    )
     confidence: float | None = Field(None, description="Probability with which that promise holds.")
     why: str | None = Field(None, description="Why the slide is referred.")
     not_excluded: tuple[str, ...] | None = Field(None, description="Conformal set of `probabilities`.")
@@ -56,7 +58,7 @@ class Answer(Record):
     def promise(self) -> str:
         """What is promised of issued scores, in one sentence."""
         if self.error is None or self.confidence is None:
-            return "This model makes no promise about its issued scores."
+            return "This model makes no promise about any score."
         return (
             f"Of scores issued, at most {self.error:.0%} are wrong on patients like those of its validation "
             f"(with {self.confidence:.0%} confidence)."

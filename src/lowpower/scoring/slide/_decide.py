@@ -75,6 +75,7 @@ def answer_of(bundle: Bundle, network: NDArray[np.float64], measured: Measured |
     if doubted and why is None:
         assert measured is not None
         why = _DOUBTED.format(measured.score, measured.with_gaps)
+    promised = None if voice is None or voice.issue.threshold is None else voice.issue
     joint = None if decision is None else decision.joint
     if why is not None and measured is None and joint is not None and joint.voice.issue.threshold is not None:
         why = f"{why} {_UNMEASURED}"
@@ -84,8 +85,8 @@ def answer_of(bundle: Bundle, network: NDArray[np.float64], measured: Measured |
         probabilities={name: float(p) for name, p in zip(classes, probabilities, strict=True)},
         by=by,
         issued=why is None,
-        error=None if voice is None else voice.issue.error,
-        confidence=None if voice is None else voice.issue.confidence,
+        error=None if promised is None else promised.error,
+        confidence=None if promised is None else promised.confidence,
         why=why,
         not_excluded=kept,
         cutoffs=(
