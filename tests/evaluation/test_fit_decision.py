@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from lowpower.evaluation import (
+    AREA_COLUMNS,
     MEASURED_COLUMNS,
     DecisionOptions,
     fit_decision,
@@ -16,6 +17,7 @@ from lowpower.evaluation import (
 from lowpower.models import Decision
 
 CLASSES = np.arange(4)
+NO_AREAS = np.zeros((1, 3))
 
 
 def draw(size, seed, *, network=0.9, stain=0.15, slides=1):
@@ -42,7 +44,7 @@ def draw(size, seed, *, network=0.9, stain=0.15, slides=1):
 def joint_of(decision, table):
     network = table.select([f"p_{k}" for k in CLASSES]).to_numpy()
     numbers = table.select(MEASURED_COLUMNS).to_numpy()
-    return decision.joint.combination.probabilities(network, numbers[:, :4], numbers[:, 4])
+    return decision.joint.combination.probabilities(network, numbers[:, :4], numbers[:, 4], NO_AREAS)
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,46 @@ def test_the_measurement_may_decide_alone(decision):
     assert joint_of(found, fresh) == pytest.approx(joint_of(found, other))
     assert (joint_of(found, fresh).argmax(1) == fresh["label"].to_numpy()).mean() > 0.9
     assert found.joint.voice.issue.issued > 100
+
+
+def faint(size, seed, *, told=True):
+    """A laboratory whose 3+ is measured like its 2+; how brown the tissue is tells them, where `told`."""
+    table = draw(size, seed)
+    label, rng = table["label"].to_numpy(), np.random.default_rng(seed + 100)
+    shares = draw(size, seed).with_columns(label=pl.Series(np.minimum(label, 2)))
+    grades = np.exp(
+        -6 * (shares["label"].to_numpy()[:, None] + rng.normal(0, 0.15, size)[:, None] - CLASSES) ** 2
+    )
+    grades /= grades.sum(1, keepdims=True)
+    brown = np.exp((label if told else rng.permutation(label)) - 6 + rng.normal(0, 0.2, size))
+    columns = (*grades.T, 100 * grades @ CLASSES, brown, brown / 3, brown / 9)
+    return table.with_columns(
+        pl.Series(name, column)
+        for name, column in zip((*MEASURED_COLUMNS, *AREA_COLUMNS), columns, strict=True)
+    )
+
+
+def test_how_brown_the_tissue_is_takes_part_where_it_tells_classes_apart():
+    found = fit_decision(faint(160, 8), "her2_four")
+    fresh = faint(400, 9)
+    assert found.joint.combination.hears_areas
+    answers = judge_answers(fresh, "her2_four", found, resamples=50)
+    blind = judge_answers(
+        fresh, "her2_four", fit_decision(faint(160, 8).drop(AREA_COLUMNS), "her2_four"), resamples=50
+    )
+    assert answers.joint["accuracy"].value > blind.joint["accuracy"].value + 0.1
+    assert answers.issued.given > blind.issued.given
+    assert answers.issued.wrong <= 0.1 * answers.issued.given
+    unknown = judge_answers(fresh.drop(AREA_COLUMNS), "her2_four", found, resamples=50)
+    assert unknown.measured == 0  # the network alone
+
+
+def test_how_brown_the_tissue_is_takes_no_part_where_it_tells_nothing():
+    table = faint(160, 8, told=False)
+    found = fit_decision(table, "her2_four")
+    assert not found.joint.combination.hears_areas
+    assert found == fit_decision(table.drop(AREA_COLUMNS), "her2_four")
+    assert "hears_areas" not in found.model_dump_json()
 
 
 def noisy(size, seed):
@@ -142,7 +184,7 @@ def test_two_classes():
     table = table.with_columns(p_1=1 - pl.col("p_0")).drop("p_2", "p_3")
     found = fit_decision(table, "her2_status")
     network, numbers = table.select("p_0", "p_1").to_numpy(), table.select(MEASURED_COLUMNS).to_numpy()
-    both = found.joint.combination.probabilities(network, numbers[:, :4], numbers[:, 4])
+    both = found.joint.combination.probabilities(network, numbers[:, :4], numbers[:, 4], NO_AREAS)
     assert (both.argmax(1) == table["label"].to_numpy()).mean() > 0.9
 
 

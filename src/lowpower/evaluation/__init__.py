@@ -23,6 +23,7 @@ from lowpower.evaluation.comparing import (
 )
 from lowpower.evaluation.decisions import (
     APPEARANCE_COLUMNS,
+    AREA_COLUMNS,
     MEASURED_COLUMNS,
     Calibration,
     ConformalRule,
@@ -61,6 +62,7 @@ from lowpower.evaluation.metrics import (
 
 __all__ = [
     "APPEARANCE_COLUMNS",
+    "AREA_COLUMNS",
     "MEASURED_COLUMNS",
     "MIN_PATIENTS",
     "PER_SLIDE",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from lowpower.cohort import LabelScheme, scheme_of
@@ -11,7 +14,7 @@ from lowpower.evaluation._bootstrap import RESAMPLES
 from lowpower.evaluation._evaluate import evaluate_predictions
 from lowpower.evaluation._evaluation import Metric
 from lowpower.evaluation._proportion import wilson
-from lowpower.evaluation.decisions import APPEARANCE_COLUMNS, MEASURED_COLUMNS, measured_classes
+from lowpower.evaluation.decisions import APPEARANCE_COLUMNS, AREA_COLUMNS, MEASURED_COLUMNS, measured_classes
 from lowpower.evaluation.metrics import apply_temperature, parse_predictions
 from lowpower.models import Decision
 
@@ -68,8 +71,8 @@ def judge_answers(
     """Answer every slide of a test as `score` would, and count.
 
     Args:
-        table: `slide`, `patient`, `label`, `p_...` as the network gave them; `MEASURED_COLUMNS` and
-            `APPEARANCE_COLUMNS` if measured.
+        table: `slide`, `patient`, `label`, `p_...` as the network gave them; `MEASURED_COLUMNS`,
+            `AREA_COLUMNS` and `APPEARANCE_COLUMNS` if measured.
         scheme: Label scheme, or its name.
         decision: Of the bundle.
         temperature: Of the network's probabilities.
@@ -81,19 +84,19 @@ def judge_answers(
     scheme = scheme_of(scheme)
     found = parse_predictions(table, scheme)
     network = apply_temperature(found.sample.probabilities, temperature)
-    numbers = np.full((len(network), len(MEASURED_COLUMNS)), np.nan)
-    if all(name in table.columns for name in MEASURED_COLUMNS):
-        numbers = table.select(MEASURED_COLUMNS).cast(pl.Float64).to_numpy()
-    looks = np.full((len(network), len(APPEARANCE_COLUMNS)), np.nan)
-    if all(name in table.columns for name in APPEARANCE_COLUMNS):
-        looks = table.select(APPEARANCE_COLUMNS).cast(pl.Float64).to_numpy()
+    numbers, areas, looks = (
+        _told(table, names) for names in (MEASURED_COLUMNS, AREA_COLUMNS, APPEARANCE_COLUMNS)
+    )
     issued, right, joined = [], [], []
     decided: list[list[bool | None]] = []
     spoken = np.empty_like(network)
     for row, (probabilities, told) in enumerate(zip(network, numbers, strict=True)):
         there = bool(np.isfinite(told).all())
         voice, spoken[row] = decision.hear(
-            probabilities, told[:4] if there else None, float(told[4]) if there else None
+            probabilities,
+            told[:4] if there else None,
+            float(told[4]) if there else None,
+            areas[row] if np.isfinite(areas[row]).all() else None,
         )
         joined.append(voice is not decision.network)
         allowed = measured_classes(scheme, told[:4]) if joined[-1] else None
@@ -131,3 +134,10 @@ def judge_answers(
         },
         joint=joint,
     )
+
+
+def _told(table: pl.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
+    """(N, names) numbers of a table; not a number where they are not told."""
+    if any(name not in table.columns for name in names):
+        return np.full((table.height, len(names)), np.nan)
+    return table.select(names).cast(pl.Float64).to_numpy()

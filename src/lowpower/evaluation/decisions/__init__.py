@@ -9,6 +9,7 @@ from lowpower.evaluation.decisions._abstention import (
 )
 from lowpower.evaluation.decisions._fit_decision import (
     APPEARANCE_COLUMNS,
+    AREA_COLUMNS,
     MEASURED_COLUMNS,
     DecisionOptions,
     fit_decision,
@@ -25,6 +26,7 @@ from lowpower.evaluation.decisions._selective import fit_selective
 
 __all__ = [
     "APPEARANCE_COLUMNS",
+    "AREA_COLUMNS",
     "MEASURED_COLUMNS",
     "Calibration",
     "ConformalRule",

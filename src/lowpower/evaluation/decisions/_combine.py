@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -18,9 +19,16 @@ Floats = NDArray[np.float64]
 
 
 def fit_combination(
-    labels: NDArray[np.int64], patients: NDArray[Any], network: Floats, shares: Floats, h_score: Floats
+    labels: NDArray[np.int64],
+    patients: NDArray[Any],
+    network: Floats,
+    shares: Floats,
+    h_score: Floats,
+    areas: Floats | None,
 ) -> Combination:
-    """A multinomial logistic regression; its ridge penalty is chosen by cross-validation over patients.
+    """A multinomial logistic regression.
+
+    Its ridge penalty, and whether areas take part, are chosen by cross-validation over patients.
 
     Args:
         labels: (N,) class index; every class occurs.
@@ -28,30 +36,56 @@ def fit_combination(
         network: (N, K) after the temperature.
         shares: (N, 4) measured.
         h_score: (N,) measured.
+        areas: (N, 3) measured; None where they are not known of every slide.
     """
-    inputs = joint_inputs(network, shares, h_score)
-    losses = []
-    for strength in _STRENGTHS:
+    told = np.zeros((len(labels), 3)) if areas is None else areas
+
+    def fitted(rows: slice | NDArray[np.intp], strength: float, hears: bool) -> Combination:
+        heard = told[rows] if hears else None
+        inputs = joint_inputs(network[rows], shares[rows], h_score[rows], heard)
+        return _fit(labels[rows], inputs, network.shape[1], strength, hears)
+
+    losses = {}
+    for strength, hears in _choices(areas is not None):
         held_out = np.empty_like(network)
         for fit, rest in patient_folds(labels, patients):
-            fitted = _fit(labels[fit], inputs[fit], network.shape[1], strength)
-            held_out[rest] = fitted.probabilities(network[rest], shares[rest], h_score[rest])
-        losses.append(-np.log(np.maximum(held_out[np.arange(len(labels)), labels], 1e-12)).mean())
-    return _fit(labels, inputs, network.shape[1], _STRENGTHS[int(np.argmin(losses))])
+            one = fitted(fit, strength, hears)
+            held_out[rest] = one.probabilities(network[rest], shares[rest], h_score[rest], told[rest])
+        loss = -np.log(np.maximum(held_out[np.arange(len(labels)), labels], 1e-12)).mean()
+        losses[strength, hears] = float(loss)
+    return fitted(slice(None), *min(losses, key=lambda choice: losses[choice]))
+
+
+def _choices(areas: bool) -> Iterator[tuple[float, bool]]:
+    """Ridge penalties, and whether areas take part; of equal ones the first is taken."""
+    for hears in (False, True) if areas else (False,):
+        for strength in _STRENGTHS:
+            yield strength, hears
 
 
 def out_of_fold(
-    labels: NDArray[np.int64], patients: NDArray[Any], network: Floats, shares: Floats, h_score: Floats
+    labels: NDArray[np.int64],
+    patients: NDArray[Any],
+    network: Floats,
+    shares: Floats,
+    h_score: Floats,
+    areas: Floats | None,
 ) -> Floats:
     """(N, K) joint probabilities, each from a combination fitted without the slide's patient."""
     found = np.empty_like(network)
+    told = np.zeros((len(labels), 3)) if areas is None else areas
     for fit, rest in patient_folds(labels, patients):
-        combination = fit_combination(labels[fit], patients[fit], network[fit], shares[fit], h_score[fit])
-        found[rest] = combination.probabilities(network[rest], shares[rest], h_score[rest])
+        known = None if areas is None else areas[fit]
+        combination = fit_combination(
+            labels[fit], patients[fit], network[fit], shares[fit], h_score[fit], known
+        )
+        found[rest] = combination.probabilities(network[rest], shares[rest], h_score[rest], told[rest])
     return found
 
 
-def _fit(labels: NDArray[np.int64], inputs: Floats, classes: int, strength: float) -> Combination:
+def _fit(
+    labels: NDArray[np.int64], inputs: Floats, classes: int, strength: float, hears_areas: bool
+) -> Combination:
     from sklearn.linear_model import LogisticRegression
 
     mean, scale = inputs.mean(0), inputs.std(0)
@@ -71,4 +105,5 @@ def _fit(labels: NDArray[np.int64], inputs: Floats, classes: int, strength: floa
         weights=tuple(tuple(row) for row in weights.tolist()),
         intercepts=tuple(intercepts.tolist()),
         strength=strength,
+        hears_areas=hears_areas,
     )

@@ -26,10 +26,12 @@ from lowpower.models import (
     Voice,
 )
 
-__all__ = ["APPEARANCE_COLUMNS", "MEASURED_COLUMNS", "DecisionOptions", "fit_decision"]
+__all__ = ["APPEARANCE_COLUMNS", "AREA_COLUMNS", "MEASURED_COLUMNS", "DecisionOptions", "fit_decision"]
 
 MEASURED_COLUMNS: Final = (*(f"measured_share_{grade}" for grade in range(4)), "measured_h_score")
 """Shares of tumour-like cells from not stained to strongest, and the H-score; null where not measured."""
+AREA_COLUMNS: Final = ("measured_area_weak", "measured_area_moderate", "measured_area_strong")
+"""Shares of tissue by DAB; null where not known."""
 APPEARANCE_COLUMNS: Final = tuple(f"appearance_{name}" for name in APPEARANCE)
 """What `lowpower.models.appearance_of` gives; null where not known."""
 _LEAST_PER_CLASS: Final = 5
@@ -77,8 +79,8 @@ def fit_decision(
 
     Args:
         table: Validation predictions: `slide`, `patient`, `label`, `p_...` as the network gave them, and
-            `MEASURED_COLUMNS` if the stain was measured, `APPEARANCE_COLUMNS` where slides unlike these
-            shall be told.
+            `MEASURED_COLUMNS` if the stain was measured, `AREA_COLUMNS` too where areas may take part,
+            `APPEARANCE_COLUMNS` where slides unlike these shall be told.
         scheme: Label scheme, or its name.
         temperature: Of the network's probabilities.
         options: What is promised.
@@ -99,7 +101,7 @@ def fit_decision(
     if short:
         return Decision(network=voice, notes=(short,))
     heard = network[there] if options.hear_network else np.full_like(network[there], 1 / network.shape[1])
-    inputs = (heard, numbers[there, :4], numbers[there, 4])
+    inputs = (heard, numbers[there, :4], numbers[there, 4], _areas(table.filter(pl.Series(there))))
     apart = out_of_fold(known.sample.labels, known.patients, *inputs)
     combination = fit_combination(known.sample.labels, known.patients, *inputs)
     allowed = [measured_classes(scheme, row) for row in numbers[there, :4]]
@@ -109,6 +111,14 @@ def fit_decision(
         familiar=_familiar(table.filter(pl.Series(there))),
     )
     return Decision(network=voice, joint=joint)
+
+
+def _areas(table: pl.DataFrame) -> NDArray[np.float64] | None:
+    """(N, 3) shares of area; None where they are not known of every slide."""
+    if any(name not in table.columns for name in AREA_COLUMNS):
+        return None
+    told = table.select(AREA_COLUMNS).cast(pl.Float64).to_numpy()
+    return told if np.isfinite(told).all() else None
 
 
 def _familiar(table: pl.DataFrame) -> Familiar | None:

@@ -9,7 +9,7 @@ from typing import cast, get_args
 import polars as pl
 
 from lowpower.cohort import Cohort, LabelScheme
-from lowpower.evaluation import APPEARANCE_COLUMNS, MEASURED_COLUMNS
+from lowpower.evaluation import APPEARANCE_COLUMNS, AREA_COLUMNS, MEASURED_COLUMNS
 from lowpower.experiments.artefacts._make_artefacts import make_artefacts
 from lowpower.experiments.artefacts._makers import Artefact
 from lowpower.experiments.plan import Need
@@ -28,7 +28,7 @@ def with_measured(
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> pl.DataFrame:
-    """A table of predictions with `MEASURED_COLUMNS` and `APPEARANCE_COLUMNS`; null where unknown.
+    """A table of predictions with `MEASURED_COLUMNS`, `AREA_COLUMNS`, `APPEARANCE_COLUMNS`; null if unknown.
 
     What was measured before, of the same slide in the same way, is not measured again. The table comes back
     as it is where the marker is none that can be measured.
@@ -53,11 +53,11 @@ def with_measured(
 def _joined(table: pl.DataFrame, made: Mapping[int, Artefact]) -> pl.DataFrame:
     # Shares by grade, then the H-score as a share of 300, then areas.
     values = [made[row].values for row in table["row"].to_list()]
-    numbers = [(*told[:4], 300 * told[4]) if told else (None,) * 5 for told in values]
+    numbers = [(*told[:4], 300 * told[4], *told[5:8]) if told else (None,) * 8 for told in values]
     unknown = (None,) * len(APPEARANCE_COLUMNS)
     looks = [made[row].appearance or unknown for row in table["row"].to_list()]
     rows = [(*told, *look) for told, look in zip(numbers, looks, strict=True)]
-    names = (*MEASURED_COLUMNS, *APPEARANCE_COLUMNS)
+    names = (*MEASURED_COLUMNS, *AREA_COLUMNS, *APPEARANCE_COLUMNS)
     return table.with_columns(
         pl.Series(name, [row[place] for row in rows], dtype=pl.Float64) for place, name in enumerate(names)
     )

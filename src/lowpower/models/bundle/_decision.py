@@ -30,6 +30,7 @@ _EVEN: Final = 0.5
 _LEAST_P: Final = 1e-4
 _LEAST_SHARE: Final = 0.002
 """Probabilities and shares are held above these before their logarithm is taken."""
+_LEAST_AREA: Final = 1e-5
 
 
 class _Part(BaseModel):
@@ -127,7 +128,8 @@ class Voice(_Part):
 class Combination(_Part):
     """A multinomial logistic regression over the network's log-probabilities and the measured shares.
 
-    Where the network's weights are all 0 the measurement alone speaks.
+    Where the network's weights are all 0 the measurement alone speaks. Shares of area by how brown they are
+    say how strongly a laboratory stains: they take part where that helped on its own slides.
     """
 
     mean: tuple[float, ...] = Field(description="Of each input over the validation slides.")
@@ -135,21 +137,28 @@ class Combination(_Part):
     weights: tuple[tuple[float, ...], ...] = Field(description="(K, inputs), on standardised inputs.")
     intercepts: tuple[float, ...] = Field(description="(K,)")
     strength: float = Field(description="Inverse of the ridge penalty (scikit-learn's C).")
+    hears_areas: bool = Field(
+        False, description="Whether shares of area take part.", exclude_if=lambda hears: not hears
+    )
 
     @property
     def hears_network(self) -> bool:
         """Whether the network takes part."""
         return any(weight != 0 for row in self.weights for weight in row[: len(self.weights)])
 
-    def probabilities(self, network: ArrayLike, shares: ArrayLike, h_score: ArrayLike) -> NDArray[np.float64]:
+    def probabilities(
+        self, network: ArrayLike, shares: ArrayLike, h_score: ArrayLike, areas: ArrayLike
+    ) -> NDArray[np.float64]:
         """(N, K) joint probabilities.
 
         Args:
             network: (N, K) the network's, after the temperature.
             shares: (N, 4) measured shares of tumour-like cells, from not stained to strongest.
             h_score: (N,) 0 to 300.
+            areas: (N, 3) shares of tissue by DAB: weak, moderate, strong; looked at where they take part.
         """
-        inputs = (joint_inputs(network, shares, h_score) - np.array(self.mean)) / np.array(self.scale)
+        told = joint_inputs(network, shares, h_score, areas if self.hears_areas else None)
+        inputs = (told - np.array(self.mean)) / np.array(self.scale)
         scores = inputs @ np.array(self.weights).T + np.array(self.intercepts)
         powers = np.exp(scores - scores.max(1, keepdims=True))
         return np.asarray(powers / powers.sum(1, keepdims=True))
@@ -173,7 +182,11 @@ class Decision(_Part):
     notes: tuple[str, ...] = ()
 
     def hear(
-        self, network: NDArray[np.float64], shares: NDArray[np.float64] | None, h_score: float | None
+        self,
+        network: NDArray[np.float64],
+        shares: NDArray[np.float64] | None,
+        h_score: float | None,
+        areas: NDArray[np.float64] | None,
     ) -> tuple[Voice, NDArray[np.float64]]:
         """What speaks for one slide, and its probabilities (K,): both together where it was measured.
 
@@ -181,10 +194,16 @@ class Decision(_Part):
             network: (K,) the network's, after the temperature.
             shares: (4,) measured shares of tumour-like cells, from not stained to strongest; None without.
             h_score: 0 to 300; None without.
+            areas: (3,) shares of tissue by DAB: weak, moderate, strong; None without.
         """
         if self.joint is None or shares is None or h_score is None:
             return self.network, network
-        combined = self.joint.combination.probabilities(network[None], shares[None], np.array([h_score]))
+        combination = self.joint.combination
+        if areas is None:
+            if combination.hears_areas:
+                return self.network, network
+            areas = np.zeros(3)
+        combined = combination.probabilities(network[None], shares[None], np.array([h_score]), areas[None])
         return self.joint.voice, combined[0]
 
     def stranger(self, appearance: ArrayLike | None) -> str | None:
@@ -208,8 +227,12 @@ class Decision(_Part):
         return same and (self.joint is None or len(self.joint.combination.weights) == size)
 
 
-def joint_inputs(network: ArrayLike, shares: ArrayLike, h_score: ArrayLike) -> NDArray[np.float64]:
+def joint_inputs(
+    network: ArrayLike, shares: ArrayLike, h_score: ArrayLike, areas: ArrayLike | None = None
+) -> NDArray[np.float64]:
     """(N, K + 4) what the combination sees: centred log-probabilities, logits of shares of cells, H-score.
+
+    With areas (N, 3) it is (N, K + 7): their logarithms, too.
 
     Shares are of cells of at least each grade; logits, because scores change where shares cross 1 and 10 %,
     not where they go from 50 to 60 %.
@@ -217,11 +240,11 @@ def joint_inputs(network: ArrayLike, shares: ArrayLike, h_score: ArrayLike) -> N
     logs = np.log(np.maximum(np.asarray(network, np.float64), _LEAST_P))
     grades = np.asarray(shares, np.float64)
     least = np.clip(1 - np.cumsum(grades, 1)[:, :-1], _LEAST_SHARE, 1 - _LEAST_SHARE)
-    return np.concatenate(
-        [
-            logs - logs.mean(1, keepdims=True),
-            np.log(least / (1 - least)),
-            np.asarray(h_score, np.float64)[:, None] / 300,
-        ],
-        axis=1,
-    )
+    inputs = [
+        logs - logs.mean(1, keepdims=True),
+        np.log(least / (1 - least)),
+        np.asarray(h_score, np.float64)[:, None] / 300,
+    ]
+    if areas is not None:
+        inputs.append(np.log(np.clip(np.asarray(areas, np.float64), _LEAST_AREA, 1)))
+    return np.concatenate(inputs, axis=1)

@@ -96,11 +96,15 @@ def answer_of(bundle: Bundle, network: NDArray[np.float64], measured: Measured |
     )
 
 
-def _numbers(measured: Measured | None) -> tuple[NDArray[np.float64] | None, float | None]:
-    """The shares of cells, from not stained to strongest, and the H-score."""
+def _numbers(
+    measured: Measured | None,
+) -> tuple[NDArray[np.float64] | None, float | None, NDArray[np.float64] | None]:
+    """The shares of cells, from not stained to strongest, the H-score and the shares of area."""
     if measured is None or measured.shares is None or measured.h_score is None:
-        return None, None
-    return np.array(list(measured.shares.values()), np.float64), measured.h_score
+        return None, None, None
+    shares, found = np.array(list(measured.shares.values()), np.float64), measured.areas
+    areas = None if found is None else np.array([found.weak, found.moderate, found.strong])
+    return shares, measured.h_score, areas
 
 
 def _appearance(measured: Measured | None) -> tuple[float, ...] | None:
