@@ -102,7 +102,7 @@ def run_demo(
         )
     elsewhere = _elsewhere(other, list(away))
     sentences = (
-        *answer_sentences(outcome.evaluation, outcome.answers),
+        *answer_sentences(outcome.evaluation, outcome.answers, bundle.decision),
         elsewhere_sentence(elsewhere),
     )
     examples = [

@@ -63,6 +63,8 @@ def test_counts_are_those_of_the_rule(decision):
     given = p.max(1) > decision.network.issue.threshold
     wrong = given & (p.argmax(1) != table["label"].to_numpy())
     assert (told.issued.given, told.issued.wrong) == (given.sum(), wrong.sum())
+    apart = np.abs(p.argmax(1) - table["label"].to_numpy())
+    assert told.off == tuple((apart == distance).sum() for distance in range(CLASSES))
     for count in told.cutoffs.values():
         assert count.given >= told.issued.given  # an issued score answers every cut-off
 

@@ -224,5 +224,7 @@ def test_a_small_demo_from_nothing_to_a_report(tmp_path):
     assert "All slides here are simulated" in page
     assert "one of each class" in page
     assert "another laboratory" in page
-    assert "slides of another laboratory it issues" in outcome.sentences[-1]
+    assert "slides of another laboratory the likeliest score is" in outcome.sentences[-1]
+    assert "which issue nothing" in page  # the conformal sets beside the rules that issue
+    assert "each predicted by a network that had not learnt from them" in page
     assert str(tmp_path) not in page

@@ -110,7 +110,10 @@ def test_the_measurement_takes_part_where_there_is_one(model, heard, by):
     assert weak.likeliest != "3+"
     against = ask(bundle, *network, told=measured((0.1, 0.1, 0.1, 0.7), "2+", "equivocal"))
     assert (against.likeliest, against.issued) == ("3+", False)
-    assert against.why == "3+ is likeliest, and the measured stain says 2+: they must agree."
+    heard = "network and measurement together" if heard else "all that was measured"
+    why = f"3+ is likeliest by {heard}, and the scoring rule on the measured cells alone gives 2+: "
+    why += "they must agree."
+    assert against.why == why
     assert [c.answer for c in against.cutoffs[:3]] == ["yes", "yes", "undetermined"]
     unmeasured = measured((0.9, 0.1, 0.0, 0.0)).model_copy(update={"shares": None, "score": None})
     for told in (None, unmeasured):
@@ -118,6 +121,8 @@ def test_the_measurement_takes_part_where_there_is_one(model, heard, by):
         assert (alone.likeliest, alone.by, alone.issued) == ("1+", "network", False)
         assert ("leave out --no-measure" in alone.why) is (told is None)
     hopeless = model(Decision(network=voice(None), joint=Joint(combination=combination, voice=voice(None))))
+    both = ask(hopeless, *network, told=measured((0.1, 0.1, 0.1, 0.7), "2+", "equivocal"))
+    assert both.why == f"no score is issued by this model: few. {why}"
     assert "no-measure" not in ask(hopeless, *network).why
 
 

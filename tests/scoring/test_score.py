@@ -46,8 +46,8 @@ def test_the_same_slide_scores_the_same_twice(bundle, disc):
 
 def test_the_overlay_shows_the_map_on_tissue_only(bundle, disc):
     picture = np.asarray(score(disc, bundle, mpp=0.5).overlay()).astype(int)
-    # Two panels of 1,200 x 900 px beside each other, 16 px apart, below a 56 px title.
-    left, right = picture[56:956, 16:1216], picture[56:956, 1232:2432]
+    # Two panels of 1,200 x 900 px beside each other, 16 px apart, below a 104 px title.
+    left, right = picture[104:1004, 16:1216], picture[104:1004, 1232:2432]
     changed = np.abs(left - right).max(2) > 12
     rows, columns = np.mgrid[:900, :1200]
     distance = np.hypot(columns - 500, rows - 450)

@@ -47,6 +47,8 @@ class AnswerTest(BaseModel):
         measured: Of these, slides on which the measurement took part.
         issued: Scores issued.
         cutoffs: By the cut-off's name, yes and no given.
+        off: Slides by how many classes the likeliest score, issued or not, lies from the label, from 0 on;
+            empty in records of before it was counted.
         joint: Metrics of network and measurement together, over measured slides; empty without.
     """
 
@@ -57,6 +59,7 @@ class AnswerTest(BaseModel):
     measured: int
     issued: Given
     cutoffs: dict[str, Given]
+    off: tuple[int, ...] = ()
     joint: dict[str, Metric] = Field(default_factory=dict)
 
 
@@ -87,7 +90,7 @@ def judge_answers(
     numbers, areas, looks = (
         _told(table, names) for names in (MEASURED_COLUMNS, AREA_COLUMNS, APPEARANCE_COLUMNS)
     )
-    issued, right, joined = [], [], []
+    issued, off, joined = [], [], []
     decided: list[list[bool | None]] = []
     spoken = np.empty_like(network)
     for row, (probabilities, told) in enumerate(zip(network, numbers, strict=True)):
@@ -103,7 +106,7 @@ def judge_answers(
         if joined[-1] and decision.stranger(looks[row]) is not None:
             allowed = frozenset()
         issued.append(voice.issues(spoken[row], allowed))
-        right.append(int(spoken[row].argmax()) == int(found.sample.labels[row]))
+        off.append(abs(int(spoken[row].argmax()) - int(found.sample.labels[row])))
         decided.append([voice.at_cutoff(i, spoken[row], allowed)[0] for i in range(len(scheme.cutoffs))])
     labels = found.sample.labels.tolist()
     joint: dict[str, Metric] = {}
@@ -119,7 +122,7 @@ def judge_answers(
         issued=Given(
             slides=len(labels),
             given=sum(issued),
-            wrong=sum(given and not ok for given, ok in zip(issued, right, strict=True)),
+            wrong=sum(given and distance > 0 for given, distance in zip(issued, off, strict=True)),
         ),
         cutoffs={
             cutoff.name: Given(
@@ -132,6 +135,7 @@ def judge_answers(
             )
             for index, cutoff in enumerate(scheme.cutoffs)
         },
+        off=tuple(off.count(distance) for distance in range(len(scheme.classes))),
         joint=joint,
     )
 

@@ -12,7 +12,7 @@ from PIL import Image
 from lowpower.experiments import TestOutcome
 from lowpower.experiments.collect import arm_label
 from lowpower.files import atomic_path, write_text
-from lowpower.reports._answer_words import Elsewhere, answer_sentences
+from lowpower.reports._answer_words import Elsewhere, answer_sentences, issue_rule, said_once
 from lowpower.reports._page_parts import METRIC_NAMES, embedded, say
 from lowpower.reports._plots import plot_confusion, plot_reliability, plot_risk_coverage, plot_roc
 from lowpower.scoring import Result, page_environment
@@ -60,6 +60,8 @@ def write_run_report(
     ]
     if outcome.history is not None:
         figures.append(("Training", _plot_history(pl.read_csv(outcome.history), test / "training.png")))
+    shown_once, shown_left = said_once([example.result for example in examples])
+    away_once, away_left = said_once([slide.result for slide in elsewhere])
     template = page_environment("lowpower.reports").get_template("run.html")
     html = template.render(
         config=outcome.config,
@@ -70,10 +72,16 @@ def write_run_report(
         say=say,
         left_out=outcome.left_out,
         answers=outcome.answers,
-        headline=headline or answer_sentences(evaluation, outcome.answers),
-        elsewhere=elsewhere,
+        rule=issue_rule(bundle.decision),
+        headline=headline or answer_sentences(evaluation, outcome.answers, bundle.decision),
+        elsewhere=list(zip(elsewhere, away_left, strict=True)),
+        said_of_elsewhere=away_once,
+        said_of_examples=shown_once,
         figures=[(title, embedded(Image.open(path))) for title, path in figures],
-        examples=[(example, _pictures(example.result)) for example in examples],
+        examples=[
+            (example, left, _pictures(example.result))
+            for example, left in zip(examples, shown_left, strict=True)
+        ],
         timings=timings or {},
         simulated="simulated" in bundle.spec.trained_on.lower(),
     )
@@ -84,7 +92,12 @@ def write_run_report(
 
 def _pictures(result: Result) -> list[tuple[str, str]]:
     """The cells, where they were measured, and the network's map: (picture, caption)."""
-    shown = [(result.overlay(), "Left the slide, right the local score that the network sees.")]
+    shown = [
+        (
+            result.overlay(),
+            "Left the slide, right the local score that the network sees, in the tissue found (outlined).",
+        )
+    ]
     if result.cells is not None:
         shown.insert(0, (result.cells_overlay(), "The measured cells, coloured by class."))
     return [(embedded(picture), caption) for picture, caption in shown]

@@ -9,7 +9,7 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from lowpower.scoring.pictures._overlay import INK, draw_scale_bar, draw_text
 from lowpower.scoring.records import CELL_COLOURS, OTHER, class_names
@@ -24,6 +24,8 @@ _FIELD_PIXELS = 400
 _FIELD_UM: Final = 160.0
 _FEWEST = 12
 _GAP = 16
+_LETTER: Final = 20
+"""Pages show the picture at two thirds of its width."""
 _BLUE_TO_RED = (0, 1, 2, 3)
 _READ = (20, 120, 60)
 
@@ -115,10 +117,11 @@ def draw_cells(
     dotted = _dots(plain, cells, classes, slide.size, slide.mpp)
     fields = choose_fields(cells, classes, slide.mpp, least_grade)
     height, width = plain.shape[:2]
-    head, key = 56, 76
-    fields_height = (2 * _FIELD_PIXELS + 3 * _GAP + 24) if fields else 0
+    head, key = 60, 92
+    named = _LETTER + 10
+    fields_height = (2 * _FIELD_PIXELS + 3 * _GAP + named) if fields else 0
     room = 4 * _FIELD_PIXELS + 3 * _GAP
-    canvas = Image.new("RGB", (room + 2 * _GAP, head + height + key + fields_height + 36), "white")
+    canvas = Image.new("RGB", (room + 2 * _GAP, head + height + key + fields_height + 40), "white")
     half = (room - _GAP) // 2
     left = _GAP + (half - width) // 2
     right = _GAP + half + _GAP + (half - width) // 2
@@ -132,23 +135,23 @@ def draw_cells(
             outline=_READ,
         )
     draw_text(draw, (_GAP, 14), title, 24, room)
-    draw_scale_bar(draw, left, head + height + 10, width, slide.mpp * slide.size[0] / width)
-    _key(draw, marker, _GAP, head + height + 46, room)
+    draw_scale_bar(draw, left, head + height + 10, width, slide.mpp * slide.size[0] / width, _LETTER)
+    _key(draw, marker, _GAP, head + height + 54, room)
     top = head + height + key
     for number, field in enumerate(fields):
         x = _GAP + number * (_FIELD_PIXELS + _GAP)
-        draw_text(draw, (x, top), f"{number + 1}: {field.title}", 16, _FIELD_PIXELS)
+        draw_text(draw, (x, top), f"{number + 1}: {field.title}", _LETTER, _FIELD_PIXELS)
         view = _field(slide, field)
-        canvas.paste(Image.fromarray(view), (x, top + 24))
+        canvas.paste(Image.fromarray(view), (x, top + named))
         ringed = _ringed(view, cells, classes, field, slide.mpp)
-        canvas.paste(Image.fromarray(ringed), (x, top + 24 + _FIELD_PIXELS + _GAP))
-        seen = field.box.clipped(*slide.size) or field.box
-        _mark(draw, seen, (right, head), (width / slide.size[0], height / slide.size[1]), number)
+        canvas.paste(Image.fromarray(ringed), (x, top + named + _FIELD_PIXELS + _GAP))
+    seen = [field.box.clipped(*slide.size) or field.box for field in fields]
+    _mark(draw, seen, (right, head), (width / slide.size[0], height / slide.size[1]))
     if fields:
-        bottom = top + 24 + 2 * _FIELD_PIXELS + _GAP - 30
-        draw.rectangle((_GAP, bottom - 6, _GAP + 110, bottom + 30), fill="white")
-        draw_scale_bar(draw, _GAP + 8, bottom, 240, _FIELD_UM / _FIELD_PIXELS)
-    draw_text(draw, (_GAP, canvas.height - 28), footer, 15, room)
+        bottom = top + named + 2 * _FIELD_PIXELS + _GAP - 36
+        draw.rectangle((_GAP, bottom - 6, _GAP + 110, bottom + 36), fill="white")
+        draw_scale_bar(draw, _GAP + 8, bottom, 240, _FIELD_UM / _FIELD_PIXELS, _LETTER)
+    draw_text(draw, (_GAP, canvas.height - _LETTER - 12), footer, _LETTER, room)
     return canvas
 
 
@@ -202,17 +205,60 @@ def _ringed(
 
 
 def _mark(
-    draw: ImageDraw.ImageDraw, box: Box, corner: tuple[int, int], scale: tuple[float, float], number: int
+    draw: ImageDraw.ImageDraw, boxes: Sequence[Box], corner: tuple[int, int], scale: tuple[float, float]
 ) -> None:
-    x, y = corner[0] + box.x * scale[0], corner[1] + box.y * scale[1]
-    right, bottom = x + max(6, box.width * scale[0]), y + max(6, box.height * scale[1])
-    draw.rectangle((x, y, right, bottom), outline=INK, width=2)
-    draw_text(draw, (round(right) + 3, round(y) - 4), str(number + 1), 15, 40)
+    """Outline the fields, and number each where its number lies on no other and no other field's edge."""
+    font = ImageFont.load_default(_LETTER)
+    drawn: list[tuple[float, float, float, float]] = []
+    for box in boxes:
+        x, y = corner[0] + box.x * scale[0], corner[1] + box.y * scale[1]
+        drawn.append((x, y, x + max(6, box.width * scale[0]), y + max(6, box.height * scale[1])))
+    for rectangle in drawn:
+        draw.rectangle(rectangle, outline=INK, width=2)
+    for number, at in enumerate(places_of(drawn, (0.8 * _LETTER, 1.2 * _LETTER)), 1):
+        draw.rectangle(at, fill="white", outline=INK)
+        middle = (at[0] + at[2]) / 2, (at[1] + at[3]) / 2
+        draw.text(middle, str(number), fill=INK, font=font, anchor="mm")
+
+
+def places_of(
+    boxes: Sequence[tuple[float, float, float, float]], size: tuple[float, float]
+) -> list[tuple[float, float, float, float]]:
+    """Where each box's number goes: inside its corner where it fits, else beside it, clear of all others.
+
+    Args:
+        boxes: Left, top, right, bottom.
+        size: Width and height of a number.
+    """
+    across, down = size
+    taken: list[tuple[float, float, float, float]] = []
+    for left, top, right, bottom in boxes:
+        others = [*(box for box in boxes if box != (left, top, right, bottom)), *taken]
+        starts = [(right, top), (left - across, top), (left, top - down), (left, bottom)]
+        starts += [(right + step * across, top) for step in range(1, len(boxes) + 1)]
+        if right - left > across and bottom - top > down:
+            starts.insert(0, (left, top))
+        wished = [(x, y, x + across, y + down) for x, y in starts]
+        taken.append(next((one for one in wished if not any(_meet(one, box) for box in others)), wished[0]))
+    return taken
+
+
+def _meet(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _key(draw: ImageDraw.ImageDraw, marker: str, x: int, y: int, room: int) -> None:
-    step = room // len(CELL_COLOURS)
-    for number, (name, colour) in enumerate(zip(class_names(marker), CELL_COLOURS, strict=True)):
-        left = x + number * step
-        draw.ellipse((left, y + 3, left + 12, y + 15), fill=colour)
-        draw_text(draw, (left + 18, y), name, 15, step - 24)
+    """The classes in one line, each as wide as its name; smaller letters where they would not fit."""
+    names, letter = class_names(marker), _LETTER
+    while letter > 9 and _key_width(draw, names, letter) > room:
+        letter -= 1
+    font = ImageFont.load_default(letter)
+    for name, colour in zip(names, CELL_COLOURS, strict=True):
+        draw.ellipse((x, y + letter // 5, x + letter * 4 // 5, y + letter), fill=colour)
+        draw.text((x + 1.2 * letter, y), name, fill=INK, font=font)
+        x += round(3 * letter + draw.textlength(name, font=font))
+
+
+def _key_width(draw: ImageDraw.ImageDraw, names: Sequence[str], letter: int) -> float:
+    font = ImageFont.load_default(letter)
+    return sum(3 * letter + draw.textlength(name, font=font) for name in names)

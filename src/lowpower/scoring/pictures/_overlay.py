@@ -19,6 +19,7 @@ from lowpower.units import Box
 __all__ = ["INK", "Explanation", "draw_overlay", "draw_scale_bar", "draw_text", "network_annotations"]
 
 _PANEL_PIXELS = 1200
+_LETTER = 15
 _MARGIN = 16
 _COLOUR = 0.55
 _FAINTEST, _STRONGEST = 0.12, 0.75
@@ -164,15 +165,19 @@ def _compose(
     footer: str,
 ) -> Image.Image:
     height, width = plain.shape[:2]
-    head, foot = 56, 84
+    # Pages show the picture at about half its width: letters grow with it.
+    letter = max(_LETTER, (2 * width + 3 * _MARGIN) // 90)
+    head, foot = 4 * letter - 4, 6 * letter - 6
     canvas = Image.new("RGB", (2 * width + 3 * _MARGIN, height + head + foot), "white")
     canvas.paste(Image.fromarray(plain), (_MARGIN, head))
     canvas.paste(Image.fromarray(tinted), (width + 2 * _MARGIN, head))
     draw = ImageDraw.Draw(canvas)
-    draw_text(draw, (_MARGIN, 14), title, 24, canvas.width - 2 * _MARGIN)
-    draw_scale_bar(draw, _MARGIN, height + head + 12, width, mpp)
-    _colour_key(canvas, draw, width + 2 * _MARGIN, height + head + 12, min(width, 360), explanation)
-    draw_text(draw, (_MARGIN, height + head + 56), footer, 15, canvas.width - 2 * _MARGIN)
+    draw_text(draw, (_MARGIN, letter), title, letter * 8 // 5, canvas.width - 2 * _MARGIN)
+    draw_scale_bar(draw, _MARGIN, height + head + 12, width, mpp, letter)
+    _colour_key(
+        canvas, draw, width + 2 * _MARGIN, height + head + 12, min(width, 24 * letter), explanation, letter
+    )
+    draw_text(draw, (_MARGIN, height + head + 4 * letter - 4), footer, letter, canvas.width - 2 * _MARGIN)
     return canvas
 
 
@@ -186,24 +191,33 @@ def draw_text(draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, size: i
     draw.text(at, text, fill=INK, font=font)
 
 
-def draw_scale_bar(draw: ImageDraw.ImageDraw, x: int, y: int, room: int, mpp: float) -> None:
+def draw_scale_bar(
+    draw: ImageDraw.ImageDraw, x: int, y: int, room: int, mpp: float, letter: int = _LETTER
+) -> None:
+    """A bar of a round length, and that length under it."""
     lengths = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000]
     fitting = [length for length in lengths if length / mpp <= room / 3]
     length = fitting[-1] if fitting else lengths[0]
     label = f"{length} um" if length < 1000 else f"{length // 1000} mm"
     draw.rectangle((x, y, x + round(length / mpp), y + 6), fill=INK)
-    draw.text((x, y + 10), label, fill=INK, font=ImageFont.load_default(15))
+    draw.text((x, y + 10), label, fill=INK, font=ImageFont.load_default(letter))
 
 
 def _colour_key(
-    canvas: Image.Image, draw: ImageDraw.ImageDraw, x: int, y: int, width: int, explanation: Explanation
+    canvas: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    x: int,
+    y: int,
+    width: int,
+    explanation: Explanation,
+    letter: int,
 ) -> None:
     classes = explanation.classes
     ramp = np.linspace(0, 255, width, dtype=np.uint8)[None].repeat(8, 0)
     canvas.paste(Image.fromarray(cv2.applyColorMap(ramp, cv2.COLORMAP_VIRIDIS)[..., ::-1].copy()), (x, y))
-    font = ImageFont.load_default(15)
+    font = ImageFont.load_default(letter)
     for index, name in enumerate(classes):
         place = x + width * index / max(1, len(classes) - 1)
         shift = draw.textlength(name, font=font) * index / max(1, len(classes) - 1)
         draw.text((place - shift, y + 10), name, fill=INK, font=font)
-    draw.text((x + width + 12, y - 4), explanation.about, fill=INK, font=font)
+    draw_text(draw, (x + width + 12, y - 4), explanation.about, letter, canvas.width - x - width - 12)

@@ -24,16 +24,18 @@ class CutoffAnswer(Record):
 
     @property
     def sentence(self) -> str:
-        """Question and answer, with the probability and the stated rate."""
-        surely = "" if self.probability is None else f" ({self.probability:.2f} on this slide)"
+        """Question, probability of a yes on this slide, and the answer with the rate of all such answers."""
+        asked = self.question
+        if self.probability is not None:
+            asked = f"{asked} ({self.probability:.2f} probable here)"
         if self.answer == "undetermined":
-            return f"{self.question}: undetermined{surely}"
+            return f"{asked}: undetermined"
         rate = (
             ", as measured; no error rate is stated"
             if self.error is None
             else f", at most {self.error:.0%} of all such answers wrong"
         )
-        return f"{self.question}: {self.answer}{surely}{rate}"
+        return f"{asked}: {self.answer}{rate}"
 
 
 class Answer(Record):

@@ -70,7 +70,7 @@ def answer_of(bundle: Bundle, network: NDArray[np.float64], measured: Measured |
     elif strange is not None:
         why, allowed = _UNLIKE.format(strange), frozenset()
     else:
-        why = _below(voice, classes, probabilities, allowed)
+        why = _below(voice, classes, probabilities, allowed, by)
     doubted = _doubted(bundle.scheme, measured)
     if doubted and why is None:
         assert measured is not None
@@ -142,17 +142,24 @@ def _below(
     classes: Sequence[str],
     probabilities: NDArray[np.float64],
     allowed: frozenset[int] | None,
+    by: str,
 ) -> str | None:
     """Why the score is not issued; None where it is."""
     rule = voice.issue
-    if rule.threshold is None:
-        return f"no score is issued by this model: {rule.note}."
-    if voice.issues(probabilities, allowed):
-        return None
-    likeliest = int(probabilities.argmax())
+    likeliest, apart = int(probabilities.argmax()), ""
     if allowed is not None and likeliest not in allowed:
         measured = " or ".join(classes[index] for index in sorted(allowed))
-        return f"{classes[likeliest]} is likeliest, and the measured stain says {measured}: they must agree."
+        heard = "all that was measured" if by == "measurement" else f"{by} together"
+        apart = (
+            f"{classes[likeliest]} is likeliest by {heard}, and the scoring rule on the measured cells alone "
+            f"gives {measured}: they must agree."
+        )
+    if rule.threshold is None:
+        return f"no score is issued by this model: {rule.note}. {apart}".rstrip()
+    if voice.issues(probabilities, allowed):
+        return None
+    if apart:
+        return apart
     first, second = sorted(np.argsort(-probabilities, kind="stable")[:2].tolist())
     return (
         f"{classes[first]} and {classes[second]} cannot be told apart surely enough; of issued scores at "

@@ -300,11 +300,17 @@ def _quality(tissue: Tissue, look: StainLook, flags: Sequence[QCFlag]) -> Qualit
 
 
 def _titles(slide: Slide, bundle: Bundle, seen: _Seen, said: _Said) -> tuple[str, str]:
-    """Title and footer of the picture."""
-    answer = said.answer
-    shares = "  ".join(f"{name}: {p:.2f}" for name, p in answer.probabilities.items())
+    """Title and footer of the picture: what its map shows, and the answer where that is another's."""
+    answer, network = said.answer, seen.prediction.probabilities
+    shares = "  ".join(f"{name}: {p:.2f}" for name, p in zip(bundle.scheme.classes, network, strict=True))
     head = f"{answer.likeliest}" if answer.issued else f"likely {answer.likeliest}; refer"
     title = f"{bundle.scheme.marker} {head}   ({shares}, by {answer.by})   {slide.path.name}"
+    if answer.by != "network" and bundle.spec.kind != "measured":
+        seen_as = bundle.scheme.classes[int(np.argmax(network))]
+        title = (
+            f"{bundle.scheme.marker} as the network alone sees it: {seen_as}   ({shares})   "
+            f"The answer, by {answer.by}: {head}   {slide.path.name}"
+        )
     footer = (
         f"{NOTICE} Model {bundle.name} {bundle.spec.version}, seen at {seen.prediction.mpp:.3g} um/px; "
         f"slide {slide.mpp:.4g} um/px ({slide.mpp_source}). {bundle.spec.trained_on}"
