@@ -317,7 +317,8 @@ class TestPdf:
             "Research use only", "Preliminary", "HER2 likely 2+ (0.50), measured 2+; refer to a pathologist",
             "case-17.svs", "patient P-4", "3+ (0.05 probable here): undetermined",
             "At least 1+ (0.95 probable here): yes, at most 2% of all such answers wrong",
-            "agree", "3651 tumour-like cells", "94 of 300", "her2-sim 1", "Simulated slides only", "Limits",
+            "agree", "3651 tumour-like cells", "faint or incomplete 45.0%",
+            "94 of 300", "her2-sim 1", "Simulated slides only", "Limits",
             "Cells found by cell_network", "0f" * 32,
         ):  # fmt: skip
             assert said in text

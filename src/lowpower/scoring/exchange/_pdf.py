@@ -12,6 +12,7 @@ from lowpower.errors import as_sentence
 from lowpower.files import write_bytes
 from lowpower.scoring.exchange._case import Case, cells_by, said_of
 from lowpower.scoring.exchange._identity import Identity
+from lowpower.scoring.records import share_name
 
 if TYPE_CHECKING:
     from reportlab.pdfgen.canvas import Canvas
@@ -122,7 +123,8 @@ def _rows(case: Case) -> list[tuple[str, str]]:
         if scored.prediction_set is not None:
             rows.append(("network, classes not excluded", ", ".join(scored.prediction_set) or "none"))
     if told is not None and told.shares is not None:
-        classes = ", ".join(f"{name.replace('_', ' ')} {share:.1%}" for name, share in told.shares.items())
+        named = ((share_name(told.marker, name), share) for name, share in told.shares.items())
+        classes = ", ".join(f"{name} {share:.1%}" for name, share in named)
         rows.append((f"{told.tumour_cells} tumour-like cells", classes))
         rows.append(("stained; H-score", f"{told.percent:.1f} %; {told.h_score:.0f} of 300"))
     if told is not None and told.allred is not None:
