@@ -257,7 +257,7 @@ def test_each_chunk_is_read_once_for_overlapping_patches() -> None:
 def jpeg_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     draw = np.random.default_rng(1)
     image = cv2.resize(
-        draw.integers(0, 256, (90, 115, 3), np.uint8), (2300, 1800), interpolation=cv2.INTER_CUBIC
+        draw.integers(0, 256, (30, 38, 3), np.uint8), (2300, 1800), interpolation=cv2.INTER_CUBIC
     )
     path = tmp_path_factory.mktemp("jpeg") / "j.tif"
     with tifffile.TiffWriter(path) as writer:
@@ -285,7 +285,12 @@ def test_tiles_decoded_straight_are_what_single_reads_give(
         )
         for some in read_patches(slide, grid, batch=9):
             for image, index in zip(some.images[::4], some.index[::4].tolist(), strict=True):
-                assert np.array_equal(image, slide.read(grid.box(index), grid.mpp))
+                exact = slide.read(grid.box(index), grid.mpp)
+                if mpp == 0.25:
+                    assert np.array_equal(image, exact)
+                apart = image.astype(float) - exact  # smaller by the decoder: averages, nearly
+                assert np.sqrt((apart**2).mean()) < 4.0
+                assert abs(apart.mean()) < 0.5
 
 
 def test_tiles_are_not_decoded_straight_between_levels_or_of_other_codecs(

@@ -97,7 +97,7 @@ def decode_jpeg(
     *,
     tables: bytes | None = None,
     stored_as_rgb: bool = False,
-    halved: bool = False,
+    reduced: int = 1,
 ) -> Decoded:
     """A JPEG stream. Where libjpeg warns, the pixels are what it made of it all the same.
 
@@ -106,7 +106,7 @@ def decode_jpeg(
         limit: (width, height) that it has at most, pixels.
         tables: Tables that it leaves out, as a stream of their own.
         stored_as_rgb: Its colours are red, green and blue, though no marker says so.
-        halved: Make it half as wide and high in the transform domain: a grey level (rms) from averaging.
+        reduced: 2, 4 or 8 makes it so much smaller while it is decoded: a grey level (rms) from averaging.
 
     Raises:
         UndecodableError: if no pixels come out.
@@ -119,8 +119,8 @@ def decode_jpeg(
     if tables is not None or mark:
         data = b"".join(((tables or b"\xff\xd8\xff\xd9")[:-2], data[2:at], mark, data[at:]))
     how: dict[str, Any] = {"colorspace": _COLOURS[samples]}
-    if halved:
-        how |= {"min_width": width // 2, "min_height": height // 2, "min_factor": 2}
+    if reduced > 1:
+        how |= {"min_width": width // reduced, "min_height": height // reduced, "min_factor": reduced}
     try:
         return simplejpeg.decode_jpeg(data, strict=True, **how), None
     except ValueError as error:
