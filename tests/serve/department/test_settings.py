@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ def test_options_go_before_the_environment_and_that_before_the_file(tmp_path):
         ({"roots": ["/no/such/folder"]}, "no such folder"),
         ({"database": "mysql://here/there"}, "must be postgresql"),
         ({"database": "nonsense"}, "is no address"),
+        ({"effort": "half"}, "Setting effort"),
     ],
 )
 def test_what_does_not_go_together_is_said_in_a_sentence(tmp_path, told, said):
@@ -34,6 +36,12 @@ def test_what_does_not_go_together_is_said_in_a_sentence(tmp_path, told, said):
 
     with pytest.raises(ConfigError, match=said):
         Database(read_settings(None, {}, data=tmp_path, **told))
+
+
+def test_fast_without_openvino_is_said_at_the_start(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(ConfigError, match="needs OpenVINO"):
+        read_settings(None, {}, data=tmp_path, precision="fast")
 
 
 def test_without_a_folder_the_command_is_named():

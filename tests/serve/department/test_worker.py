@@ -24,9 +24,11 @@ class Noted:
 
     def __init__(self) -> None:
         self.models: list[str] = []
+        self.ways: set[tuple[str, str]] = set()
 
     def score(self, slide, out, request, **_):
         self.models.append(request["model"])
+        self.ways.add((request["effort"], request["precision"]))
         raise ScoringError("test", "is not scored here.")
 
     def start(self) -> None:
@@ -37,7 +39,7 @@ def test_a_slide_is_scored_by_a_model_of_its_marker_or_not_at_all(open_with, sli
     for name, marker in (("er", "ER"), ("pr", "PR")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "bundle.json").write_text(json.dumps({"name": name, "marker": marker}))
-    department = open_with(models=(str(tmp_path / "pr"), str(tmp_path / "er")))
+    department = open_with(models=(str(tmp_path / "pr"), str(tmp_path / "er")), effort="guided")
     admin, scorer = browser_of(department), Noted()
     worker = ScoringWorker(department.database, department.settings, department.jobs)
     worker._scorers.put(scorer)
@@ -50,6 +52,7 @@ def test_a_slide_is_scored_by_a_model_of_its_marker_or_not_at_all(open_with, sli
         worker.run(job)
         said[marker] = admin.get(f"/v1/jobs/{job}").json()["reason"], key
     assert scorer.models == [str(tmp_path / "er"), "her2-sim"]
+    assert scorer.ways == {("guided", "exact")}
     assert "stained for Ki-67, and the model her2-sim scores HER2" in said["Ki-67"][0]
     assert admin.get(f"/v1/slides/{said['Ki-67'][1]}").json()["state"] == "refused"
     job = admin.post("/v1/jobs", json={"slide": said["er"][1], "model": "her2-sim"}).json()["id"]

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lowpower.bundles import bundled_models
 from lowpower.errors import ConfigError, OptionError
 from lowpower.files import read_yaml
+from lowpower.graphs import check_precision
 from lowpower.serve.department._roles import Role
 
 __all__ = ["SQLITE_FILE", "Settings", "below", "named_models", "read_settings"]
@@ -60,6 +61,12 @@ class Settings(BaseModel):
     )
     laboratory: Path | None = Field(None, description="Cut-offs that `lowpower calibrate` wrote.")
     measure: bool = Field(True, description="Whether the stain is measured beside the network's answer.")
+    effort: Literal["full", "guided"] = Field(
+        "full", description="Measuring reads all fields, or as many as settle the score."
+    )
+    precision: Literal["exact", "fast"] = Field(
+        "exact", description="Networks in 32 bits, or by OpenVINO in bfloat16 (extra openvino)."
+    )
     blind: bool = Field(False, description="Keep each answer back until the reader has scored the slide.")
     readers: Literal[1, 2] = Field(
         1, description="Readers a slide needs; with 2, where they differ a third one decides."
@@ -165,12 +172,19 @@ class Settings(BaseModel):
                 raise ConfigError(
                     "stained_by: write FOLDER=NAME, ... (folders that are there, short names) or *=NAME."
                 )
+        self._check_precision()
         self._check_oidc()
         if not self.is_loopback and not self.is_secure:
             raise ConfigError(
                 f"Listening on {self.host} without TLS would send passwords in the clear; give "
                 "tls_certificate and tls_key, or set behind_proxy where a proxy in front speaks TLS."
             )
+
+    def _check_precision(self) -> None:
+        try:
+            check_precision(self.precision)
+        except OptionError as error:
+            raise ConfigError(f"Setting precision: {error}") from None
 
     def _check_oidc(self) -> None:
         if self.oidc_issuer is None:

@@ -29,6 +29,8 @@ def request_of(job: Claimed, settings: Settings) -> dict[str, Any]:
         "region_classes": tuple(asked.region_classes),
         "cells": asked.cells,
         "force": asked.force,
+        "effort": settings.effort,
+        "precision": settings.precision,
         "laboratory": None if settings.laboratory is None else str(settings.laboratory),
     }
     if asked.kind == "measure":
@@ -37,7 +39,9 @@ def request_of(job: Claimed, settings: Settings) -> dict[str, Any]:
     return request | {"model": model_for(job, settings), "measure": measure}
 
 
-def without_answer(job: Claimed, staging: Path, error: ScoringError) -> tuple[Path, Result | MeasuredSlide]:
+def without_answer(
+    job: Claimed, settings: Settings, staging: Path, error: ScoringError
+) -> tuple[Path, Result | MeasuredSlide]:
     """The record of a slide that was not scored, as `lowpower score` or `measure` keeps it of others."""
     asked = job.asked
     about: dict[str, Any] = {
@@ -52,6 +56,8 @@ def without_answer(job: Claimed, staging: Path, error: ScoringError) -> tuple[Pa
             region_classes=asked.region_classes,
             cells=asked.cells,
             force=asked.force,
+            effort=settings.effort,
+            precision=settings.precision,
         ),
         "software_version": lowpower.__version__,
     }

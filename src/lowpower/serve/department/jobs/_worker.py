@@ -135,9 +135,11 @@ class ScoringWorker:
             if error.code == "cancelled" or self._stop.is_set():
                 shutil.rmtree(staging, ignore_errors=True)
                 return "cancelled"
-            folder, record = without_answer(claimed, staging, error)
+            folder, record = without_answer(claimed, self._settings, staging, error)
         except OutputError as error:
-            folder, record = without_answer(claimed, staging, ScoringError("output", str(error)))
+            folder, record = without_answer(
+                claimed, self._settings, staging, ScoringError("output", str(error))
+            )
         kept = self._patiently(lambda: self._publish(claimed, record, folder))
         self._unwatched = self._unwatched or kept
         shutil.rmtree(staging, ignore_errors=True)
