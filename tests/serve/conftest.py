@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from starlette.testclient import TestClient
 
 import lowpower as lp
 from lowpower.files import locked
-from lowpower.serve import Shelf, view_app
+from lowpower.serve import Shelf, ViewServer, view_app
 from lowpower.serve._page_files import PAGE
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Route
 
 TOKEN = "the-token"
 KEY = "simulated-her2"
@@ -91,6 +98,66 @@ def browser():
     if not (PAGE / "index.html").is_file():
         pytest.skip("the page is not built: neither Node nor its wheel, or no npm registry (hatch_build.py)")
     with sync_api.sync_playwright() as playwright:
+        sync_api.expect.set_options(
+            timeout=8_000
+        )  # it costs time only where a test fails, and machines are slow
         launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield launched
         launched.close()
+
+
+def complaints_of(page: Page, address: str) -> list[str]:
+    """What the page will complain of, and what it will ask of other hosts."""
+    complaints: list[str] = []
+    page.on(
+        "console",
+        lambda message: message.type == "error" and complaints.append(f"{message.text} {message.location}"),
+    )
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "request",
+        lambda request: request.url.startswith((address, "blob:", "data:")) or complaints.append(request.url),
+    )
+    return complaints
+
+
+@pytest.fixture
+def server(shelf) -> Iterator[ViewServer]:
+    started = ViewServer(shelf).start()
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: ViewServer) -> Iterator[Page]:
+    """The page, open; at the end it must have complained of nothing and asked no other host."""
+    opened = browser.new_page(viewport={"width": 1366, "height": 768})
+    complaints = complaints_of(opened, server.address)
+    opened.goto(server.address)
+    yield opened
+    opened.close()
+    assert complaints == []
+
+
+def shown(page: Page) -> None:
+    """Wait until the slide is there: of one that is on its way the scale says nothing."""
+    page.locator(".bar-text").wait_for()
+
+
+class HeldBack(list["Route"]):
+    """Requests whose address ends so: they wait to be let go, until no more are held back."""
+
+    def __init__(self, page: Page, path: str) -> None:
+        self._page, self._pattern = page, re.compile(path + r"(\?|$)")
+        page.route(self._pattern, lambda route: self.append(route))
+
+    def no_more(self) -> None:
+        self._page.unroute(self._pattern)
+
+
+def until(page: Page, true: Callable[[], object]) -> None:
+    """Look again and again while the page goes on."""
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        page.wait_for_timeout(20)

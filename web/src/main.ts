@@ -20,8 +20,11 @@ find("panel").append(facts, form.element);
 
 let slide: Slide | null = null;
 
+let asked = 0; // of answers that cross on their way, the one that was asked for last counts
 async function list(): Promise<Worklist> {
+  const mine = ++asked;
   const told = await api.worklist(worklist.asked());
+  if (mine !== asked) return told;
   find("folder").textContent = `${told.folder}${told.blind ? " (blind)" : ""}`;
   find("folder").dataset.name = told.folder;
   find("notice").textContent = told.notice;
@@ -31,17 +34,21 @@ async function list(): Promise<Worklist> {
   return told;
 }
 
+let opening = ""; // the slide that is on its way
 async function open(key: string): Promise<void> {
+  opening = key;
   try {
     const opened = await api.openSlide(key);
+    if (opening !== key) return; // another was chosen meanwhile
     slide = opened;
     worklist.open(key);
     history.replaceState(null, "", `#${encodeURIComponent(key)}`);
     show(opened);
     viewer.open(opened);
   } catch (error) {
-    say((error as Error).message, true);
+    if (opening === key) say((error as Error).message, true);
   }
+  if (opening === key) opening = "";
 }
 
 function show(opened: Slide): void {
@@ -84,12 +91,14 @@ async function readAnew(): Promise<void> {
   }
 }
 
+let cell: number | null = null; // that was clicked last
 viewer.onCell = (number) => {
   const opened = slide;
+  cell = number;
   if (number === null || !opened) return cellPlace.replaceChildren();
   api.cell(opened, number).then(
     (told) => {
-      if (opened !== slide) return;
+      if (opened !== slide || number !== cell) return;
       cellPlace.replaceChildren(cellPanel(told, () => viewer.leaveCell()));
       facts.scrollTop = 0;
     },
@@ -113,7 +122,9 @@ const KEYS: [string, string, () => void][] = [
 ];
 
 function press(layer: string): void {
-  document.querySelector<HTMLInputElement>(`input[data-layer="${layer}"]`)?.click();
+  const box = document.querySelector<HTMLInputElement>(`input[data-layer="${layer}"]`);
+  if (box) box.click();
+  else say(slide ? "Of this slide there is nothing of that kind to show." : "The slide is not shown yet; try again when it is.", true);
 }
 
 document.addEventListener("keydown", (event) => {
@@ -166,14 +177,21 @@ reader.addEventListener("change", () => {
 });
 
 /** Something about jobs changed: the worklist is told anew, and the open slide where its job has ended. */
-let telling = false;
+let telling: Promise<unknown> | null = null;
+let later: Promise<unknown> | null = null; // one more, for what changed after the one under way was asked
+function tellAnew(): Promise<unknown> {
+  const tell = () => (telling = list().catch((error: Error) => say(error.message, true)).finally(() => (telling = null)));
+  if (!telling) return tell();
+  later ??= telling.then(() => {
+    later = null;
+    return tell();
+  });
+  return later;
+}
+
 async function jobsChanged(ended: Set<string>): Promise<void> {
-  if (!telling) {
-    telling = true;
-    await list().catch((error: Error) => say(error.message, true));
-    telling = false;
-  }
-  if (!slide) return void openFirst();
+  await tellAnew();
+  if (!slide) return opening ? undefined : openFirst();
   const before = slide;
   if (ended.has(before.key)) {
     const opened = await api.openSlide(before.key);
@@ -184,8 +202,16 @@ async function jobsChanged(ended: Set<string>): Promise<void> {
     if (opened.version !== before.version) viewer.open(opened);
   } else {
     const [now] = actions(before);
-    if (now) facts.lastElementChild?.replaceWith(now);
+    const then = facts.lastElementChild;
+    if (now && then && !now.isEqualNode(then)) swap(then, now);
   }
+}
+
+/** Puts one element in another's place; who was at a button of it stays at that button. */
+function swap(then: Element, now: Element): void {
+  const at = [...then.querySelectorAll("a, button, input")].indexOf(document.activeElement!);
+  then.replaceWith(now);
+  if (at >= 0) now.querySelectorAll<HTMLElement>("a, button, input")[at]?.focus();
 }
 
 function openFirst(): void {
@@ -202,7 +228,7 @@ async function start(): Promise<void> {
     if (session) department = new Department(session, scoring, () => changed(new Set()));
     else worklist.scoreAll = (keys) => void scoring!.all(keys);
     viewer.scores((opened, inside) => void scoring!.score(opened.key, inside, inside ? "It is being scored inside the regions." : "It is being scored."));
-    worklist.show(told);
+    worklist.draw();
   }
   openFirst();
 }

@@ -144,7 +144,8 @@ export class Regions {
 
   private begin(event: PointerEvent): void {
     const at = this.point(event);
-    if (event.button !== 0 || !at) return;
+    if (event.button !== 0) return;
+    if (!at) return say("The slide is not shown yet; try again when it is.", true);
     this.sheet.setPointerCapture(event.pointerId);
     this.line = [at];
   }
@@ -209,10 +210,14 @@ export class Regions {
     }
   }
 
-  /** The server makes them valid, and what it keeps is what is shown. */
-  private async keep(change: (kept: GeoFeature[]) => GeoFeature[]): Promise<void> {
+  /** The server makes them valid, and what it keeps is what is shown. One change after another, or one would be lost. */
+  private keep(change: (kept: GeoFeature[]) => GeoFeature[]): Promise<void> {
     const slide = this.slide!;
-    await this.told; // or regions of an earlier visit, still on their way, would be lost
+    this.told = this.told.then(() => this.send(slide, change));
+    return this.told;
+  }
+
+  private async send(slide: Slide, change: (kept: GeoFeature[]) => GeoFeature[]): Promise<void> {
     if (slide !== this.slide) return;
     try {
       const kept = await api.keepRegions(slide, change(this.features));
@@ -229,7 +234,7 @@ export class Regions {
     this.list.replaceChildren(...this.features.map((feature, index) => {
       const name = feature.properties.classification?.name ?? "Unclassified";
       const text = `${name}${mpp ? `, ${((area(feature) * mpp * mpp) / 1e6).toFixed(3)} mm²` : ""}`;
-      const remove = () => void this.keep((kept) => kept.filter((one) => one !== feature));
+      const remove = () => void this.keep((kept) => without(kept, feature));
       return h("li", {}, h("span", {}, text),
         h("button", { class: "quiet small", "aria-label": `Remove region ${index + 1}, ${text}`, onclick: remove }, "Remove"));
     }));
@@ -253,6 +258,12 @@ export class Regions {
     find("stage").dataset.regions = String(this.features.length);
     this.redraw();
   }
+}
+
+/** Without the first that is like it: what the server keeps are other objects with every answer. */
+function without(features: GeoFeature[], one: GeoFeature): GeoFeature[] {
+  const at = features.findIndex((other) => JSON.stringify(other) === JSON.stringify(one));
+  return features.filter((_, index) => index !== at);
 }
 
 /** As a shell takes it. */

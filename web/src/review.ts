@@ -10,10 +10,14 @@ const SCORE_WORDS: Record<string, string> = { null: "0 null", ultralow: "0 ultra
 export class ReviewForm {
   readonly element = h("form", { class: "review", "aria-label": "Your review", onsubmit: (event: Event) => this.send(event) });
   private slide: Slide | null = null;
+  private saving = false;
 
   constructor(private readonly saved: (key: string) => Promise<void>) {}
 
+  /** What somebody began to say of the slide stays when it is told anew: of another answer the comment alone. */
   show(slide: Slide): void {
+    const before = this.slide?.key === slide.key && !this.saving ? new FormData(this.element) : null;
+    const same = this.slide?.version === slide.version && this.slide.state === slide.state;
     this.slide = slide;
     const hidden = slide.state === "hidden";
     this.element.hidden = UNSCORED.includes(slide.state);
@@ -36,6 +40,11 @@ export class ReviewForm {
       ),
       history(slide.reviews),
     );
+    for (const input of this.element.querySelectorAll<HTMLInputElement>("input[name]")) {
+      const said = before?.get(input.name);
+      if (input.type === "radio") input.checked = same && input.value === said;
+      else if (typeof said === "string" && (same || input.name === "comment")) input.value = said;
+    }
   }
 
   /** Choose "agree"; the reader still has to save it. */
@@ -57,6 +66,7 @@ export class ReviewForm {
 
   private async send(event: Event): Promise<void> {
     event.preventDefault();
+    if (this.saving) return; // pressed twice
     const slide = this.slide!;
     const given = new FormData(this.element);
     const share = String(given.get("percent") ?? "").trim().replace(",", ".");
@@ -66,6 +76,7 @@ export class ReviewForm {
       return say("Write your name at the top first: a review says who gave it.", true);
     }
     if (!verdict) return say("Choose a score, or that it cannot be scored.", true);
+    this.saving = true;
     try {
       const made = await api.review(slide, { verdict: verdict as Verdict, score, comment: String(given.get("comment") ?? "") });
       await this.saved(slide.key);
@@ -73,6 +84,7 @@ export class ReviewForm {
     } catch (error) {
       say((error as Error).message, true);
     }
+    this.saving = false;
   }
 }
 

@@ -8,6 +8,7 @@ const NO_SCALE = ["missing_mpp", "invalid_mpp", "mpp_out_of_range"];
 
 export class Scoring {
   private jobs = new Map<string, Job>();
+  private readonly scales = new Map<string, string>(); // um/px that somebody writes, by slide
 
   /**
    * `changed` is told whenever something about the jobs changes, with the slides whose jobs have ended; `control` says
@@ -78,7 +79,8 @@ export class Scoring {
     if (job) return h("button", { class: "quiet", onclick: () => void this.cancel(job) }, job.kind === "measure" ? "Cancel measuring" : "Cancel scoring");
     const again = slide.record !== null || slide.state === "hidden";
     // Without a scale there is no score: who knows it can say it.
-    const scale = NO_SCALE.includes(slide.record?.reason_code ?? "") ? h("input", { inputmode: "decimal", size: 6, "aria-label": "Microns per pixel", placeholder: "um/px" }) : null;
+    const scale: HTMLInputElement | null = NO_SCALE.includes(slide.record?.reason_code ?? "") ? h("input", { inputmode: "decimal", size: 6, "aria-label": "Microns per pixel", placeholder: "um/px", value: this.scales.get(slide.key) ?? "",
+      oninput: () => this.scales.set(slide.key, scale!.value) }) : null;
     const score = () => {
       const mpp = scale ? Number(scale.value.replace(",", ".")) : undefined;
       if (mpp !== undefined && !(mpp > 0)) return say("Give the slide's microns per pixel first, for instance 0.25.", true);

@@ -95,7 +95,8 @@ export class SlideViewer {
     this.slide = slide;
     this.warned = false;
     this.message.textContent = "";
-    this.thinned.textContent = "";
+    this.thinned.textContent = this.barText.textContent = this.zoomText.textContent = ""; // until it is there
+    this.bar.hidden = true;
     this.viewer.close();
     this.drawControls(slide);
     void this.overlays.open(slide.image ? slide : null);

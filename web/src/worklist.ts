@@ -141,7 +141,7 @@ export class WorklistView {
     }
   }
 
-  private draw(): void {
+  draw(): void {
     const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const kept = FILTERS[this.filter.value] ?? (() => true);
     const told = (row: Row) => `${row.name} ${row.reason ?? ""} ${row.marker ?? ""}`.toLowerCase();

@@ -63,7 +63,7 @@ def running_orthanc(home: Path) -> Iterator[str]:
     process = subprocess.Popen(["Orthanc", str(config)], stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
 
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while True:
         with contextlib.suppress(OSError), ask(f"{address}/system"):
             break
@@ -74,7 +74,7 @@ def running_orthanc(home: Path) -> Iterator[str]:
         yield address
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         log.close()
 
 

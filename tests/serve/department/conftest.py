@@ -207,7 +207,7 @@ def served(department: Department) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
         listening.close()
 
 
@@ -339,7 +339,7 @@ class Running:
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self.process.send_signal(how)
-            self.process.wait(20)
+            self.process.wait(120)
             if self.process.stdout is not None:
                 self.process.stdout.close()
             self.process = None
@@ -352,7 +352,7 @@ def running(tmp_path) -> Iterator[Running]:
     service.kill()
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 180.0) -> None:
     """Look again and again until it is so."""
     deadline = time.monotonic() + seconds
     while not true():

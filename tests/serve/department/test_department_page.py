@@ -11,7 +11,7 @@ import pytest
 
 from lowpower.serve.department import verify_audit
 
-from ..conftest import no_offence
+from ..conftest import complaints_of, no_offence, shown
 from .conftest import PASSWORD
 
 SHOTS = os.environ.get("LOWPOWER_SHOTS")
@@ -37,15 +37,7 @@ def test_a_departments_day(browser, running, slide_file, monkeypatch, tmp_path):
     )  # what is measured has pages of its own in test_page
     running.start("--blind")
     page = browser.new_page(viewport={"width": 1366, "height": 768})
-    complaints: list[str] = []
-    page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "request",
-        lambda request: (
-            request.url.startswith((running.address, "blob:", "data:")) or complaints.append(request.url)
-        ),
-    )
+    complaints = complaints_of(page, running.address)
 
     page.goto(f"{running.address}/#link={running.first_link()}")
     page.get_by_label(re.compile("^Name")).fill("Dr. A")
@@ -70,6 +62,7 @@ def test_a_departments_day(browser, running, slide_file, monkeypatch, tmp_path):
     page.get_by_role("button", name="Save review").click()
     expect(page.get_by_text("Treatment cut-offs")).to_be_visible()
     expect(page.locator(".history")).to_contain_text("Dr. A says 1+, blind")
+    shown(page)  # anew: it may be seen with its answer now
     shot(page, "reviewed")
 
     page.get_by_role("button", name="Regions").click()
@@ -127,7 +120,7 @@ def test_a_departments_day(browser, running, slide_file, monkeypatch, tmp_path):
     page.get_by_role("button", name="Sign in").click()
     expect(page.locator(".gate .wrong")).to_have_text("Name or password is not right.")
     page.close()
-    assert [text for text in complaints if "401" not in text and "502" not in text] == []
+    assert [text for text in complaints if "status of 401" not in text and "status of 502" not in text] == []
 
     department = running.department()
     assert verify_audit(department.database).problem is None

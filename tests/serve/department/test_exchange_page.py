@@ -29,6 +29,7 @@ def test_a_slide_is_fetched_and_its_report_sent_by_buttons(archive, orthanc, bro
         expect(said).to_contain_text("It is here as S-", timeout=60_000)
         page.get_by_role("button", name="Close").click()
         expect(page.locator("nav .rows > li")).to_have_count(1)
+        page.locator("aside h2").wait_for()
         send = page.get_by_role("button", name="to the archive")
         assert send.count() == 0  # there is nothing to send yet
 

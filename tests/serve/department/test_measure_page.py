@@ -28,6 +28,8 @@ def test_a_slide_is_measured_from_the_page_and_its_answer_stays(department, brow
         expect(page.get_by_role("button", name="Measure", exact=True)).to_have_count(0)
         job = admin.get("/v1/jobs", params={"active": True}).json()[0]
         assert (job["slide"], job["asked"]["kind"]) == (key, "measure")
+        page.get_by_role("radio", name="2+", exact=True).check()  # a reader is at it meanwhile
+        page.get_by_label("Comment").fill("faint rings")
         assert finish_measured(department, job["id"], "2+")
         expect(page.locator("#said")).to_have_text(f"{key} was measured.")
         since = page.get_by_role("region", name="Measured since, without a model")
@@ -35,6 +37,8 @@ def test_a_slide_is_measured_from_the_page_and_its_answer_stays(department, brow
         expect(since).to_contain_text("Most cells say 2+.")
         expect(page.locator(".headline strong")).to_have_text("HER2 1+")
         expect(page.locator("nav .state")).to_have_text("Issued")
+        expect(page.get_by_role("radio", name="2+", exact=True)).to_be_checked()
+        expect(page.get_by_label("Comment")).to_have_value("faint rings")
         no_offence(page)
         if SHOTS:
             since.scroll_into_view_if_needed()

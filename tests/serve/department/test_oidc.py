@@ -45,14 +45,14 @@ def provider():
 
     def answers() -> bool:
         with contextlib.suppress(requests.ConnectionError):
-            return requests.get(f"{address}/.well-known/openid-configuration", timeout=5).ok
+            return requests.get(f"{address}/.well-known/openid-configuration", timeout=60).ok
         assert process.poll() is None
         return False
 
     wait_until(answers)
     yield address
     process.terminate()
-    process.wait(20)
+    process.wait(60)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def signing_in(open_with, provider):
 
     def come(subject: str, **claims) -> TestClient:
         """A browser that went to the provider and came back."""
-        requests.put(f"{provider}/users/{subject}", json=claims, timeout=10).raise_for_status()
+        requests.put(f"{provider}/users/{subject}", json=claims, timeout=60).raise_for_status()
         browser = TestClient(
             department_app(department), base_url="http://127.0.0.1:8080", follow_redirects=False
         )
@@ -77,7 +77,7 @@ def _back_from(begun, subject: str) -> str:
     asked = parse_qs(urlsplit(begun.headers["location"]).query)
     assert (asked["code_challenge_method"], len(asked["nonce"][0]) > 20) == (["S256"], True)
     answer = requests.post(
-        begun.headers["location"], data={"sub": subject}, allow_redirects=False, timeout=10
+        begun.headers["location"], data={"sub": subject}, allow_redirects=False, timeout=60
     )
     place = urlsplit(answer.headers["location"])
     assert place.path == "/v1/oidc/back"
@@ -135,8 +135,8 @@ def test_a_person_goes_to_the_provider_and_comes_back_by_the_page(signing_in, pr
     expect = pytest.importorskip("playwright.sync_api").expect
     department, _ = signing_in
     person = {"name": "Dr. W", "groups": ["pathologists"]}
-    requests.put(f"{provider}/users/w", json=person, timeout=10).raise_for_status()
-    requests.put(f"{provider}/users/x", json={"name": "X"}, timeout=10).raise_for_status()
+    requests.put(f"{provider}/users/w", json=person, timeout=60).raise_for_status()
+    requests.put(f"{provider}/users/x", json={"name": "X"}, timeout=60).raise_for_status()
     with served(department) as address, browser.new_context() as context:
         page = context.new_page()
         for subject in ("x", "w"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 
 import psutil
@@ -40,6 +39,19 @@ def test_too_much_time_ends_it(slide_file, tmp_path, monkeypatch):
     assert ended.value.code == "time"
 
 
+@pytest.mark.timeout(120)
+def test_a_child_that_never_stops_telling_its_progress_is_ended_too(scorer, slide_file, tmp_path):
+    scorer.start()
+    scorer._ready, scorer._seconds = True, 0.5
+
+    def again(share: float) -> None:
+        scorer._answers.put({"progress": share})
+
+    again(0.1)
+    with pytest.raises(ScoringError, match="minutes that it may"):
+        scorer.score(slide_file, tmp_path / "out", {"measure": False}, progress=again, wanted=lambda: True)
+
+
 def test_what_nobody_wants_any_more_is_ended(scorer, slide_file, tmp_path):
     with pytest.raises(ScoringError) as ended:
         score(scorer, slide_file, tmp_path, wanted=lambda: False)
@@ -50,10 +62,13 @@ def test_a_child_that_dies_is_told_and_the_next_slide_gets_another(scorer, slide
     scorer.start()
     first = scorer._child.pid
     os.kill(first, signal.SIGSTOP)  # alive when it is given the slide, or another would be started at once
-    killer = threading.Timer(0.5, os.kill, (first, signal.SIGKILL))
-    killer.start()
+
+    def dies() -> bool:
+        os.kill(first, signal.SIGKILL)
+        return True
+
     with pytest.raises(ScoringError, match="without a word") as ended:
-        score(scorer, slide_file, tmp_path)
+        score(scorer, slide_file, tmp_path, wanted=dies)  # which is asked once the slide was given
     assert ended.value.code == "crash"
     # The next one answers (test_worker has it score); what lowpower itself says no to is said in its words.
     with pytest.raises(ScoringError, match="no model 'gone'") as refused:
@@ -65,7 +80,7 @@ def test_a_child_that_dies_is_told_and_the_next_slide_gets_another(scorer, slide
     assert psutil.pid_exists(scorer._child.pid)  # after a no it lives on
     # When whoever asked is gone, so is the child.
     scorer._child.stdin.close()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while scorer._child.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.05)

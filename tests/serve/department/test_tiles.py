@@ -96,8 +96,9 @@ def test_what_is_unusual_is_said_as_ever(department, admin, slide_file):
     assert admin.post(f"/v1/slides/{key}/tiles/9/0_0.jpg").status_code == 405
 
 
-def test_what_many_ask_at_once_is_asked_for_once():
-    asked, inside = [], threading.Barrier(2, timeout=20)
+def test_what_many_ask_at_once_is_asked_for_once(monkeypatch):
+    monkeypatch.setattr(_tile_lane, "_RECENT_S", 60.0)  # a second is soon over on a machine that is busy
+    asked, inside = [], threading.Barrier(2, timeout=60)
 
     def ask(key):
         asked.append(key)
@@ -108,5 +109,5 @@ def test_what_many_ask_at_once_is_asked_for_once():
     with ThreadPoolExecutor(8) as people:
         given = [people.submit(recent.get, "a") for _ in range(8)]
         inside.wait()
-        assert {one.result(20) for one in given} == {"A"}
+        assert {one.result(60) for one in given} == {"A"}
     assert asked == ["a"]

@@ -103,26 +103,29 @@ class Scorer:
             child.stdin.write(question + "\n")
             child.stdin.flush()
         deadline = time.monotonic() + seconds + (0.0 if self._ready else _START_S)
-        asked_at = 0.0
+        asked_at = looked_at = 0.0
         while True:
+            told: dict[str, Any] | None = {}
             with contextlib.suppress(queue.Empty):
                 told = self._answers.get(timeout=_LOOK_S)
-                if told is None:
-                    self.end()
-                    raise ScoringError(
-                        "crash",
-                        "scoring ended without a word, as a crash or the system's want of memory does.",
-                    )
-                if "ready" in told:
-                    self._ready = True
-                    deadline = time.monotonic() + seconds
-                elif "progress" in told:
-                    progress(float(told["progress"]))
-                elif "error" in told:
-                    raise ScoringError(told["code"], told["error"])
-                else:
-                    return Path(told["folder"])
-                continue
+            if told is None:
+                self.end()
+                raise ScoringError(
+                    "crash",
+                    "scoring ended without a word, as a crash or the system's want of memory does.",
+                )
+            if "ready" in told:
+                self._ready = True
+                deadline = time.monotonic() + seconds
+            elif "progress" in told:
+                progress(float(told["progress"]))
+            elif "error" in told:
+                raise ScoringError(told["code"], told["error"])
+            elif "folder" in told:
+                return Path(told["folder"])
+            if time.monotonic() < looked_at + _LOOK_S:
+                continue  # it tells its progress all the time
+            looked_at = time.monotonic()
             if time.monotonic() > deadline:
                 self.end()
                 raise ScoringError(
