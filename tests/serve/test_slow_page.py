@@ -21,6 +21,7 @@ NOT_SHOWN = "not shown yet"
 def test_what_needs_the_slide_says_that_it_is_not_there_yet(page):
     expect = pytest.importorskip("playwright.sync_api").expect
     said = page.locator("#said.shown.wrong")
+    shown(page)  # nothing of the first visit is on its way any more
     waiting = HeldBack(page, f"/slides/{KEY}")
     page.reload()
     until(page, lambda: waiting)
@@ -88,6 +89,7 @@ def test_regions_added_faster_than_they_are_kept_are_all_kept(page, results):
 
 def test_the_slide_that_was_chosen_last_is_shown_however_slow_the_one_before(page, results):
     expect = pytest.importorskip("playwright.sync_api").expect
+    shown(page)
     shutil.copytree(results / KEY, results / "other")
     waiting = HeldBack(page, "/slides/other")
     page.reload()
@@ -128,6 +130,7 @@ def test_a_cell_that_was_left_before_its_numbers_came_is_not_shown(page):
 
 def test_an_older_worklist_does_not_take_the_place_of_a_newer_one(page):
     expect = pytest.importorskip("playwright.sync_api").expect
+    shown(page)
     waiting = HeldBack(page, "/worklist")
     page.reload()
     until(page, lambda: waiting)
