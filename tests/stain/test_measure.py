@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from lowpower.errors import NoTissueError, as_sentence
 from lowpower.slides import open_slide
@@ -17,6 +18,7 @@ from lowpower.stain._measure import measure
 from lowpower.stain._measurement import Measurement
 from lowpower.stain.cells import _measure_stream
 from lowpower.stain.cells._measure_stream import (
+    SHORT_HALO_UM,
     FieldReader,
     cells_of,
     in_reading_order,
@@ -157,6 +159,27 @@ def test_a_field_is_read_no_further_than_its_tissue(tmp_path: Path) -> None:
         untrimmed = join_fields(list(reader.read(whole, 1)))
     assert len(every.xy) > 20
     assert np.array_equal(every.seed, untrimmed.seed[in_reading_order(untrimmed)])
+
+
+def test_half_as_far_around_a_field_the_cells_hardly_differ(tmp_path: Path) -> None:
+    image = draw_cells(rows=24, columns=24, membrane=0.5, share=0.7, stained_every=2).image
+    with open_slide(_saved(tmp_path, image), mpp=MPP) as slide:
+        tissue = find_tissue(slide)
+        scale = scale_of(slide, tissue)
+        whole = FieldReader(slide, tissue, scale, "HER2")
+        short = FieldReader(slide, tissue, scale, "HER2", halo_um=SHORT_HALO_UM)
+        far, near = whole.fields(128), short.fields(128)
+        assert [field.core for field in far] == [field.core for field in near]
+        assert sum(f.box.width * f.box.height for f in near) < 0.7 * sum(
+            f.box.width * f.box.height for f in far
+        )
+        one, other = (
+            join_fields(list(reader.read(some, 1))) for reader, some in ((whole, far), (short, near))
+        )
+    apart, nearest = cKDTree(one.xy).query(other.xy)
+    assert (apart < 0.5).mean() > 0.99
+    same = apart < 0.5
+    assert np.abs(one.tumour[nearest[same]] - other.tumour[same]).mean() < 0.02
 
 
 @pytest.mark.parametrize("effort", ["full", "guided"])

@@ -18,6 +18,7 @@ from lowpower.stain._measurement import DabAreas, Heterogeneity, Measurement
 from lowpower.stain._place import place_quality, size_quality, without_nuclei
 from lowpower.stain.cells import (
     COARSEST_MPP,
+    SHORT_HALO_UM,
     Cells,
     FieldReader,
     Marker,
@@ -148,7 +149,7 @@ def _measure_open(
         note = f"{slide.mpp:.2f} um/px is too coarse: {limit}; only areas were measured."
         return _nothing(marker, note, scale.vectors, areas)
     if budget is not None:
-        reader = FieldReader(slide, tissue, scale, marker, precision)
+        reader = FieldReader(slide, tissue, scale, marker, precision, SHORT_HALO_UM)
         guided = guided_cells(
             slide, reader, image, mask, tissue, scale, marker, drawn, cutoffs, count, budget,
             workers, progress,

@@ -15,6 +15,8 @@ from lowpower.stain.cells._measure_field import (
 )
 from lowpower.stain.cells._measure_stream import (
     COARSEST_MPP,
+    HALO_UM,
+    SHORT_HALO_UM,
     Field,
     FieldReader,
     Progress,
@@ -35,6 +37,8 @@ __all__ = [
     "FADE_OD",
     "FEATURES",
     "GRID",
+    "HALO_UM",
+    "SHORT_HALO_UM",
     "STRIDE",
     "STROMAL",
     "TUMOUR",
