@@ -99,7 +99,7 @@ def browser():
         pytest.skip("the page is not built: neither Node nor its wheel, or no npm registry (hatch_build.py)")
     with sync_api.sync_playwright() as playwright:
         sync_api.expect.set_options(
-            timeout=8_000
+            timeout=60_000
         )  # it costs time only where a test fails, and machines are slow
         launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield launched

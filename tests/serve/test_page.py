@@ -182,6 +182,8 @@ def test_nothing_is_cut_off_and_the_slide_has_room(browser, server, width, colou
     page.locator(".legend .check").first.wait_for()
     page.get_by_role("button", name="Regions").click()
     assert page.locator(".field").bounding_box()["width"] > 450
+    label = page.locator(".opacity").evaluate("(label) => getComputedStyle(label).fontSize")
+    assert float(label.removesuffix("px")) >= 12  # what the slider is for can be read
     reached = page.evaluate(
         """() => [...document.querySelectorAll("button, select, input:not(.hush)")]
             .filter((one) => one.checkVisibility() && !one.closest(".facts, .rows, .option"))

@@ -64,11 +64,19 @@ const HIGH = 96;
 const SIDE = 8; // room around the points
 const words = (value: number) => Number(value.toPrecision(3)).toString();
 
+/** What a chart is of, in words; and how its numbers are written: of some they are shares of the slides. */
+function told(name: string): [string, (value: number) => string] {
+  const likeliest = /^likeliest (.+)$/.exec(name);
+  if (!likeliest && name !== "referred" && name !== "without an answer") return [name, words];
+  return [`Slides ${likeliest ? `whose likeliest score is ${likeliest[1]}` : name}`, (value) => (value === 0 ? "0 %" : percent(value))];
+}
+
 /** A control chart, and its numbers for who cannot see it. */
 function chart(one: Chart): HTMLElement {
   const outside = one.points.some((point) => point.outside);
+  const [name, words] = told(one.name);
   return h("figure", { class: outside ? "outside" : "" },
-    h("figcaption", {}, h("strong", {}, `${one.name}: ${words(one.points.at(-1)!.value)}`), outside && h("span", { class: "mark yes" }, "outside its limits")),
+    h("figcaption", {}, h("strong", {}, `${name}: ${words(one.points.at(-1)!.value)}`), outside && h("span", { class: "mark yes" }, "outside its limits")),
     drawn(one),
     h("details", {}, h("summary", {}, "Numbers"),
       h("table", {},
@@ -81,15 +89,16 @@ function chart(one: Chart): HTMLElement {
 }
 
 function drawn(one: Chart): SVGElement {
-  const told = one.points.flatMap((point) => [point.value, point.low, point.high]);
-  const [least, most] = [Math.min(...told), Math.max(...told)];
+  const [name, words] = told(one.name);
+  const all = one.points.flatMap((point) => [point.value, point.low, point.high]);
+  const [least, most] = [Math.min(...all), Math.max(...all)];
   const x = (index: number) => SIDE + ((index + 0.5) * (WIDE - 2 * SIDE)) / one.points.length;
   const y = (value: number) => (most > least ? HIGH - SIDE - ((value - least) * (HIGH - 2 * SIDE)) / (most - least) : HIGH / 2);
   const half = (WIDE - 2 * SIDE) / one.points.length / 2;
   const steps = (value: (point: Chart["points"][number]) => number) =>
     one.points.flatMap((point, index) => [`${x(index) - half},${y(value(point))}`, `${x(index) + half},${y(value(point))}`]);
   const last = one.points.at(-1)!;
-  const label = `${one.name}, ${one.points.length} month${one.points.length === 1 ? "" : "s"}, last ${last.month}: ${words(last.value)}, limits ${words(last.low)} to ${words(last.high)}`;
+  const label = `${name}, ${one.points.length} month${one.points.length === 1 ? "" : "s"}, last ${last.month}: ${words(last.value)}, limits ${words(last.low)} to ${words(last.high)}`;
   return svg("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": label },
     svg("polygon", { class: "limits", points: [...steps((point) => point.high), ...steps((point) => point.low).reverse()].join(" ") }),
     svg("polyline", { class: "means", points: one.points.map((point, index) => `${x(index)},${y(point.value)}`).join(" ") }),

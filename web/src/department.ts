@@ -80,8 +80,10 @@ async function useLink(secret: string, session: Session): Promise<Session> {
         return api.useLink(secret, given, String(form.get("password")));
       });
   } catch (error) {
-    say((error as Error).message, true);
-    return session.name ? session : signIn(session);
+    const wrong = (error as Error).message;
+    if (!session.name) return signIn(session, wrong); // in the dialog, which would lie over any message
+    say(wrong, true);
+    return session;
   }
 }
 
@@ -142,25 +144,34 @@ export class Department {
   }
 
   private async add(files: File[]): Promise<void> {
-    for (const parts of await asSlides(files)) await this.addSlide(parts);
+    const told: string[] = []; // a line for each slide: the next must not take the place of a refusal
+    let wrong = false;
+    for (const parts of await asSlides(files)) {
+      const [line, taken] = await this.addSlide(parts);
+      wrong ||= !taken;
+      told.push(line);
+      say(told.join("\n"), wrong);
+    }
   }
 
-  /** Sends the files of one slide. */
-  private async addSlide(files: File[]): Promise<void> {
+  /** Sends the files of one slide; what became of it, and whether it was taken. */
+  private async addSlide(files: File[]): Promise<[string, boolean]> {
     const name = files.length === 1 ? files[0]!.name : `${files[0]!.name} and ${files.length - 1} more`;
     const bar = h("progress", { max: files.length, value: 0, "aria-label": `Sending ${name}` });
     const line = h("li", {}, h("span", {}, name), bar);
     uploads().append(line);
     try {
+      if (files.some((file) => file.size === 0)) throw new Error("is empty.");
       let made: { slide: string | null; waits_for: string | null } = { slide: null, waits_for: null };
       for (const [index, file] of files.entries()) made = await api.upload(file, files.length, (share) => (bar.value = index + share));
-      if (made.slide) say(`${name} is here as ${made.slide}${kept.get("laboratory") && `, stained by ${kept.get("laboratory")}`}, and is being scored.`);
-      else say(`${name}: ${made.waits_for}`, true);
       this.changed();
+      if (!made.slide) return [`${name}: ${made.waits_for}`, false];
+      return [`${name} is here as ${made.slide}${kept.get("laboratory") && `, stained by ${kept.get("laboratory")}`}, and is being scored.`, true];
     } catch (error) {
-      say(`${name}: ${(error as Error).message}`, true);
+      return [`${name}: ${(error as Error).message.replace(`${name}: `, "")}`, false];
+    } finally {
+      line.remove();
     }
-    line.remove();
   }
 
   private async signOut(): Promise<void> {

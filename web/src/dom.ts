@@ -30,12 +30,25 @@ document.addEventListener("close", (event) => (event.target as Node).contains(sa
 export function say(text: string, wrong = false): void {
   const open = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
   if (said.parentElement !== open) open.append(said);
-  said.textContent = text;
+  const dismiss = () => {
+    if (said.contains(document.activeElement)) (document.querySelector<HTMLElement>("dialog[open] input, dialog[open] button") ?? find("help")).focus();
+    said.className = "";
+  };
+  said.replaceChildren(h("span", {}, text), wrong && text ? h("button", { class: "quiet dismiss", "aria-label": "Dismiss this message", title: "Dismiss (Escape)", onclick: dismiss }) : "");
   said.className = text ? (wrong ? "shown wrong" : "shown") : "";
   clearTimeout(timer);
   if (!wrong) timer = window.setTimeout(() => (said.className = ""), 4000);
 }
 let timer = 0;
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !document.querySelector("dialog[open]")) said.querySelector<HTMLElement>(".dismiss")?.click();
+});
+
+/** Why there is no score: what is done on the command line is said as it is done here, where slides are scored here. */
+export function plainly(reason: string): string {
+  if (!document.body.classList.contains("scores")) return reason;
+  return reason.replace(/; [^;]*--mpp\b.*$/s, ". Write the um/px beside the button that scores the slide, for instance 0.25.");
+}
 
 export const percent = (share: number): string => `${(100 * share).toFixed(share > 0 && share < 0.0995 ? 1 : 0)} %`;
 

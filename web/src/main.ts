@@ -25,10 +25,11 @@ async function list(): Promise<Worklist> {
   const mine = ++asked;
   const told = await api.worklist(worklist.asked());
   if (mine !== asked) return told;
-  find("folder").textContent = `${told.folder}${told.blind ? " (blind)" : ""}`;
+  const named = told.folder === "lowpower" ? "" : told.folder; // that is the page's name already
+  find("folder").textContent = `${named}${told.blind ? " (blind)" : ""}`.trim();
   find("folder").dataset.name = told.folder;
   find("notice").textContent = told.notice;
-  document.title = `${told.folder}: lowpower`;
+  document.title = named ? `${named}: lowpower` : "lowpower";
   document.body.classList.toggle("read-only", !told.reviews);
   worklist.show(told);
   return told;
@@ -228,6 +229,7 @@ async function start(): Promise<void> {
     if (session) department = new Department(session, scoring, () => changed(new Set()));
     else worklist.scoreAll = (keys) => void scoring!.all(keys);
     viewer.scores((opened, inside) => void scoring!.score(opened.key, inside, inside ? "It is being scored inside the regions." : "It is being scored."));
+    document.body.classList.add("scores");
     worklist.draw();
   }
   openFirst();

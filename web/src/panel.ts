@@ -1,7 +1,7 @@
 // Beside the slide: what is said of it, and why.
 
 import * as api from "./api";
-import { h, percent } from "./dom";
+import { h, percent, plainly } from "./dom";
 import type { CellNumbers, Earlier, Slide, SlideRecord } from "./types";
 import { STATE_WORDS } from "./worklist";
 
@@ -32,7 +32,7 @@ export function panel(slide: Slide, go: Go): HTMLElement[] {
     h("h2", {}, slide.name),
     h("p", {}, h("span", { class: `state ${slide.state}` }, STATE_WORDS[slide.state]), " ",
       h("strong", {}, slide.headline ?? (slide.state === "hidden" ? "Score this slide; the answer is shown afterwards." : ""))),
-    slide.waiting && h("p", {}, slide.waiting),
+    slide.waiting && h("p", {}, plainly(slide.waiting)),
   );
   const record = slide.record;
   if (!record) return [title];
@@ -57,6 +57,8 @@ export function cellPanel(cell: CellNumbers, close: () => void): HTMLElement {
   );
 }
 
+const ofService = () => document.body.classList.contains("department");
+
 function section(name: string, ...children: (Node | string | null | false | undefined)[]): HTMLElement {
   return h("section", { "aria-label": name }, h("h3", {}, name), ...children);
 }
@@ -65,7 +67,7 @@ function why(slide: Slide, record: SlideRecord): HTMLElement | null {
   const reasons = record.reasons?.length ? record.reasons : record.reason ? [record.reason] : [];
   if (!reasons.length) return null;
   const name = { referred: "Why it is referred", refused: "Why it is refused", failed: "What went wrong" }[slide.state as string];
-  return section(name ?? "To be doubted", h("ul", { class: "reasons" }, reasons.map((reason) => h("li", {}, reason))));
+  return section(name ?? "To be doubted", h("ul", { class: "reasons" }, reasons.map((reason) => h("li", {}, plainly(reason.replace(`${record.file}: `, ""))))));
 }
 
 function cutoffs(slide: Slide, record: SlideRecord): HTMLElement | null {
@@ -168,7 +170,7 @@ function made(slide: Slide, record: SlideRecord): HTMLElement {
     ["Network saw", record.view_mpp ? `${record.view_mpp.toPrecision(3)} um/px` : null],
     ["Control tissue", record.control],
     ["Regions", record.regions && regions(record.regions)],
-    ["File", record.file],
+    ["File", ofService() ? record.file.replace(/^.*[\\/]/, "") : record.file], // where a service keeps it is nobody's business
     ["SHA-256", record.slide_sha256],
     ["lowpower", record.software_version],
   ];

@@ -1,7 +1,7 @@
 // Slides that wait to be scored or are being scored: how far they are, and the buttons that begin and end it.
 
 import * as api from "./api";
-import { h, say } from "./dom";
+import { h, plainly, say } from "./dom";
 import type { Job, Slide } from "./types";
 
 const NO_SCALE = ["missing_mpp", "invalid_mpp", "mpp_out_of_range"];
@@ -103,11 +103,11 @@ export class Scoring {
     }
   }
 
-  /** An answer shows by itself; that there is none must be said, for an earlier one may stay. */
+  /** An answer shows by itself; that there is none must be said. */
   private async tellEnd(job: Job): Promise<void> {
     if (job.slide === null) return;
     const told = await api.job(job.id).catch(() => null);
-    if (told && told.state !== "cancelled" && told.reason) say(`${job.slide}: no new answer. ${told.reason}`, true);
+    if (told && told.state !== "cancelled" && told.reason) say(`${job.slide} was not ${job.kind === "measure" ? "measured" : "scored"}: ${plainly(told.reason)}`, true);
     else if (told?.state === "done" && job.kind === "measure") say(`${job.slide} was measured.`);
   }
 }

@@ -1,6 +1,6 @@
 // The worklist: what is referred comes first.
 
-import { find, h } from "./dom";
+import { find, h, plainly } from "./dom";
 import type { Asked, Row, State, Worklist } from "./types";
 
 const ORDER: State[] = ["hidden", "referred", "issued", "measured", "refused", "failed", "running", "waiting", "unscored", "cancelled"];
@@ -205,7 +205,7 @@ export class WorklistView {
         ),
         row.case && h("span", { class: "line dim" }, row.case),
         marks.length > 0 && h("span", { class: "line" }, marks),
-        row.reason && h("span", { class: "reason" }, row.reason),
+        row.reason && h("span", { class: "reason" }, plainly(row.reason)),
       ),
     );
   }

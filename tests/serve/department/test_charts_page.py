@@ -35,6 +35,8 @@ def test_agreement_by_laboratory_and_a_model_without_its_fit(open_with, browser,
         expect(table.locator("tbody tr").last).to_contain_text("laboratory not said")
         why = page.get_by_text("No charts against the fit of er-1")
         expect(why).to_contain_text("no measurement takes part in its answers")
+        drift = page.get_by_role("region", name="Drift, month by month")
+        expect(drift).to_contain_text("Slides referred: 0 %")
         no_offence(page)
         if SHOTS:
             page.screenshot(path=Path(SHOTS) / "charts_laboratory.png")

@@ -89,7 +89,8 @@ def test_a_departments_day(browser, running, slide_file, monkeypatch, tmp_path):
 
     page.get_by_role("button", name="Charts").click()
     expect(page.get_by_text("HER2, who with whom")).to_be_visible()
-    expect(page.get_by_role("img", name=re.compile("^referred, 1 month"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("^Slides referred, 1 month"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Slides whose likeliest score is .*: \d+\s%")).first).to_be_visible()
     no_offence(page)
     shot(page, "charts")
     page.get_by_role("button", name="Close").click()
