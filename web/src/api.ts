@@ -1,7 +1,7 @@
 // The interface, by addresses relative to the page.
 
 import { kept } from "./dom";
-import type { Agreement, Asked, Case, CellNumbers, Chart, GeoFeature, Job, Review, Series, Session, Slide, User, Verdict, Worklist } from "./types";
+import type { Agreement, Asked, Case, CellNumbers, Chart, GeoFeature, Job, Review, Series, Session, Slide, StudyJob, User, Verdict, Worklist } from "./types";
 
 export interface Box {
   x: number;
@@ -80,6 +80,7 @@ export const agreement = (blind: boolean): Promise<Agreement> => send("GET", `ag
 export const drift = (): Promise<{ charts: Chart[]; base: number; fit: string | null; without_fit: string[] }> => send("GET", "drift");
 export const modelCard = async (name: string): Promise<string> => (await fetched(`./v1/models/${encodeURIComponent(name)}/card`)).text();
 export const job = (id: string): Promise<Job> => send("GET", `jobs/${id}`);
+export const studies = (): Promise<StudyJob[]> => send("GET", "jobs?kind=study");
 export const ask = (path: string, body: object): Promise<unknown> => send("POST", path, body);
 
 export const caseOf = (code: string): Promise<Case> => send("GET", `cases/${encodeURIComponent(code)}`);

@@ -22,6 +22,7 @@ export class Scoring {
       const ended = [...this.jobs.values()].filter((job) => !now.has(job.id));
       this.jobs = now;
       this.changed(new Set(ended.flatMap((job) => job.slide ?? [])));
+      document.dispatchEvent(new Event("jobs"));
       for (const job of ended) void this.tellEnd(job);
     });
   }

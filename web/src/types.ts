@@ -58,6 +58,13 @@ export interface Job {
   reason?: string | null;
 }
 
+/** A job that runs a study. */
+export interface StudyJob extends Job {
+  by: string;
+  created: string;
+  asked: { study: string };
+}
+
 export interface User {
   name: string;
   role: string;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,9 +16,10 @@ from lowpower.serve._reviews import Review, ReviewBook, Verdict
 from lowpower.serve._shelf import Entry, Shelf
 from lowpower.slides import slide_name
 
-__all__ = ["ReviewedCohort", "reviewed_cohort"]
+__all__ = ["Reviewed", "ReviewedCohort", "is_department", "reviewed_cohort", "write_reviewed"]
 
 _PLAIN_CONTROL: Final = re.compile(r"none|left|right|top|bottom|\d+,\d+,\d+,\d+")
+_OF_A_DEPARTMENT: Final = ("lowpower.db", "pseudonym.key")
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ class ReviewedCohort:
     slides: int
     overruled: int
     notes: tuple[str, ...]
+
+
+def is_department(folder: str | Path) -> bool:
+    """Whether `lowpower serve` keeps a department there; its packages need not be installed to ask."""
+    return any((Path(folder) / name).is_file() for name in _OF_A_DEPARTMENT)
 
 
 def reviewed_cohort(
@@ -60,31 +67,91 @@ def reviewed_cohort(
         raise ConfigError(
             f"{book.path}: holds no review; make some with: lowpower view {shlex.quote(str(folder))}"
         )
-    whose = None if patients is None else _Patients(Path(patients))
-    rows: list[dict[str, object]] = []
+    reviewed: list[Reviewed] = []
     left: Counter[str] = Counter()
-    overruled = 0
     for key, review in sorted(latest.items()):
-        score = _label(review)
         if key not in entries or (entries[key].record.slide_sha256 or "") != review.slide_sha256:
             left["their result is no longer in the folder"] += 1
-        elif review.verdict is Verdict.CANNOT:
+        else:
+            reviewed.append(Reviewed(entries[key], shelf.slide_file(entries[key]), review))
+    return write_reviewed(
+        reviewed,
+        left,
+        shelf.folder / "cohort.csv" if out is None else Path(out),
+        book.path,
+        patients=patients,
+    )
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """A slide and the review that counts.
+
+    Attributes:
+        entry: The result that was reviewed.
+        file: Where the slide is.
+        review: The review.
+        patient: Whose it is, where that is known.
+    """
+
+    entry: Entry
+    file: Path
+    review: Review
+    patient: str | None = None
+
+
+def write_reviewed(
+    reviewed: Sequence[Reviewed],
+    left: Counter[str],
+    out: Path,
+    source: Path,
+    *,
+    patients: str | Path | None = None,
+) -> ReviewedCohort:
+    """Write reviews as a manifest.
+
+    Args:
+        reviewed: The slides.
+        left: How many others there are, by why they are left out.
+        out: The manifest.
+        source: What holds the reviews.
+        patients: As `reviewed_cohort` takes it.
+
+    Raises:
+        ConfigError: no review gives a score.
+        CohortError: `patients` cannot be read, or lacks a slide.
+        OutputError: it cannot be written.
+    """
+    whose = None if patients is None else _Patients(Path(patients))
+    left = Counter(left)
+    rows: list[dict[str, object]] = []
+    overruled = unnamed = 0
+    for one in reviewed:
+        score = _label(one.review)
+        if one.review.verdict is Verdict.CANNOT:
             left["the reader cannot score them"] += 1
         elif score is None:
             left["a manifest has no such score"] += 1
         else:
-            file = shelf.slide_file(entries[key])
-            patient = slide_name(file) if whose is None else whose.of(file)
-            rows.append(_manifest_row(entries[key], file, patient, review.marker, score))
-            overruled += review.score != review.answered
-    if not rows:
-        raise ConfigError(f"{book.path}: no review gives a score, so there is nothing to export.")
-    path = write_manifest(shelf.folder / "cohort.csv" if out is None else out, rows)
+            unnamed += whose is None and one.patient is None
+            patient = one.patient or slide_name(one.file) if whose is None else whose.of(one.file)
+            rows.append(_manifest_row(one.entry, one.file, patient, one.review.marker, score))
+            overruled += one.review.score != one.review.answered
     notes = [f"{count} left out: {why}." for why, count in left.items()]
+    if not rows:
+        raise ConfigError(
+            " ".join([f"{source}: no review gives a score, so there is nothing to export.", *notes])
+        )
+    path = write_manifest(out, rows)
     gone = sum(not Path(str(row["slide"])).exists() for row in rows)
     if gone:
         notes.append(f"{gone} of the slides are not where they were scored: correct the column slide.")
-    if whose is None:
+    if 0 < unnamed < len(rows):
+        notes.append(
+            f"{unnamed} slides belong to no case: their column patient holds the slide's name; put in whose "
+            "each is before you train, else one patient may be in training and test."
+        )
+    elif unnamed:
         notes.append(
             "The column patient holds the slide's name: before you train, put in whose each slide is, or "
             "name a manifest that says so with --patients; else one patient may be in training and test."

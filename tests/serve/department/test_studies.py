@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from tests.training.toys import toy_cohort
 import lowpower.serve.department.records
 from lowpower.serve import ServiceError
 from lowpower.serve.child import ScoringError
-from lowpower.serve.department import Database, read_settings, verify_audit
+from lowpower.serve.department import Database, Department, purge, read_settings, verify_audit
 from lowpower.serve.department._roles import Role
 from lowpower.serve.department.jobs import ScoringWorker
 
@@ -172,6 +174,28 @@ def test_a_study_that_is_cancelled_lost_or_fails_goes_on_in_the_same_folder(depa
     (studies / "study.yaml").write_text(STUDY.replace("epochs: 2", "epochs: 3"))
     worker_of(department, Ran()).run(ask(operator, studies).json()["id"])
     assert len(list((department.settings.data / "studies").iterdir())) == 2  # another study than it was
+
+
+def test_the_work_of_a_study_goes_by_the_rule_of_slides_and_its_report_stays(department, studies):
+    operator = program_of(department, Role.OPERATOR)
+    job = ask(operator, studies).json()["id"]
+    worker_of(department, Ran()).run(job)
+    keeping = Department.open(department.settings.model_copy(update={"keep_days": 30}))
+    (work,) = (department.settings.data / "studies").iterdir()
+    assert purge(keeping).studies == ()
+
+    old = time.time() - 31 * 86400
+    for path in (work, *work.rglob("*")):
+        os.utime(path, (old, old))
+    waits = ask(operator, studies).json()["id"]
+    assert purge(keeping).studies == ()  # which a job is to go on with
+    assert operator.post(f"/v1/jobs/{waits}/cancel").status_code == 200
+    gone = purge(keeping)
+    assert (gone.slides, gone.studies, gone.bytes > 0) == ((), (work.name,), True)
+    assert not work.exists()
+    assert operator.get(f"/v1/jobs/{job}/files/report.html").text == "report.html of study.yaml"
+    assert verify_audit(department.database).problem is None
+    keeping.database.close()
 
 
 @pytest.mark.slow

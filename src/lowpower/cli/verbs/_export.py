@@ -18,7 +18,8 @@ def command(
         typer.Argument(
             metavar="RESULT",
             help="A result.json or measurement.json, a slide's folder, a folder of results, or a pattern; or "
-            "`reviews FOLDER`: what readers said in `lowpower view`, as a cohort.csv.",
+            "`reviews FOLDER`: what readers said in `lowpower view`, or in the department whose data FOLDER "
+            "is, as a cohort.csv.",
         ),
     ],
     to: Annotated[
@@ -74,12 +75,19 @@ def command(
 
 def _reviews(folders: list[str], out: Path | None, patients: Path | None) -> None:
     from lowpower.cli._progress import stderr
-    from lowpower.errors import ConfigError
-    from lowpower.serve import reviewed_cohort
+    from lowpower.errors import ConfigError, install_with
+    from lowpower.serve import is_department, reviewed_cohort
 
     if len(folders) != 1:
         raise ConfigError(f"Reviews are exported folder by folder, and {len(folders)} were named; name one.")
-    made = reviewed_cohort(folders[0], out, patients=patients)
+    if is_department(folders[0]):
+        try:
+            from lowpower.serve.department import read_settings, reviewed_department
+        except ModuleNotFoundError as error:
+            raise ConfigError(f"A department's reviews need {error.name}; {install_with('serve')}") from error
+        made = reviewed_department(read_settings(data=Path(folders[0])), out, patients=patients)
+    else:
+        made = reviewed_cohort(folders[0], out, patients=patients)
     typer.echo(str(made.path))
     for sentence in (f"{made.slides} slides, {made.overruled} of them overruled.", *made.notes):
         stderr.print(sentence, soft_wrap=True, markup=False)

@@ -45,7 +45,8 @@ def command(
         typer.Argument(
             help="run: the service. worker: scoring alone, on this machine or another. link: a new one-time "
             "link for an admin. verify: whether the audit log is whole. backup, restore: everything "
-            "into or out of FILE. purge: slides older than keep_days go.",
+            "into or out of FILE. purge: slides and the work of "
+            "studies older than keep_days go.",
         ),
     ] = Task.RUN,
     data: Annotated[
@@ -176,7 +177,8 @@ def _purge(settings: Settings) -> None:
     from lowpower.serve.department import Department, purge
 
     gone = purge(Department.open(settings))
-    typer.echo(f"{len(gone.slides)} slides are gone, {gone.bytes / 1e9:.2f} GB are free.")
+    studies = f" and the work of {len(gone.studies)} studies" if gone.studies else ""
+    typer.echo(f"{len(gone.slides)} slides{studies} are gone, {gone.bytes / 1e9:.2f} GB are free.")
 
 
 def _rows(number: int) -> str:

@@ -8,6 +8,7 @@ from lowpower.serve.department._department import Department, department_app
 from lowpower.serve.department._retention import Purged, purge
 from lowpower.serve.department._run import DepartmentServer, admin_link, log_as_json, run_worker
 from lowpower.serve.department._settings import SQLITE_FILE, Settings, read_settings
+from lowpower.serve.department.exchange import reviewed_department
 from lowpower.serve.department.records import AuditVerdict, Database, verify_audit
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "purge",
     "read_settings",
     "restore",
+    "reviewed_department",
     "run_worker",
     "verify_audit",
 ]

@@ -1,8 +1,9 @@
-"""What goes after a time: slides and pictures. Records, reviews and the audit log stay."""
+"""What goes after a time: slides, pictures, the work of studies. Records, reviews and the audit log stay."""
 
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from lowpower.errors import ConfigError
 from lowpower.serve.department._department import Department
 from lowpower.serve.department._roles import Role
 from lowpower.serve.department.access import Who
-from lowpower.serve.department.records import Job, ScoredResult, Slide, moment
+from lowpower.serve.department.records import Job, ScoredResult, Slide, moment, note
 
 __all__ = ["Purged", "purge"]
 
@@ -23,15 +24,19 @@ class Purged:
 
     Attributes:
         slides: Their pseudonyms.
+        studies: Folders with the work of studies.
         bytes: Space that is free now.
     """
 
     slides: tuple[str, ...]
+    studies: tuple[str, ...]
     bytes: int
 
 
 def purge(department: Department) -> Purged:
-    """Remove slides older than `keep_days`, and the pictures and cells of their results.
+    """Remove slides older than `keep_days`, the pictures and cells of their results, and the work of studies.
+
+    A study's reports and tables stay; its work is what nobody went on with for as long.
 
     Raises:
         ConfigError: no time is set.
@@ -62,7 +67,30 @@ def purge(department: Department) -> Purged:
                 shutil.rmtree(place, ignore_errors=True)
             gone.append(key)
             freed += size
-    return Purged(tuple(gone), freed)
+    studies, more = _old_studies(department, 86400.0 * settings.keep_days, who)
+    return Purged(tuple(gone), studies, freed + more)
+
+
+def _old_studies(department: Department, seconds: float, who: Who) -> tuple[tuple[str, ...], int]:
+    """Remove the work of studies that is older; its names, and the space that is free."""
+    with department.database.read() as session:
+        active = select(Job.id).where(Job.slide_id.is_(None), Job.state.in_(("waiting", "running")))
+        if session.scalar(active.limit(1)) is not None:
+            return (), 0  # it may be the work that it goes on with
+    gone, freed = [], 0
+    for place in sorted((department.settings.data / "studies").glob("*/")):
+        if max(_touched(path) for path in (place, *place.rglob("*"))) > time.time() - seconds:
+            continue
+        freed += _size(place)
+        shutil.rmtree(place, ignore_errors=True)
+        with department.database.write() as session:
+            note(session, who.name, "study.removed", place.name)
+        gone.append(place.name)
+    return tuple(gone), freed
+
+
+def _touched(path: Path) -> float:
+    return path.lstat().st_mtime
 
 
 def _size(folder: Path) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import Field
 
@@ -12,6 +14,9 @@ from lowpower.serve.department.access import Accounts, LockedOutError, SignedIn,
 from lowpower.serve.department.routes._gate import Gate
 
 __all__ = ["accounts_api"]
+
+_OFFERS: Final = {"roots": "roots", "dicomweb": "dicomweb", "fhir": "fhir", "studies": "study_roots"}
+"""What the page has buttons for, by the setting that opens it."""
 
 
 class SessionTold(Record):
@@ -26,7 +31,7 @@ class SessionTold(Record):
     provider: str | None = None
     """What the page calls the provider that people may sign in at; none where there is none."""
     offers: tuple[str, ...] = ()
-    """Where slides may come from and reports go to: roots, dicomweb, fhir."""
+    """Where slides may come from and reports go to: roots, dicomweb, fhir; studies, where they are run."""
 
 
 class Credentials(Record):
@@ -106,7 +111,7 @@ def accounts_api(accounts: Accounts, gate: Gate, settings: Settings) -> APIRoute
             return SessionTold(service=settings.name, provider=provider)
         return SessionTold(
             service=settings.name, name=who.name, role=who.role, csrf=who.csrf, provider=provider,
-            offers=tuple(name for name in ("roots", "dicomweb", "fhir") if getattr(settings, name)),
+            offers=tuple(name for name, setting in _OFFERS.items() if getattr(settings, setting)),
         )  # fmt: skip
 
     def came_in(signed_in: SignedIn, response: Response) -> SessionTold:

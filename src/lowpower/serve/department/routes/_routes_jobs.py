@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
@@ -86,6 +86,7 @@ def jobs_api(database: Database, settings: Settings, jobs: Jobs) -> APIRouter:
     def listed(
         active: bool = False,
         slide: Annotated[str, Query(max_length=32)] = "",
+        kind: Annotated[Literal["slide", "study", ""], Query(description="Of slides, or studies.")] = "",
         before: Annotated[str, Query(max_length=32)] = "",
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> list[JobTold]:
@@ -94,6 +95,8 @@ def jobs_api(database: Database, settings: Settings, jobs: Jobs) -> APIRouter:
             wanted = wanted.where(Job.state.in_(("waiting", "running")))
         if slide:
             wanted = wanted.where(Job.slide_id == slide)
+        if kind:
+            wanted = wanted.where(Job.slide_id.is_(None) if kind == "study" else Job.slide_id.is_not(None))
         if before:
             wanted = wanted.where(Job.created < before)
         with database.read() as session:

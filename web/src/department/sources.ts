@@ -1,8 +1,8 @@
 // Slides that do not come by this browser: from folders of the service, and from the picture archive. And who stained them.
 
-import * as api from "./api";
-import { h, kept, say } from "./dom";
-import type { Session } from "./types";
+import * as api from "../api";
+import { h, kept, say } from "../dom";
+import type { Session } from "../types";
 
 const tell = (error: Error) => say(error.message, true);
 

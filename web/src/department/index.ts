@@ -1,12 +1,14 @@
 // What a department has beside the page: signing in, slides that come in, jobs, people.
 
-import * as api from "./api";
+import * as api from "../api";
+import { showCard } from "./card";
 import { showCharts } from "./charts";
-import { find, h, kept, say } from "./dom";
-import { reports } from "./panel";
-import type { Scoring } from "./scoring";
+import { find, h, kept, say } from "../dom";
+import { reports } from "../panel";
+import type { Scoring } from "../scoring";
 import { asSlides, showSources } from "./sources";
-import type { Session, Slide } from "./types";
+import { showStudies } from "./studies";
+import type { Session, Slide } from "../types";
 
 const MAY_SEND = ["admin", "operator", "service"];
 const WAYS: Record<string, string> = { dicomweb: "to the archive", fhir: "to the FHIR server" };
@@ -98,12 +100,13 @@ export class Department {
     const people = h("button", { class: "quiet", onclick: () => this.people() }, "People");
     const out = h("button", { class: "quiet", onclick: () => void this.signOut() }, "Sign out");
     if (MAY_SEND.includes(session.role!)) {
-      const name = session.offers.some((one) => one !== "fhir") ? "From elsewhere" : "Laboratory";
+      const name = session.offers.some((one) => one === "roots" || one === "dicomweb") ? "From elsewhere" : "Laboratory";
       const elsewhere = h("button", { class: "quiet", onclick: () => showSources(session, name, () => this.changed()) }, name);
       find("folder").after(add, picker, elsewhere);
       this.takeDrops();
     }
-    find("theme").before(h("span", { id: "who" }, `${session.name}, ${session.role}`), charts, ...(session.role === "admin" ? [people] : []), out);
+    const studies = MAY_SEND.includes(session.role!) && session.offers.includes("studies") ? [h("button", { class: "quiet", onclick: showStudies }, "Studies")] : [];
+    find("theme").before(h("span", { id: "who" }, `${session.name}, ${session.role}`), charts, ...studies, ...(session.role === "admin" ? [people] : []), out);
   }
 
   /** Under the answer: reports, the case, and scoring again. */
@@ -118,14 +121,7 @@ export class Department {
   }
 
   private card(name: string): HTMLElement {
-    const show = async () => {
-      const box = h("dialog", { class: "wide", "aria-label": `Model card of ${name}`, onclose: () => box.remove() },
-        h("pre", { class: "card", tabindex: 0 }, await api.modelCard(name)),
-        h("form", { method: "dialog" }, h("button", {}, "Close")));
-      document.body.append(box);
-      box.showModal();
-    };
-    return h("button", { class: "quiet small", onclick: () => void show().catch((error: Error) => say(error.message, true)) }, "Model card");
+    return h("button", { class: "quiet small", onclick: () => void showCard(name).catch((error: Error) => say(error.message, true)) }, "Model card");
   }
 
   private takeDrops(): void {

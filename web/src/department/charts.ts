@@ -1,8 +1,8 @@
 // How readers and model agree, month by month, and whether what comes in is still what it was.
 
-import * as api from "./api";
-import { h, percent, say } from "./dom";
-import type { Chart, Pair, Share } from "./types";
+import * as api from "../api";
+import { h, percent, say } from "../dom";
+import type { Chart, Pair, Share } from "../types";
 
 export async function showCharts(): Promise<void> {
   const place = h("div", { class: "charts" });
