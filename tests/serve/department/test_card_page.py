@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ..conftest import no_offence
@@ -38,6 +40,17 @@ plain **text**
 
 <img src=x onerror="document.title='got in'"><script>document.title = "got in"</script>
 """
+
+
+def test_the_card_of_a_bundle_is_found_by_the_name_that_results_say(open_with, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "bundle.json").write_text(json.dumps({"name": f"ours-{name}"}))
+        (tmp_path / name / "README.md").write_text(f"# {name}")
+    admin = browser_of(open_with(models=(str(tmp_path / "gone"), str(tmp_path / "a"), str(tmp_path / "b"))))
+    assert admin.get("/v1/models/ours-b/card").text == "# b"
+    assert admin.get("/v1/models/her2-sim/card").status_code == 200
+    assert admin.get("/v1/models/none/card").status_code == 404
 
 
 def test_a_card_is_shown_as_headings_lists_and_tables(department, browser, slide_file):

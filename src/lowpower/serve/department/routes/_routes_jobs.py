@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
@@ -11,6 +12,7 @@ from pydantic import Field
 from sqlalchemy import func, select, text
 
 import lowpower
+from lowpower.bundles import SPEC_FILE
 from lowpower.scoring import NOTICE, Record
 from lowpower.serve._events import job_events
 from lowpower.serve.department._roles import STUDIES
@@ -176,8 +178,9 @@ def jobs_api(database: Database, settings: Settings, jobs: Jobs) -> APIRouter:
 
     @router.get("/models/{name}/card", response_class=Response)
     def card(name: str) -> Response:
-        """The model's card, as Markdown."""
-        folder = named_models(settings).get(name)
+        """The model's card, as Markdown: by the name it has here, or its own, as results say it."""
+        named = named_models(settings)
+        folder = named.get(name) or next((one for one in named.values() if _own_name(one) == name), None)
         page = None if folder is None else folder / "README.md"
         if page is None or not page.is_file():
             raise HTTPException(404, "There is no model of that name, or it has no card.")
@@ -228,6 +231,14 @@ def jobs_api(database: Database, settings: Settings, jobs: Jobs) -> APIRouter:
         return Response("\n".join(lines), media_type="text/plain; version=0.0.4")
 
     return router
+
+
+def _own_name(folder: Path) -> str | None:
+    """What a bundle calls itself; None where it cannot be read."""
+    try:
+        return str(json.loads((folder / SPEC_FILE).read_bytes())["name"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def _kind(job: Job) -> str:
