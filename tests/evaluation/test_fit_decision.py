@@ -76,7 +76,7 @@ def test_it_survives_its_file(decision):
 def test_the_measurement_may_decide_alone(decision):
     table, fresh = draw(160, 0), draw(60, 7)
     found = fit_decision(table, "her2_four", options=DecisionOptions(hear_network=False))
-    assert found.network == decision.network
+    assert found.network.conformal == decision.network.conformal
     assert decision.joint.combination.hears_network
     assert not found.joint.combination.hears_network
     other = fresh.with_columns(p_0=pl.lit(0.97), p_1=pl.lit(0.01), p_2=pl.lit(0.01), p_3=pl.lit(0.01))
@@ -123,6 +123,17 @@ def test_how_brown_the_tissue_is_takes_no_part_where_it_tells_nothing():
     assert not found.joint.combination.hears_areas
     assert found == fit_decision(table.drop(AREA_COLUMNS), "her2_four")
     assert "hears_areas" not in found.model_dump_json()
+
+
+def test_where_the_measurement_decides_a_network_answers_nothing_without_it():
+    sure = draw(160, 0, network=0.3)
+    unmeasured = draw(200, 7, network=0.3).drop(MEASURED_COLUMNS)
+    heard = judge_answers(unmeasured, "her2_four", fit_decision(sure, "her2_four"), resamples=50)
+    assert heard.issued.given > 50
+    found = fit_decision(sure, "her2_four", options=DecisionOptions(hear_network=False))
+    alone = judge_answers(unmeasured, "her2_four", found, resamples=50)
+    assert (alone.issued.given, *(one.given for one in alone.cutoffs.values())) == (0, 0, 0, 0)
+    assert "network alone is not believed" in found.network.issue.note
 
 
 def noisy(size, seed):

@@ -38,6 +38,7 @@ _LEAST_PER_CLASS: Final = 5
 _FEWEST_FAMILIAR: Final = 20
 """Patients: with 20 a slide like theirs is taken for another laboratory's once in 21 times at most."""
 _EVEN: Final = 0.5
+_UNHEARD: Final = "of laboratories it did not learn from its network alone is not believed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,9 @@ class DecisionOptions:
         coverage: Share of conformal sets that hold the truth.
         class_conditional: Whether that holds within each class.
         hear_network: Whether the network takes part where the stain was measured; otherwise the measurement
-            alone decides there, and the network stands beside it. For models that go to laboratories they did
-            not learn from: cells are counted alike there, networks see what they never saw.
+            alone decides there, the network stands beside it, and without a measurement nothing is answered
+            but what is likeliest. For models that go to laboratories they did not learn from: cells are
+            counted alike there, networks see what they never saw.
     """
 
     error: float = 0.1
@@ -92,6 +94,8 @@ def fit_decision(
     found = parse_predictions(table, scheme)
     network = apply_temperature(found.sample.probabilities, temperature)
     voice = _voice(found, network, scheme, options)
+    if not options.hear_network:
+        voice = _silent(voice)
     if any(name not in table.columns for name in MEASURED_COLUMNS):
         return Decision(network=voice, notes=("the measurement takes no part: none was given.",))
     numbers = table.select(MEASURED_COLUMNS).cast(pl.Float64).to_numpy()
@@ -175,6 +179,14 @@ def _voice(
     return Voice(
         conformal=ConformalLimits.model_validate(rule.model_dump()), issue=issue, cutoffs=tuple(cutoffs)
     )
+
+
+def _silent(voice: Voice) -> Voice:
+    """The same, answering nothing."""
+    none = {"threshold": None, "issued": 0, "wrong": 0, "bound": None, "note": _UNHEARD}
+    cutoffs = (one.model_copy(update={"rule": one.rule.model_copy(update=none)}) for one in voice.cutoffs)
+    issue = voice.issue.model_copy(update=none)
+    return voice.model_copy(update={"issue": issue, "cutoffs": tuple(cutoffs)})
 
 
 def _one_a_patient(found: Predictions) -> NDArray[np.intp]:
