@@ -37,7 +37,7 @@ def test_a_bundle_of_each_kind_gives_a_result_with_its_map(results: dict[str, Re
     assert result.state == "ok"
     assert sum((result.probabilities or {}).values()) == pytest.approx(1)
     picture = np.asarray(result.overlay()).astype(int)
-    left, right = picture[56:956, 16:1216], picture[56:956, 1232:2432]
+    left, right = picture[104:1004, 16:1216], picture[104:1004, 1232:2432]
     changed = np.abs(left - right).max(2) > 6
     rows, columns = np.mgrid[:900, :1200]
     distance = np.hypot(columns - 500, rows - 450)
