@@ -38,7 +38,7 @@ _LEAST_PER_CLASS: Final = 5
 _FEWEST_FAMILIAR: Final = 20
 """Patients: with 20 a slide like theirs is taken for another laboratory's once in 21 times at most."""
 _EVEN: Final = 0.5
-_UNHEARD: Final = "of laboratories it did not learn from its network alone is not believed"
+_UNHEARD: Final = "its network alone is not believed on slides of laboratories that it did not learn from"
 
 
 @dataclass(frozen=True, slots=True)
